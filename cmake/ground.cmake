@@ -1,0 +1,75 @@
+# The ground every target stands on: compiler, language level, warnings, sanitizers, and the functions that make
+# a layer, a program and a test. No global flags: everything goes through the interface target `drawbridge_ground`.
+
+if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND CMAKE_CXX_COMPILER_VERSION VERSION_LESS 13)
+  message(FATAL_ERROR
+    "GCC ${CMAKE_CXX_COMPILER_VERSION} miscompiles co_await in conditions and in call arguments. "
+    "Use clang 19 (`./dev build` does), or GCC 13 or newer.")
+endif()
+
+set(DRAWBRIDGE_SANITIZE "" CACHE STRING "Value of -fsanitize for every target: address,undefined or thread")
+option(DRAWBRIDGE_COVERAGE "Instrument for llvm-cov" OFF)
+option(DRAWBRIDGE_FUZZ "Build the libFuzzer targets" OFF)
+option(DRAWBRIDGE_HARDEN "Release hardening and link-time optimisation" OFF)
+
+set(CMAKE_EXPORT_COMPILE_COMMANDS ON)
+set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
+if(DRAWBRIDGE_HARDEN)
+  set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
+endif()
+
+add_library(drawbridge_ground INTERFACE)
+target_compile_features(drawbridge_ground INTERFACE cxx_std_23)
+target_include_directories(drawbridge_ground INTERFACE ${PROJECT_SOURCE_DIR})
+target_compile_definitions(drawbridge_ground INTERFACE
+  BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE=16
+  DRAWBRIDGE_VERSION="${PROJECT_VERSION}")
+target_compile_options(drawbridge_ground INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast -Werror
+  -fno-omit-frame-pointer)
+target_link_libraries(drawbridge_ground INTERFACE Threads::Threads fmt::fmt)
+if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")
+  target_link_options(drawbridge_ground INTERFACE -fuse-ld=lld)
+endif()
+if(DRAWBRIDGE_SANITIZE)
+  target_compile_options(drawbridge_ground INTERFACE -fsanitize=${DRAWBRIDGE_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(drawbridge_ground INTERFACE -fsanitize=${DRAWBRIDGE_SANITIZE})
+endif()
+if(DRAWBRIDGE_COVERAGE)
+  target_compile_options(drawbridge_ground INTERFACE -fprofile-instr-generate -fcoverage-mapping)
+  target_link_options(drawbridge_ground INTERFACE -fprofile-instr-generate)
+endif()
+if(DRAWBRIDGE_FUZZ)
+  target_compile_options(drawbridge_ground INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+if(DRAWBRIDGE_HARDEN)
+  target_compile_options(drawbridge_ground INTERFACE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE)
+  target_link_options(drawbridge_ground INTERFACE -pie -Wl,-z,relro,-z,now)
+endif()
+
+# drawbridge_layer(NAME SOURCES a.cpp … LINKS drawbridge::base …): one static library, alias drawbridge::NAME.
+function(drawbridge_layer name)
+  cmake_parse_arguments(LAYER "" "" "SOURCES;LINKS" ${ARGN})
+  add_library(drawbridge_${name} STATIC ${LAYER_SOURCES})
+  add_library(drawbridge::${name} ALIAS drawbridge_${name})
+  target_link_libraries(drawbridge_${name} PUBLIC drawbridge_ground ${LAYER_LINKS})
+endfunction()
+
+# drawbridge_program(NAME SOURCES main.cpp … LINKS drawbridge::app …): an executable in build/PRESET/bin.
+function(drawbridge_program name)
+  cmake_parse_arguments(PROGRAM "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(${name} ${PROGRAM_SOURCES})
+  target_link_libraries(${name} PRIVATE drawbridge_ground ${PROGRAM_LINKS})
+endfunction()
+
+# drawbridge_test(NAME SOURCES a_test.cpp … LINKS …): a doctest program registered with ctest as NAME.
+function(drawbridge_test name)
+  cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
+  if(NOT TEST_TIMEOUT)
+    set(TEST_TIMEOUT 120)
+  endif()
+  add_executable(${name} ${TEST_SOURCES})
+  target_link_libraries(${name} PRIVATE drawbridge_ground drawbridge_test_main ${TEST_LINKS})
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${TEST_TIMEOUT} LABELS "${TEST_LABELS}")
+endfunction()
