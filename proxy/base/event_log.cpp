@@ -1,11 +1,11 @@
 #include "proxy/base/event_log.h"
 
+#include "proxy/base/check.h"
+
 #include <fmt/format.h>
 
 #include <cstdio>
 #include <cstdlib>
-
-#include "proxy/base/check.h"
 
 namespace drawbridge::base {
 namespace {
@@ -39,9 +39,12 @@ void append_quoted(std::string& out, std::string_view value) {
 
 std::string_view name(Severity severity) {
   switch (severity) {
-    case Severity::info: return "info";
-    case Severity::warning: return "warning";
-    case Severity::error: return "error";
+    case Severity::info:
+      return "info";
+    case Severity::warning:
+      return "warning";
+    case Severity::error:
+      return "error";
   }
   return "unknown";
 }
@@ -65,7 +68,10 @@ EventLog::EventLog(bool to_stderr) : to_stderr_(to_stderr) {}
 
 void EventLog::write(Severity severity, std::string_view name, Fields fields) {
   const std::lock_guard lock(mutex_);
-  Event event{.sequence = ++sequence_, .at = now().wall, .severity = severity, .name = std::string(name),
+  Event event{.sequence = ++sequence_,
+              .at = now().wall,
+              .severity = severity,
+              .name = std::string(name),
               .fields = std::move(fields)};
   if (to_stderr_) {
     const auto line = format_event(event) + "\n";

@@ -1,5 +1,7 @@
 #pragma once
 
+#include "proxy/base/time.h"
+
 #include <deque>
 #include <functional>
 #include <mutex>
@@ -7,8 +9,6 @@
 #include <string_view>
 #include <utility>
 #include <vector>
-
-#include "proxy/base/time.h"
 
 namespace drawbridge::base {
 

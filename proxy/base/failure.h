@@ -12,16 +12,16 @@ namespace drawbridge::base {
 enum class Fault : std::uint8_t { client, upstream, proxy };
 
 enum class Reason : std::uint8_t {
-  closed,           // orderly end of stream where more was expected
-  reset,            // connection reset or aborted
-  refused,          // connect refused or unreachable
-  timed_out,        // a deadline of ours passed
-  cancelled,        // ended by us: cut, shutdown
-  malformed,        // bytes break the protocol
-  too_large,        // a limit of ours passed
-  no_descriptors,   // EMFILE, ENFILE
-  no_server,        // no healthy server in the pool
-  unavailable,      // a resource of ours is missing (disk, memory)
+  closed,          // orderly end of stream where more was expected
+  reset,           // connection reset or aborted
+  refused,         // connect refused or unreachable
+  timed_out,       // a deadline of ours passed
+  cancelled,       // ended by us: cut, shutdown
+  malformed,       // bytes break the protocol
+  too_large,       // a limit of ours passed
+  no_descriptors,  // EMFILE, ENFILE
+  no_server,       // no healthy server in the pool
+  unavailable,     // a resource of ours is missing (disk, memory)
 };
 
 // An expected outcome that is not success. Small and trivially copyable; no allocation on the data path.

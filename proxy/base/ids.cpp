@@ -1,10 +1,9 @@
 #include "proxy/base/ids.h"
 
-#include <sys/random.h>
+#include "proxy/base/check.h"
 
 #include <cerrno>
-
-#include "proxy/base/check.h"
+#include <sys/random.h>
 
 namespace drawbridge::base {
 

@@ -41,7 +41,8 @@ bool take_char(std::string_view& text, char wanted) {
 }
 
 Error bad_duration(std::string_view text) {
-  return {fmt::format("'{}' is not a duration; write a number with a unit, such as 250ms, 30s, 10m, 2h or 1h30m", text)};
+  return {fmt::format("'{}' is not a duration; write a number with a unit, such as 250ms, 30s, 10m, 2h or 1h30m",
+                      text)};
 }
 
 Error bad_time(std::string_view text) {

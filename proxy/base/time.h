@@ -1,12 +1,12 @@
 #pragma once
 
+#include "proxy/base/failure.h"
+
 #include <chrono>
 #include <cstdint>
 #include <expected>
 #include <string>
 #include <string_view>
-
-#include "proxy/base/failure.h"
 
 namespace drawbridge::base {
 

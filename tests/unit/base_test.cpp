@@ -1,12 +1,12 @@
-#include <doctest/doctest.h>
-
-#include <set>
-#include <string>
-
 #include "proxy/base/ascii.h"
 #include "proxy/base/event_log.h"
 #include "proxy/base/ids.h"
 #include "proxy/base/time.h"
+
+#include <doctest/doctest.h>
+
+#include <set>
+#include <string>
 
 using namespace drawbridge::base;
 using std::chrono::milliseconds;
@@ -17,7 +17,7 @@ TEST_CASE("durations read and print with units") {
     std::int64_t ms;
     const char* printed;
   };
-  const Row rows[] = {{"250ms", 250, "250ms"}, {"30s", 30'000, "30s"},         {"10m", 600'000, "10m"},
+  const Row rows[] = {{"250ms", 250, "250ms"},  {"30s", 30'000, "30s"},        {"10m", 600'000, "10m"},
                       {"90s", 90'000, "1m30s"}, {"1h30m", 5'400'000, "1h30m"}, {"1d", 86'400'000, "1d"},
                       {"0s", 0, "0s"}};
   for (const auto& row : rows) {
@@ -53,14 +53,18 @@ TEST_CASE("times read as RFC 3339 or as the next such time of day") {
 TEST_CASE("decimals are one run of digits within 63 bits") {
   CHECK(parse_decimal("0") == 0);
   CHECK(parse_decimal("9223372036854775807") == 9223372036854775807ULL);
-  for (const char* text : {"", "+1", "-1", " 1", "1 ", "1,1", "0x1", "9223372036854775808", "99999999999999999999"}) {
+  for (const char* text :
+       {"", "+1", "-1", " 1", "1 ", "1,1", "0x1", "9223372036854775808", "99999999999999999999"}) {
     CAPTURE(text);
     CHECK_FALSE(parse_decimal(text).has_value());
   }
 }
 
 TEST_CASE("an event's values cannot forge a line or a field") {
-  Event event{.sequence = 1, .at = {}, .severity = Severity::warning, .name = "mode_changed",
+  Event event{.sequence = 1,
+              .at = {},
+              .severity = Severity::warning,
+              .name = "mode_changed",
               .fields = {{"site", "shop"}, {"reason", "a \"b\"\nc"}, {"empty", ""}}};
   CHECK(format_event(event) ==
         "1970-01-01T00:00:00Z warning mode_changed site=shop reason=\"a \\\"b\\\"\\x0ac\" empty=\"\"");

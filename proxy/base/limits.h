@@ -1,0 +1,30 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+// Every bound that is not configuration, in one place. Names end in what they count.
+namespace drawbridge::base::limits {
+
+inline constexpr std::size_t sites_max = 4'096;
+inline constexpr std::size_t pools_max = 4'096;
+inline constexpr std::size_t servers_max = 8'192;
+inline constexpr std::size_t endpoints_per_server_max = 16;
+inline constexpr std::size_t rules_per_site_max = 1'000;
+inline constexpr std::size_t workers_max = 256;
+
+inline constexpr std::size_t headers_max = 128;  // fields of one head
+inline constexpr std::size_t trailer_bytes_max = 8 * 1024;
+inline constexpr std::size_t chunk_extension_bytes_max = 4 * 1024;
+inline constexpr std::size_t interim_responses_max = 16;  // 1xx before a final response
+
+inline constexpr std::size_t io_buffer_bytes = 64 * 1024;  // one side of an exchange
+inline constexpr std::size_t fast_path_bytes = 2 * 1024;   // paths up to here are judged without allocation
+
+inline constexpr std::size_t listed_requests_max = 100;  // in a receipt or status, a worker
+inline constexpr std::size_t shown_path_bytes_max = 200;
+inline constexpr std::size_t reason_bytes_max = 500;       // --reason
+inline constexpr std::size_t history_entries_max = 1'000;  // kept and shown
+inline constexpr std::size_t admin_body_bytes_max = 64 * 1024;
+
+}  // namespace drawbridge::base::limits

@@ -1,0 +1,51 @@
+#pragma once
+
+#include "proxy/core/ledger.h"
+#include "proxy/core/snapshot.h"
+
+#include <cstdint>
+#include <functional>
+#include <vector>
+
+namespace drawbridge::control {
+
+// The data path as control/ sees it: publish, fence, and ask. Implemented over the worker threads by app/, faked in
+// tests. Called on the control thread only; every callback runs on the control thread, never inside the call.
+class Workers {
+ public:
+  virtual ~Workers() = default;
+
+  // Makes `snapshot` what every later admission is decided by: one release-store, in force for all workers when it
+  // returns. The pointer stays valid until `on_unused(epoch)` was called for a larger epoch.
+  virtual void publish(const core::Snapshot* snapshot) = 0;
+
+  struct DrainEvents {
+    // Every worker has passed the fence; `open` is what was in flight of the scope, over all workers.
+    std::function<void(const core::ClassCounts& open)> fenced;
+    // All that the scope means has ended, on all workers. After `fenced`, exactly once unless forgotten.
+    std::function<void(const core::ClassCounts& ended)> drained;
+  };
+  // Posts a fence to each worker. `drain_id` is the caller's, unique. Tunnels of the scope are told to go, spread
+  // over `tunnel_spread`.
+  virtual void fence(std::uint64_t drain_id, core::DrainScope scope, base::Millis tunnel_spread,
+                     DrainEvents events) = 0;
+
+  using Listing = std::function<void(std::vector<core::OpenRequest>)>;
+  // What is left of a drain; with `cut` it is ended first (tunnels_only: only tunnels are).
+  virtual void list_open(std::uint64_t drain_id, Listing done) = 0;
+  virtual void cut(std::uint64_t drain_id, bool tunnels_only, Listing done) = 0;
+  virtual void forget(std::uint64_t drain_id) = 0;
+
+  // In flight of each given site by class, and its oldest writes (at most a few), oldest first.
+  struct SiteLoad {
+    core::SiteId site = 0;
+    core::ClassCounts in_flight;
+    std::vector<core::OpenRequest> oldest_writes;
+  };
+  virtual void load(std::vector<core::SiteId> sites, std::function<void(std::vector<SiteLoad>)> done) = 0;
+
+  // Called when no worker has an admission below `epoch`: snapshots with smaller epochs may be freed. One listener.
+  virtual void on_unused(std::function<void(std::uint64_t epoch)> listener) = 0;
+};
+
+}  // namespace drawbridge::control

@@ -1,0 +1,52 @@
+#pragma once
+
+#include "proxy/base/time.h"
+#include "proxy/core/mode.h"
+#include "proxy/core/snapshot.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+namespace drawbridge::core {
+
+// Who asks: from the peer credentials of the admin socket, or "timer" / "config" for the proxy itself.
+struct Actor {
+  std::string name;  // user name, or the uid as text
+  std::int64_t uid = -1;
+  std::int64_t pid = -1;
+};
+
+// `proxyctl mode MODE [SITE…]`. Empty `sites` means all.
+struct ModeCommand {
+  Mode mode = Mode::live;
+  HoldScope scope = HoldScope::writes;
+  std::vector<std::string> sites;
+  std::optional<base::Millis> lasts;          // --for
+  std::optional<base::WallTime> until;        // --until
+  Mode then = Mode::live;                     // --then
+  std::optional<base::Millis> drain_timeout;  // --drain; none: the site's
+  bool cut = false;
+  std::string reason;
+};
+
+// `proxyctl server drain|ready|disable POOL ADDRESS`.
+struct ServerCommand {
+  std::string pool;
+  std::string address;
+  ServerAdmin admin = ServerAdmin::ready;
+  std::string reason;
+};
+
+// `proxyctl reload`: read the configuration file again, swap or change nothing.
+struct ReloadCommand {};
+
+struct Command {
+  std::variant<ModeCommand, ServerCommand, ReloadCommand> what;
+  std::optional<std::uint64_t> if_epoch;  // refused unless the current epoch is this one
+  Actor actor;
+};
+
+}  // namespace drawbridge::core

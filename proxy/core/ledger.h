@@ -1,0 +1,171 @@
+#pragma once
+
+#include "proxy/base/ids.h"
+#include "proxy/base/limits.h"
+#include "proxy/base/time.h"
+#include "proxy/core/mode.h"
+#include "proxy/core/snapshot.h"
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace drawbridge::core {
+
+// A request in flight as a person reads it: in receipts and `status`.
+struct OpenRequest {
+  std::string request_id;
+  std::string site;
+  RequestClass request_class = RequestClass::read;
+  std::string method;
+  std::string path;  // as received, cut to limits::shown_path_bytes_max
+  base::Millis age{};
+};
+
+// Which requests a fence is about: those of `sites` with a class in `classes`, admitted before `epoch`. Exempt ones
+// are never meant (DESIGN: exempt rules are forwarded in every mode).
+struct DrainScope {
+  std::uint64_t epoch = 0;
+  std::vector<SiteId> sites;
+  ClassMask classes;
+  bool spare_read_tunnels = false;  // tunnels that a read rule names stay (readonly, hold writes)
+};
+
+struct ClassCounts {
+  std::array<std::uint64_t, request_class_count> by_class{};
+
+  std::uint64_t& operator[](RequestClass c) { return by_class[static_cast<std::size_t>(c)]; }
+  std::uint64_t operator[](RequestClass c) const { return by_class[static_cast<std::size_t>(c)]; }
+  std::uint64_t total() const { return by_class[0] + by_class[1] + by_class[2]; }
+  ClassCounts& operator+=(const ClassCounts& other) {
+    for (std::size_t i = 0; i < by_class.size(); ++i) by_class[i] += other.by_class[i];
+    return *this;
+  }
+};
+
+class Ledger;
+
+// One admitted request: a member of the exchange that owns it, linked into the worker's ledger while in flight.
+// Neither copied nor moved. Leaves the ledger in its destructor at the latest.
+class Admission {
+ public:
+  // Told that this request must end now (cut at a drain deadline) or, for a tunnel, that it should close politely.
+  // Called on the worker thread; must not destroy the admission before it returns.
+  class Owner {
+   public:
+    virtual void cut() = 0;
+    virtual void told_to_go(base::SteadyTime at) = 0;  // tunnels only: close at `at`, at a frame boundary
+   protected:
+    ~Owner() = default;
+  };
+
+  Admission() = default;
+  ~Admission() { leave(); }
+  Admission(const Admission&) = delete;
+  Admission& operator=(const Admission&) = delete;
+
+  bool entered() const { return ledger_ != nullptr; }
+  std::uint64_t epoch() const { return epoch_; }
+  RequestClass request_class() const { return class_; }
+  void leave();  // idempotent
+
+ private:
+  friend class Ledger;
+  Ledger* ledger_ = nullptr;
+  Admission* previous_ = nullptr;
+  Admission* next_ = nullptr;
+  Owner* owner_ = nullptr;
+  std::uint64_t epoch_ = 0;
+  SiteId site_ = 0;
+  RequestClass class_ = RequestClass::read;
+  bool exempt_ = false;
+  bool read_tunnel_ = false;
+  base::SteadyTime since_;
+  const base::RequestId* id_ = nullptr;
+  std::string_view method_, path_;
+  const std::string* site_name_ = nullptr;
+};
+
+// What enter() needs to know. The views and pointers must stay valid until the admission left.
+struct Entry {
+  std::uint64_t epoch = 0;
+  SiteId site = 0;
+  const std::string* site_name = nullptr;
+  RequestClass request_class = RequestClass::read;
+  bool exempt = false;
+  bool read_tunnel = false;  // a tunnel that a read rule names
+  base::SteadyTime since;
+  const base::RequestId* id = nullptr;
+  std::string_view method, path;
+  Admission::Owner* owner = nullptr;
+};
+
+// The requests in flight on one worker, in the order of admission, so also in the order of their epochs: the same
+// list answers "what is left before this fence" and "which snapshots are still in use". Worker thread only. O(1) to
+// enter and leave; a fence walks the list once.
+class Ledger {
+ public:
+  // Learns when a drain has ended or old snapshots are free. Called inside leave() or fence(), on the worker.
+  class Listener {
+   public:
+    virtual void drained(std::uint64_t drain_id, const ClassCounts& ended) = 0;
+    virtual void epochs_below_ended(std::uint64_t epoch) = 0;  // no admission with a smaller epoch is left
+   protected:
+    ~Listener() = default;
+  };
+
+  explicit Ledger(Listener& listener);
+
+  void enter(Admission& admission, const Entry& entry);
+
+  // Starts to watch what `scope` means; returns what is open of it now. When nothing is, or later when the last has
+  // left, the listener hears drained(drain_id, …) exactly once.
+  ClassCounts fence(std::uint64_t drain_id, const DrainScope& scope);
+  // Cuts what is left of a drain and lists it (at most limits::listed_requests_max). The drain stays watched.
+  std::vector<OpenRequest> cut(std::uint64_t drain_id, base::SteadyTime now, bool tunnels_only);
+  // What is left of a drain, oldest first, at most limits::listed_requests_max.
+  std::vector<OpenRequest> outstanding(std::uint64_t drain_id, base::SteadyTime now) const;
+  // Tells the tunnels of a drain to go, evenly spread over `spread` from now.
+  void tell_tunnels(std::uint64_t drain_id, base::SteadyTime now, base::Millis spread);
+  // Stops watching; the listener hears nothing more of this drain.
+  void forget(std::uint64_t drain_id);
+
+  // In flight by class of one site; oldest write (or tunnel-as-write) of it.
+  ClassCounts in_flight(SiteId site) const { return open_[site]; }
+  std::vector<OpenRequest> oldest(SiteId site, RequestClass request_class, base::SteadyTime now,
+                                  std::size_t count_max) const;
+  std::uint64_t total() const { return total_; }
+
+  // The epoch that was published last: listener hears epochs_below_ended when all older admissions have left.
+  void published(std::uint64_t epoch);
+
+ private:
+  friend class Admission;
+  struct Watch {
+    std::uint64_t id = 0;
+    DrainScope scope;
+    ClassCounts left;
+    ClassCounts ended;
+  };
+
+  void leave(Admission& admission);
+  static bool meant(const Watch& watch, const Admission& admission);
+  void settle(Watch& watch);
+  void report_epochs();
+  Watch* find(std::uint64_t drain_id);
+  const Watch* find(std::uint64_t drain_id) const;
+
+  Listener& listener_;
+  Admission* first_ = nullptr;
+  Admission* last_ = nullptr;
+  std::uint64_t total_ = 0;
+  std::uint64_t published_ = 0;
+  std::uint64_t reported_ = 0;
+  std::vector<ClassCounts> open_;
+  std::vector<Watch> watches_;
+};
+
+}  // namespace drawbridge::core

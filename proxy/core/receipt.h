@@ -1,0 +1,35 @@
+#pragma once
+
+#include "proxy/base/time.h"
+#include "proxy/core/ledger.h"
+#include "proxy/core/mode.h"
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace drawbridge::core {
+
+enum class Outcome : std::uint8_t {
+  done,         // in force, and all that had to end has ended
+  outstanding,  // in force, but the drain deadline passed with requests open (exit code 4)
+  cut,          // in force; what was open at the deadline was cut and is listed
+};
+
+std::string_view name(Outcome outcome);
+
+// What a changing command returns (DESIGN: fence, drain, receipt). Times are of the proxy's clock.
+struct Receipt {
+  std::uint64_t epoch = 0;
+  std::vector<std::string> sites;
+  std::string what;  // "readonly", "live", "server drain", "reload", …: the change in one word or two
+  base::WallTime published_at;
+  base::Millis fenced{};   // until every worker had passed the fence
+  base::Millis drained{};  // until the last that had to end had ended, or the deadline
+  ClassCounts ended;       // admitted before the fence, ended during the drain
+  std::vector<OpenRequest> cut;
+  std::vector<OpenRequest> outstanding;
+  Outcome outcome = Outcome::done;
+};
+
+}  // namespace drawbridge::core
