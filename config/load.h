@@ -1,0 +1,24 @@
+#pragma once
+
+#include "config/config.h"
+#include "config/problem.h"
+
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace drawbridge::config {
+
+// Reads and checks the file at `path`. On failure all problems of the file in the order of its lines, at least one;
+// a file that cannot be read is one problem at line 0. A syntax error hides what stands behind it.
+// Blocks on the disk: before the listeners open, or on the control thread for a reload.
+std::expected<Config, std::vector<Problem>> load(const std::string& path);
+
+// The same for a text in memory; `file` is only named in problems.
+std::expected<Config, std::vector<Problem>> parse(std::string_view text, std::string_view file);
+
+inline constexpr std::size_t file_bytes_max = 1024 * 1024;
+inline constexpr std::size_t problems_max = 100;  // of one file; more are counted in a last problem
+
+}  // namespace drawbridge::config
