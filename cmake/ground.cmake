@@ -62,14 +62,65 @@ function(drawbridge_program name)
   target_link_libraries(${name} PRIVATE drawbridge_ground ${PROGRAM_LINKS})
 endfunction()
 
-# drawbridge_test(NAME SOURCES a_test.cpp … LINKS …): a doctest program registered with ctest as NAME.
+# Sanitizer builds are slow, so a test opts in: LABELS asan tsan. `./dev test` builds and runs just those there.
+add_custom_target(asan_tests)
+add_custom_target(tsan_tests)
+
+function(drawbridge_label_test name timeout labels)
+  if(NOT timeout)
+    set(timeout 120)
+  endif()
+  set_tests_properties(${name} PROPERTIES TIMEOUT ${timeout} LABELS "${labels}")
+endfunction()
+
+# Builds TARGETS for each sanitizer that `labels` names.
+function(drawbridge_opt_in labels)
+  foreach(sanitizer IN ITEMS asan tsan)
+    if(sanitizer IN_LIST labels)
+      add_dependencies(${sanitizer}_tests ${ARGN})
+    endif()
+  endforeach()
+endfunction()
+
+# drawbridge_test(NAME SOURCES a_test.cpp … LINKS … [LABELS quick asan tsan e2e long] [TIMEOUT SECONDS]):
+# a doctest program registered with ctest as NAME.
 function(drawbridge_test name)
   cmake_parse_arguments(TEST "" "TIMEOUT" "SOURCES;LINKS;LABELS" ${ARGN})
-  if(NOT TEST_TIMEOUT)
-    set(TEST_TIMEOUT 120)
-  endif()
   add_executable(${name} ${TEST_SOURCES})
   target_link_libraries(${name} PRIVATE drawbridge_ground drawbridge_test_main ${TEST_LINKS})
   add_test(NAME ${name} COMMAND ${name})
-  set_tests_properties(${name} PROPERTIES TIMEOUT ${TEST_TIMEOUT} LABELS "${TEST_LABELS}")
+  drawbridge_label_test(${name} "${TEST_TIMEOUT}" "${TEST_LABELS}")
+  drawbridge_opt_in("${TEST_LABELS}" ${name})
+endfunction()
+
+# drawbridge_script_test(NAME SCRIPT a_test.py [ARGS …] [NEEDS proxyd …] [LABELS …] [TIMEOUT SECONDS]): a Python
+# program that fails by its exit code. It runs in the source folder with DRAWBRIDGE_BIN naming build/PRESET/bin.
+function(drawbridge_script_test name)
+  cmake_parse_arguments(TEST "" "SCRIPT;TIMEOUT" "ARGS;NEEDS;LABELS" ${ARGN})
+  add_test(NAME ${name} COMMAND /usr/bin/python3 -B ${CMAKE_CURRENT_SOURCE_DIR}/${TEST_SCRIPT} ${TEST_ARGS}
+    WORKING_DIRECTORY ${PROJECT_SOURCE_DIR})
+  drawbridge_label_test(${name} "${TEST_TIMEOUT}" "${TEST_LABELS}")
+  set_tests_properties(${name} PROPERTIES ENVIRONMENT "DRAWBRIDGE_BIN=${CMAKE_RUNTIME_OUTPUT_DIRECTORY}")
+  if(TEST_NEEDS)
+    drawbridge_opt_in("${TEST_LABELS}" ${TEST_NEEDS})
+  endif()
+endfunction()
+
+# drawbridge_fuzz(NAME SOURCES a_fuzz.cpp … LINKS …): program fuzz_NAME, LLVMFuzzerTestOneInput with its corpus in
+# tests/fuzz/corpus/NAME. With the preset fuzz it explores; elsewhere it is a test that replays the corpus.
+add_custom_target(fuzzers)
+
+function(drawbridge_fuzz name)
+  cmake_parse_arguments(FUZZ "" "" "SOURCES;LINKS" ${ARGN})
+  add_executable(fuzz_${name} ${FUZZ_SOURCES})
+  target_link_libraries(fuzz_${name} PRIVATE drawbridge_ground ${FUZZ_LINKS})
+  add_dependencies(fuzzers fuzz_${name})
+  if(DRAWBRIDGE_FUZZ)
+    target_link_options(fuzz_${name} PRIVATE -fsanitize=fuzzer)
+  else()
+    target_sources(fuzz_${name} PRIVATE ${PROJECT_SOURCE_DIR}/tests/fuzz/replay_main.cpp)
+    add_test(NAME fuzz_${name} COMMAND fuzz_${name} ${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/${name})
+    drawbridge_label_test(fuzz_${name} 60 "quick;asan")
+    drawbridge_opt_in("asan" fuzz_${name})
+  endif()
 endfunction()
