@@ -1,0 +1,143 @@
+"""A house rule that nothing can break proves nothing: each is broken here once, in a small tree of its own."""
+
+import pathlib
+import sys
+import tempfile
+import unittest
+
+import docs
+import layering
+import rules
+
+FOLDERS = ("proxy", "pages", "config", "tests", "bench")
+
+
+def header(folder, body=""):
+    return f"#pragma once\n{body}\nnamespace drawbridge::{folder} {{}}\n"
+
+
+def body_of(count):
+    lines = "\n".join("  step();" for _ in range(count))
+    return f"void run(int first,\n         int second) {{\n{lines}\n}}\n"
+
+
+class HouseRules(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.root = pathlib.Path(folder.name)
+        for name in FOLDERS:
+            (self.root / name).mkdir()
+
+    def write(self, path, text):
+        target = self.root / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+
+    def found(self, checker, path, text):
+        self.write(path, text)
+        return "\n".join(checker.check(self.root))
+
+    def test_a_lower_layer_that_includes_a_higher_one_is_found(self):
+        text = header("http", '#include "proxy/core/plan.h"')
+        self.assertIn("'http' may not include from 'core'", self.found(layering, "proxy/http/a.h", text))
+
+    def test_capabilities_that_include_each_other_are_found(self):
+        text = header("ctl", '#include "proxy/admin/server.h"')
+        self.assertIn("'ctl' may not include from 'admin'", self.found(layering, "proxy/ctl/a.h", text))
+
+    def test_a_short_include_path_is_found(self):
+        self.assertIn("full path", self.found(layering, "proxy/http/a.h", header("http", '#include "b.h"')))
+
+    def test_a_socket_in_core_is_found(self):
+        text = header("core", "#include <sys/socket.h>")
+        self.assertIn("core touches nothing", self.found(layering, "proxy/core/a.h", text))
+
+    def test_a_clock_read_in_core_is_found(self):
+        text = header("core") + "auto late() { return base::now().steady; }\n"
+        self.assertIn("core reads no clock", self.found(layering, "proxy/core/a.h", text))
+
+    def test_a_library_out_of_its_place_is_found(self):
+        for path, library in [
+            ("proxy/serve/a.cpp", "toml.hpp"),
+            ("proxy/serve/a.cpp", "openssl/ssl.h"),
+            ("proxy/serve/a.cpp", "nghttp2/nghttp2.h"),
+            ("proxy/serve/a.cpp", "boost/beast/http.hpp"),
+            ("proxy/core/a.cpp", "boost/asio.hpp"),
+        ]:
+            with self.subTest(library=library):
+                self.assertIn(f"<{library}>", self.found(layering, path, f"#include <{library}>\n"))
+
+    def test_a_heavy_library_in_a_header_is_found(self):
+        text = header("admin", "#include <boost/beast/http.hpp>")
+        self.assertIn("is heavy", self.found(layering, "proxy/admin/a.h", text))
+
+    def test_a_folder_outside_the_table_is_found(self):
+        self.assertIn("no place in the table", self.found(layering, "proxy/misc/a.h", header("misc")))
+
+    def test_lawful_includes_pass(self):
+        text = header("serve", '#include "proxy/core/plan.h"\n#include "pages/page.h"\n#include <vector>')
+        self.assertEqual("", self.found(layering, "proxy/serve/a.h", text))
+
+    def test_a_file_beyond_the_limit_is_found(self):
+        self.assertIn("401 lines", self.found(rules, "tests/a.py", "pass\n" * 401))
+
+    def test_a_function_beyond_the_limit_is_found(self):
+        text = header("base") + body_of(70)
+        self.assertIn("a function of 73 lines", self.found(rules, "proxy/base/a.h", text))
+
+    def test_a_function_at_the_limit_passes(self):
+        self.assertEqual("", self.found(rules, "proxy/base/a.h", header("base") + body_of(67)))
+
+    def test_a_test_case_beyond_the_limit_is_found(self):
+        text = 'TEST_CASE("a long story is told") {\n' + "  CHECK(true);\n" * 80 + "}\n"
+        self.write("tests/CMakeLists.txt", "drawbridge_test(a SOURCES a.cpp)")
+        self.assertIn("a function of 82 lines", self.found(rules, "tests/a.cpp", text))
+
+    def test_a_foreign_namespace_is_found(self):
+        self.assertIn("a folder is a namespace", self.found(rules, "proxy/net/a.h", header("core")))
+
+    def test_a_header_without_its_guard_is_found(self):
+        self.assertIn("#pragma once", self.found(rules, "proxy/net/a.h", "namespace drawbridge::net {}\n"))
+
+    def test_an_own_header_that_comes_second_is_found(self):
+        self.write("proxy/net/a.h", header("net"))
+        self.write("proxy/net/CMakeLists.txt", "drawbridge_layer(net SOURCES a.cpp)")
+        text = '#include <vector>\n#include "proxy/net/a.h"\nnamespace drawbridge::net {}\n'
+        self.assertIn("own header comes first", self.found(rules, "proxy/net/a.cpp", text))
+
+    def test_a_source_that_nobody_builds_is_found(self):
+        self.write("tests/unit/CMakeLists.txt", "drawbridge_test(other SOURCES data_test.cpp)")
+        self.assertIn("names this source", self.found(rules, "tests/unit/a_test.cpp", ""))
+
+    def test_a_test_name_that_is_no_sentence_is_found(self):
+        self.write("tests/CMakeLists.txt", "drawbridge_test(a SOURCES a.cpp)")
+        self.assertIn("no sentence", self.found(rules, "tests/a.cpp", 'TEST_CASE("parser") {}\n'))
+
+    def test_a_name_used_for_two_tests_is_found(self):
+        self.write("tests/CMakeLists.txt", "drawbridge_test(a SOURCES a.cpp)")
+        self.assertIn("names two tests", self.found(rules, "tests/a.cpp", 'TEST_CASE("one two three") {}\n' * 2))
+
+    def test_a_sleep_in_a_test_is_found(self):
+        text = "def test_the_end_comes_by_itself():\n    time.sle" + "ep(1)\n"
+        self.assertIn("does not sleep", self.found(rules, "tests/a.py", text))
+
+    def test_a_waiter_with_a_deadline_may_pause(self):
+        text = "def wait_for(condition, deadline):\n    while not condition():\n        time.sle" + "ep(0.01)\n"
+        self.assertEqual("", self.found(rules, "tests/a.py", text))
+
+    def test_leftovers_and_skipped_tests_are_found(self):
+        self.assertIn("unfinished", self.found(rules, "bench/a.py", "# TO" + "DO later\n"))
+        self.assertIn("no test is skipped", self.found(rules, "bench/a.py", "@unittest.sk" + "ip\n"))
+
+    def test_a_path_of_one_machine_is_found(self):
+        self.assertIn("one machine", self.found(rules, "docs/a.md", "see /ho" + "me/me/notes\n"))
+
+    def test_a_link_that_leads_nowhere_is_found(self):
+        self.assertIn("leads nowhere", self.found(docs, "README.md", "[a](docs/NONE.md)\n"))
+        self.assertIn("no such heading", self.found(docs, "README.md", "# One\n[a](#two)\n"))
+
+
+if __name__ == "__main__":
+    sys.path.insert(0, str(pathlib.Path(__file__).parent))
+    unittest.main()
