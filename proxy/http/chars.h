@@ -1,0 +1,73 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
+
+namespace drawbridge::http {
+
+// Classes of bytes, one bit each.
+enum CharClass : std::uint8_t {
+  token_char = 1,     // tchar of RFC 9110 section 5.6.2
+  path_char = 2,      // what a path may hold
+  query_char = 4,     // what a query may hold
+  host_char = 8,      // what a registered name may hold
+  control_char = 16,  // no field line may hold it: C0 but HTAB, and DEL
+};
+
+namespace detail {
+
+constexpr void mark(std::array<std::uint8_t, 256>& table, const char* bytes, unsigned classes) {
+  for (; *bytes != 0; ++bytes) {
+    auto& entry = table[static_cast<unsigned char>(*bytes)];
+    entry = static_cast<std::uint8_t>(entry | classes);
+  }
+}
+
+constexpr std::array<std::uint8_t, 256> make_char_classes() {
+  std::array<std::uint8_t, 256> table{};
+  mark(table, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789",
+       token_char | path_char | query_char | host_char);
+  mark(table, "!#$%&'*+-.^_`|~", token_char);
+  mark(table, "-._~", host_char);
+  // RFC 3986 section 3.3, and the bytes beyond it that browsers send unescaped (URL standard, percent-encode sets).
+  mark(table, "-._~%!$&'()*+,;=:@/[]|^", path_char | query_char);
+  mark(table, "?{}`\\", query_char);
+  for (unsigned c = 0; c < 0x20; ++c) table[c] = control_char;
+  table['\t'] = 0;
+  table[0x7f] = control_char;
+  return table;
+}
+
+inline constexpr auto char_classes = make_char_classes();
+
+}  // namespace detail
+
+constexpr bool is(char c, unsigned classes) {
+  return (detail::char_classes[static_cast<unsigned char>(c)] & classes) != 0;
+}
+
+// The first control byte (C0 but HTAB, or DEL) in [at, end), or end. It is where a line ends, or why it is refused.
+inline const char* find_control(const char* at, const char* end) {
+#if defined(__SSE2__)
+  const auto below = _mm_set1_epi8(0x1f);
+  const auto tab = _mm_set1_epi8('\t');
+  const auto del = _mm_set1_epi8(0x7f);
+  while (end - at >= 16) {
+    const auto bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+    const auto low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, below), bytes);
+    const auto hit = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(bytes, tab), low), _mm_cmpeq_epi8(bytes, del));
+    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(hit));
+    if (mask != 0) return at + __builtin_ctz(mask);
+    at += 16;
+  }
+#endif
+  while (at != end && !is(*at, control_char)) ++at;
+  return at;
+}
+
+}  // namespace drawbridge::http

@@ -1,0 +1,144 @@
+#include "proxy/http/fields.h"
+
+#include "proxy/base/ascii.h"
+#include "proxy/http/chars.h"
+
+#include <array>
+#include <cstddef>
+
+namespace drawbridge::http {
+namespace {
+
+constexpr std::array<std::string_view, field_count> names{
+    "",
+    "Host",
+    "Connection",
+    "Content-Length",
+    "Transfer-Encoding",
+    "TE",
+    "Trailer",
+    "Upgrade",
+    "Expect",
+    "Keep-Alive",
+    "Proxy-Connection",
+    "Proxy-Authenticate",
+    "Proxy-Authorization",
+    "Proxy-Authentication-Info",
+    "HTTP2-Settings",
+    "X-Forwarded-For",
+    "X-Forwarded-Proto",
+    "X-Forwarded-Host",
+    "Forwarded",
+    "Via",
+    "X-Request-Id",
+    "Date",
+    "Drawbridge-Not-Processed",
+    "X-HTTP-Method-Override",
+    "X-HTTP-Method",
+    "X-Method-Override",
+    "Accept",
+    "Accept-Encoding",
+    "Accept-Language",
+    "Age",
+    "Authorization",
+    "Cache-Control",
+    "Content-Encoding",
+    "Content-Language",
+    "Content-Range",
+    "Content-Type",
+    "Cookie",
+    "ETag",
+    "Expires",
+    "If-Match",
+    "If-Modified-Since",
+    "If-None-Match",
+    "If-Range",
+    "If-Unmodified-Since",
+    "Last-Modified",
+    "Location",
+    "Max-Forwards",
+    "Origin",
+    "Pragma",
+    "Range",
+    "Referer",
+    "Retry-After",
+    "Sec-WebSocket-Accept",
+    "Sec-WebSocket-Key",
+    "Server",
+    "Set-Cookie",
+    "User-Agent",
+    "Vary",
+    "WWW-Authenticate",
+};
+static_assert(!names.back().empty(), "the table is shorter than the enumeration");
+
+constexpr std::size_t slot_count = 512;
+
+// Length, first, last and middle letter tell the names of the table apart; collisions stop the build.
+constexpr std::size_t slot_of(std::string_view name, std::size_t seed) {
+  const auto letter = [&](std::size_t i) { return static_cast<std::size_t>(name[i] | 0x20); };
+  const auto n = name.size();
+  return (n * 7 + letter(0) * seed + letter(n - 1) * (seed * 5 + 3) + letter(n / 2) * 31) % slot_count;
+}
+
+constexpr bool separates(std::size_t seed) {
+  std::array<bool, slot_count> taken{};
+  for (std::size_t i = 1; i < field_count; ++i) {
+    auto& slot = taken[slot_of(names[i], seed)];
+    if (slot) return false;
+    slot = true;
+  }
+  return true;
+}
+
+constexpr std::size_t find_seed() {
+  for (std::size_t seed = 1; seed < 400; ++seed) {
+    if (separates(seed)) return seed;
+  }
+  return 0;
+}
+
+constexpr std::size_t seed = find_seed();
+static_assert(seed != 0, "no seed separates the field names: change slot_of");
+
+constexpr auto slots = [] {
+  std::array<Field, slot_count> table{};
+  for (std::size_t i = 1; i < field_count; ++i) table[slot_of(names[i], seed)] = static_cast<Field>(i);
+  return table;
+}();
+
+constexpr std::size_t name_bytes_max = 32;
+
+}  // namespace
+
+Field field_of(std::string_view name) {
+  if (name.empty() || name.size() > name_bytes_max) return Field::other;
+  const auto field = slots[slot_of(name, seed)];
+  return base::iequals(name, names[static_cast<std::size_t>(field)]) ? field : Field::other;
+}
+
+std::string_view name(Field field) {
+  return names[static_cast<std::size_t>(field)];
+}
+
+bool is_managed(Field field) {
+  return field > Field::other && field <= Field::x_method_override && field != Field::date;
+}
+
+Field disguised_field(std::string_view name) {
+  if (name.size() > name_bytes_max || !name.contains('_')) return Field::other;
+  std::array<char, name_bytes_max> plain{};
+  for (std::size_t i = 0; i < name.size(); ++i) plain[i] = name[i] == '_' ? '-' : name[i];
+  const auto field = field_of({plain.data(), name.size()});
+  return is_managed(field) ? field : Field::other;
+}
+
+bool is_token(std::string_view text) {
+  if (text.empty()) return false;
+  for (const char c : text) {
+    if (!is(c, token_char)) return false;
+  }
+  return true;
+}
+
+}  // namespace drawbridge::http
