@@ -53,7 +53,8 @@ class Ledger;
 class Admission {
  public:
   // Told that this request must end now (cut at a drain deadline) or, for a tunnel, that it should close politely.
-  // Called on the worker thread; must not destroy the admission before it returns.
+  // Called on the worker thread, each at most once; may leave(), itself or others, and must not destroy the
+  // admission before it returns.
   class Owner {
    public:
     virtual void cut() = 0;
@@ -83,6 +84,9 @@ class Admission {
   RequestClass class_ = RequestClass::read;
   bool exempt_ = false;
   bool read_tunnel_ = false;
+  bool told_ = false;
+  bool cut_ = false;
+  std::uint64_t cut_by_ = 0;  // the drain that named it as cut
   base::SteadyTime since_;
   const base::RequestId* id_ = nullptr;
   std::string_view method_, path_;
@@ -108,7 +112,8 @@ struct Entry {
 // enter and leave; a fence walks the list once.
 class Ledger {
  public:
-  // Learns when a drain has ended or old snapshots are free. Called inside leave() or fence(), on the worker.
+  // Learns when a drain has ended or old snapshots are free. Called inside leave(), fence() or published(), on the
+  // worker; may call the ledger again.
   class Listener {
    public:
     virtual void drained(std::uint64_t drain_id, const ClassCounts& ended) = 0;
@@ -118,23 +123,32 @@ class Ledger {
   };
 
   explicit Ledger(Listener& listener);
+  ~Ledger();  // admissions still open leave in silence
+  Ledger(const Ledger&) = delete;
+  Ledger& operator=(const Ledger&) = delete;
 
+  // The epoch must be that of the snapshot loaded just before, with no suspension in between: an entry older than a
+  // fence that has passed would escape it, so it ends the process. Does not allocate.
   void enter(Admission& admission, const Entry& entry);
 
-  // Starts to watch what `scope` means; returns what is open of it now. When nothing is, or later when the last has
-  // left, the listener hears drained(drain_id, …) exactly once.
+  // Starts to watch what `scope` means; returns what is open of it now. When nothing is (then before fence()
+  // returns), or later when the last has left, the listener hears drained(drain_id, …) exactly once, and the drain
+  // is forgotten.
   ClassCounts fence(std::uint64_t drain_id, const DrainScope& scope);
-  // Cuts what is left of a drain and lists it (at most limits::listed_requests_max). The drain stays watched.
+  // Cuts all that is left of a drain and lists it (at most limits::listed_requests_max). The drain stays watched.
+  // What it has cut is not listed again, by cut() or outstanding(), while it takes its time to leave.
   std::vector<OpenRequest> cut(std::uint64_t drain_id, base::SteadyTime now, bool tunnels_only);
   // What is left of a drain, oldest first, at most limits::listed_requests_max.
   std::vector<OpenRequest> outstanding(std::uint64_t drain_id, base::SteadyTime now) const;
-  // Tells the tunnels of a drain to go, evenly spread over `spread` from now.
+  // What is left of a drain by class, listed or not; nothing for a drain that has ended.
+  ClassCounts left(std::uint64_t drain_id) const;
+  // Tells the tunnels of a drain that were not told before to go, evenly spread over `spread` from now.
   void tell_tunnels(std::uint64_t drain_id, base::SteadyTime now, base::Millis spread);
   // Stops watching; the listener hears nothing more of this drain.
   void forget(std::uint64_t drain_id);
 
   // In flight by class of one site; oldest write (or tunnel-as-write) of it.
-  ClassCounts in_flight(SiteId site) const { return open_[site]; }
+  ClassCounts in_flight(SiteId site) const;
   std::vector<OpenRequest> oldest(SiteId site, RequestClass request_class, base::SteadyTime now,
                                   std::size_t count_max) const;
   std::uint64_t total() const { return total_; }
@@ -151,11 +165,20 @@ class Ledger {
     ClassCounts ended;
   };
 
+  // A place in the list that stays valid while admissions leave around it.
+  struct Cursor {
+    Admission* next = nullptr;
+    Cursor* outer = nullptr;
+  };
+
   void leave(Admission& admission);
-  static bool meant(const Watch& watch, const Admission& admission);
-  void settle(Watch& watch);
+  void unlink(Admission& admission);
+  static bool meant(const DrainScope& scope, const Admission& admission);
+  static OpenRequest describe(const Admission& admission, base::SteadyTime now);
+  template <class Visit>
+  void visit(const DrainScope& scope, Visit&& visit);
+  void report_drained();
   void report_epochs();
-  Watch* find(std::uint64_t drain_id);
   const Watch* find(std::uint64_t drain_id) const;
 
   Listener& listener_;
@@ -164,6 +187,8 @@ class Ledger {
   std::uint64_t total_ = 0;
   std::uint64_t published_ = 0;
   std::uint64_t reported_ = 0;
+  std::uint64_t fenced_ = 0;  // the largest epoch of a fence that has passed
+  Cursor* cursors_ = nullptr;
   std::vector<ClassCounts> open_;
   std::vector<Watch> watches_;
 };

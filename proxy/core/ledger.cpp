@@ -1,0 +1,212 @@
+#include "proxy/core/ledger.h"
+
+#include "proxy/base/check.h"
+
+#include <algorithm>
+#include <utility>
+
+namespace drawbridge::core {
+
+using base::limits::listed_requests_max;
+
+void Admission::leave() {
+  if (ledger_ != nullptr) ledger_->leave(*this);
+}
+
+Ledger::Ledger(Listener& listener) : listener_(listener), open_(base::limits::sites_max) {}
+
+Ledger::~Ledger() {
+  while (first_ != nullptr) unlink(*first_);
+}
+
+void Ledger::enter(Admission& admission, const Entry& entry) {
+  DRAWBRIDGE_CHECK(admission.ledger_ == nullptr);
+  DRAWBRIDGE_CHECK(entry.site < open_.size() && entry.owner != nullptr);
+  DRAWBRIDGE_CHECK(entry.epoch >= fenced_ && (last_ == nullptr || entry.epoch >= last_->epoch_));
+  admission.ledger_ = this;
+  admission.owner_ = entry.owner;
+  admission.epoch_ = entry.epoch;
+  admission.site_ = entry.site;
+  admission.class_ = entry.request_class;
+  admission.exempt_ = entry.exempt;
+  admission.read_tunnel_ = entry.read_tunnel;
+  admission.told_ = admission.cut_ = false;
+  admission.since_ = entry.since;
+  admission.id_ = entry.id;
+  admission.method_ = entry.method;
+  admission.path_ = entry.path;
+  admission.site_name_ = entry.site_name;
+
+  admission.next_ = nullptr;
+  admission.previous_ = last_;
+  (last_ != nullptr ? last_->next_ : first_) = &admission;
+  last_ = &admission;
+  ++open_[entry.site][entry.request_class];
+  ++total_;
+}
+
+void Ledger::unlink(Admission& admission) {
+  for (auto* cursor = cursors_; cursor != nullptr; cursor = cursor->outer) {
+    if (cursor->next == &admission) cursor->next = admission.next_;
+  }
+  (admission.previous_ != nullptr ? admission.previous_->next_ : first_) = admission.next_;
+  (admission.next_ != nullptr ? admission.next_->previous_ : last_) = admission.previous_;
+  admission.previous_ = admission.next_ = nullptr;
+  admission.ledger_ = nullptr;
+}
+
+void Ledger::leave(Admission& admission) {
+  const bool was_first = first_ == &admission;
+  const auto request_class = admission.class_;
+  unlink(admission);
+  --open_[admission.site_][request_class];
+  --total_;
+  for (auto& watch : watches_) {
+    if (!meant(watch.scope, admission)) continue;
+    --watch.left[request_class];
+    ++watch.ended[request_class];
+  }
+  // The listener may call us again, so it is told last, when the books are in order.
+  if (!watches_.empty()) report_drained();
+  if (was_first) report_epochs();
+}
+
+bool Ledger::meant(const DrainScope& scope, const Admission& admission) {
+  return admission.epoch_ < scope.epoch && !admission.exempt_ && scope.classes.has(admission.class_) &&
+         !(scope.spare_read_tunnels && admission.read_tunnel_) &&
+         std::binary_search(scope.sites.begin(), scope.sites.end(), admission.site_);
+}
+
+// Calls `visit` for each admission the scope means, oldest first, whatever leaves meanwhile. `scope` must not
+// belong to a watch if the visitor calls out: a drain that ends takes its watch along.
+template <class Visit>
+void Ledger::visit(const DrainScope& scope, Visit&& visit) {
+  Cursor cursor{.next = first_, .outer = cursors_};
+  cursors_ = &cursor;
+  while (cursor.next != nullptr && cursor.next->epoch_ < scope.epoch) {
+    auto& admission = *std::exchange(cursor.next, cursor.next->next_);
+    if (meant(scope, admission)) visit(admission);
+  }
+  cursors_ = cursor.outer;
+}
+
+ClassCounts Ledger::fence(std::uint64_t drain_id, const DrainScope& scope) {
+  DRAWBRIDGE_CHECK(find(drain_id) == nullptr);
+  Watch watch{.id = drain_id, .scope = scope, .left = {}, .ended = {}};
+  std::sort(watch.scope.sites.begin(), watch.scope.sites.end());
+  fenced_ = std::max(fenced_, scope.epoch);
+  visit(watch.scope, [&](Admission& admission) { ++watch.left[admission.class_]; });
+  const auto open = watch.left;
+  watches_.push_back(std::move(watch));
+  report_drained();
+  return open;
+}
+
+void Ledger::report_drained() {
+  for (;;) {
+    const auto done =
+        std::find_if(watches_.begin(), watches_.end(), [](const Watch& watch) { return watch.left.total() == 0; });
+    if (done == watches_.end()) return;
+    const auto id = done->id;
+    const auto ended = done->ended;
+    watches_.erase(done);
+    listener_.drained(id, ended);
+  }
+}
+
+std::vector<OpenRequest> Ledger::cut(std::uint64_t drain_id, base::SteadyTime now, bool tunnels_only) {
+  std::vector<OpenRequest> listed;
+  const auto* watch = find(drain_id);
+  if (watch == nullptr) return listed;
+  const auto scope = watch->scope;
+  visit(scope, [&](Admission& admission) {
+    if (tunnels_only && admission.class_ != RequestClass::tunnel) return;
+    if (admission.cut_ && admission.cut_by_ == drain_id) return;
+    if (listed.size() < listed_requests_max) listed.push_back(describe(admission, now));
+    admission.cut_by_ = drain_id;
+    if (!std::exchange(admission.cut_, true)) admission.owner_->cut();
+  });
+  return listed;
+}
+
+std::vector<OpenRequest> Ledger::outstanding(std::uint64_t drain_id, base::SteadyTime now) const {
+  std::vector<OpenRequest> listed;
+  const auto* watch = find(drain_id);
+  if (watch == nullptr) return listed;
+  for (const auto* at = first_; at != nullptr && at->epoch_ < watch->scope.epoch; at = at->next_) {
+    if (listed.size() == listed_requests_max) break;
+    if (!meant(watch->scope, *at) || (at->cut_ && at->cut_by_ == drain_id)) continue;
+    listed.push_back(describe(*at, now));
+  }
+  return listed;
+}
+
+ClassCounts Ledger::left(std::uint64_t drain_id) const {
+  const auto* watch = find(drain_id);
+  return watch != nullptr ? watch->left : ClassCounts{};
+}
+
+void Ledger::tell_tunnels(std::uint64_t drain_id, base::SteadyTime now, base::Millis spread) {
+  const auto* watch = find(drain_id);
+  if (watch == nullptr) return;
+  const auto scope = watch->scope;
+  const auto to_tell = [](const Admission& admission) {
+    return admission.class_ == RequestClass::tunnel && !admission.told_;
+  };
+  std::int64_t count = 0;
+  visit(scope, [&](Admission& admission) { count += to_tell(admission) ? 1 : 0; });
+  if (count == 0) return;
+  auto at = now;
+  const auto step = std::chrono::nanoseconds(spread) / count;
+  visit(scope, [&](Admission& admission) {
+    if (!to_tell(admission)) return;
+    admission.told_ = true;
+    admission.owner_->told_to_go(std::exchange(at, at + step));
+  });
+}
+
+void Ledger::forget(std::uint64_t drain_id) {
+  std::erase_if(watches_, [&](const Watch& watch) { return watch.id == drain_id; });
+}
+
+ClassCounts Ledger::in_flight(SiteId site) const {
+  return site < open_.size() ? open_[site] : ClassCounts{};
+}
+
+std::vector<OpenRequest> Ledger::oldest(SiteId site, RequestClass request_class, base::SteadyTime now,
+                                        std::size_t count_max) const {
+  std::vector<OpenRequest> listed;
+  for (const auto* at = first_; at != nullptr && listed.size() < count_max; at = at->next_) {
+    if (at->site_ == site && at->class_ == request_class) listed.push_back(describe(*at, now));
+  }
+  return listed;
+}
+
+OpenRequest Ledger::describe(const Admission& admission, base::SteadyTime now) {
+  return {.request_id = std::string(admission.id_ != nullptr ? admission.id_->view() : std::string_view{}),
+          .site = admission.site_name_ != nullptr ? *admission.site_name_ : std::string{},
+          .request_class = admission.class_,
+          .method = std::string(admission.method_),
+          .path = std::string(admission.path_.substr(0, base::limits::shown_path_bytes_max)),
+          .age = std::max(base::Millis{0}, std::chrono::duration_cast<base::Millis>(now - admission.since_))};
+}
+
+void Ledger::published(std::uint64_t epoch) {
+  published_ = std::max(published_, epoch);
+  report_epochs();
+}
+
+// The list is in the order of epochs, so the first admission has the oldest epoch still in use.
+void Ledger::report_epochs() {
+  const auto in_use = first_ != nullptr ? std::min(first_->epoch_, published_) : published_;
+  if (in_use <= reported_) return;
+  reported_ = in_use;
+  listener_.epochs_below_ended(in_use);
+}
+
+const Ledger::Watch* Ledger::find(std::uint64_t drain_id) const {
+  const auto at = std::find_if(watches_.begin(), watches_.end(), [&](const Watch& w) { return w.id == drain_id; });
+  return at != watches_.end() ? &*at : nullptr;
+}
+
+}  // namespace drawbridge::core

@@ -1,0 +1,211 @@
+#include "tests/unit/ledger_office.h"
+
+#include <doctest/doctest.h>
+
+#include <memory>
+#include <string>
+#include <vector>
+
+using namespace drawbridge;
+using namespace drawbridge::core;
+using namespace drawbridge::core::testing;
+using namespace std::chrono_literals;
+
+TEST_CASE("a drain with nothing open at the fence has ended at once, and only once") {
+  Office office;
+  auto read = office.enter(1, RequestClass::read);
+  CHECK(office.ledger.fence(7, {.epoch = 2, .sites = {0}, .classes = writes}).total() == 0);
+  REQUIRE(office.heard.drains.size() == 1);
+  CHECK(office.heard.drains[0].first == 7);
+  read.reset();
+  CHECK(office.heard.drains.size() == 1);
+}
+
+TEST_CASE("a drain ends when the last request that was admitted before the fence has left") {
+  Office office;
+  auto first = office.enter(1, RequestClass::write);
+  auto second = office.enter(1, RequestClass::write);
+  CHECK(office.ledger.fence(7, {.epoch = 2, .sites = {0}, .classes = writes})[RequestClass::write] == 2);
+  auto later = office.enter(2, RequestClass::write);
+  first.reset();
+  CHECK(office.heard.drains.empty());
+  CHECK(office.ledger.left(7)[RequestClass::write] == 1);
+  second->admission.leave();
+  second->admission.leave();
+  REQUIRE(office.heard.drains.size() == 1);
+  CHECK(office.heard.drains[0].second[RequestClass::write] == 2);
+  CHECK(office.ledger.in_flight(0)[RequestClass::write] == 1);
+}
+
+TEST_CASE("other sites, other classes, exempt requests and spared tunnels do not hold a drain up") {
+  Office office;
+  auto elsewhere = office.enter(1, RequestClass::write, 3);
+  auto read = office.enter(1, RequestClass::read);
+  Request exempt, tunnel;
+  auto entry = office.entry(exempt, 1, RequestClass::write);
+  entry.exempt = true;
+  office.ledger.enter(exempt.admission, entry);
+  entry = office.entry(tunnel, 1, RequestClass::tunnel);
+  entry.read_tunnel = true;
+  office.ledger.enter(tunnel.admission, entry);
+
+  DrainScope scope{.epoch = 2, .sites = {2, 0}, .classes = writes, .spare_read_tunnels = true};
+  CHECK(office.ledger.fence(1, scope).total() == 0);
+  scope.spare_read_tunnels = false;
+  CHECK(office.ledger.fence(2, scope).total() == 1);
+  scope.classes = all_classes;
+  CHECK(office.ledger.fence(3, scope).total() == 2);
+  scope.sites = {3, 0};
+  CHECK(office.ledger.fence(4, scope).total() == 3);
+}
+
+TEST_CASE("a cut reaches each request once and names it once, also when it takes its time to leave") {
+  Office office;
+  auto prompt = office.enter(1, RequestClass::write);
+  auto slow = office.enter(1, RequestClass::write);
+  auto tunnel = office.enter(1, RequestClass::tunnel);
+  prompt->on_cut = [&] { prompt->admission.leave(); };
+  office.ledger.fence(7, {.epoch = 2, .sites = {0}, .classes = writes});
+
+  const auto tunnels = office.ledger.cut(7, start + 4s, true);
+  REQUIRE(tunnels.size() == 1);
+  CHECK(tunnels[0].request_class == RequestClass::tunnel);
+  CHECK(office.ledger.outstanding(7, start).size() == 2);
+
+  const auto rest = office.ledger.cut(7, start + 5s, false);
+  REQUIRE(rest.size() == 2);
+  CHECK(rest[0].path == "/orders");
+  CHECK(rest[0].site == "shop");
+  CHECK(rest[0].age == 5s);
+  CHECK(office.ledger.outstanding(7, start).empty());
+  CHECK(office.ledger.cut(7, start + 6s, false).empty());
+  CHECK(prompt->cuts + slow->cuts + tunnel->cuts == 3);
+  CHECK(office.heard.drains.empty());
+  slow.reset();
+  tunnel.reset();
+  CHECK(office.heard.drains.size() == 1);
+}
+
+TEST_CASE("a request that another drain has cut is still named by a drain that waits for it") {
+  Office office;
+  auto slow = office.enter(1, RequestClass::write);
+  office.ledger.fence(1, {.epoch = 2, .sites = {0}, .classes = writes});
+  office.ledger.fence(2, {.epoch = 3, .sites = {0}, .classes = writes});
+  CHECK(office.ledger.cut(1, start, false).size() == 1);
+  CHECK(office.ledger.outstanding(2, start).size() == 1);
+  CHECK(office.ledger.cut(2, start, false).size() == 1);
+  CHECK(slow->cuts == 1);
+}
+
+TEST_CASE("a cut stays sound when one request takes others along") {
+  Office office;
+  std::vector<std::unique_ptr<Request>> requests;
+  for (int i = 0; i < 6; ++i) requests.push_back(office.enter(1, RequestClass::write));
+  requests[1]->on_cut = [&] {
+    for (const int i : {0, 1, 2, 3, 5}) requests[static_cast<std::size_t>(i)]->admission.leave();
+    office.ledger.forget(7);
+  };
+  office.ledger.fence(7, {.epoch = 2, .sites = {0}, .classes = writes});
+  CHECK(office.ledger.cut(7, start, false).size() == 3);
+  CHECK(requests[4]->cuts == 1);
+  CHECK(office.ledger.total() == 1);
+  CHECK(office.heard.drains.empty());
+}
+
+TEST_CASE("all are cut, though only so many are listed") {
+  Office office;
+  std::vector<std::unique_ptr<Request>> requests;
+  const auto count = base::limits::listed_requests_max + 50;
+  for (std::size_t i = 0; i < count; ++i) {
+    requests.push_back(office.enter(1, RequestClass::write));
+    requests.back()->on_cut = [&request = *requests.back()] { request.admission.leave(); };
+  }
+  office.ledger.fence(7, {.epoch = 2, .sites = {0}, .classes = writes});
+  CHECK(office.ledger.cut(7, start, false).size() == base::limits::listed_requests_max);
+  REQUIRE(office.heard.drains.size() == 1);
+  CHECK(office.heard.drains[0].second[RequestClass::write] == count);
+}
+
+TEST_CASE("tunnels are told to go once each, evenly spread") {
+  Office office;
+  std::vector<std::unique_ptr<Request>> tunnels;
+  for (int i = 0; i < 4; ++i) tunnels.push_back(office.enter(1, RequestClass::tunnel));
+  auto write = office.enter(1, RequestClass::write);
+  office.ledger.fence(7, {.epoch = 2, .sites = {0}, .classes = writes});
+  office.ledger.tell_tunnels(7, start, 2s);
+  office.ledger.tell_tunnels(7, start + 9s, 2s);
+  for (std::size_t i = 0; i < 4; ++i) {
+    REQUIRE(tunnels[i]->told.size() == 1);
+    CHECK(tunnels[i]->told[0] == start + 500ms * i);
+  }
+  CHECK(write->told.empty());
+}
+
+TEST_CASE("a drain that was forgotten is not heard of") {
+  Office office;
+  auto write = office.enter(1, RequestClass::write);
+  office.ledger.fence(7, {.epoch = 2, .sites = {0}, .classes = writes});
+  office.ledger.forget(7);
+  CHECK(office.ledger.cut(7, start, false).empty());
+  CHECK(office.ledger.outstanding(7, start).empty());
+  office.ledger.tell_tunnels(7, start, 1s);
+  write.reset();
+  CHECK(office.heard.drains.empty());
+}
+
+TEST_CASE("a listener may start the next drain inside the end of the last") {
+  Office office;
+  auto write = office.enter(1, RequestClass::write);
+  auto read = office.enter(1, RequestClass::read);
+  office.heard.on_drained = [&](std::uint64_t id) {
+    if (id == 1) office.ledger.fence(2, {.epoch = 3, .sites = {0}, .classes = all_classes});
+  };
+  office.ledger.fence(1, {.epoch = 2, .sites = {0}, .classes = writes});
+  write.reset();
+  CHECK(office.heard.drains.size() == 1);
+  read.reset();
+  REQUIRE(office.heard.drains.size() == 2);
+  CHECK(office.heard.drains[1].second[RequestClass::read] == 1);
+}
+
+TEST_CASE("an old epoch has ended when its last admission left, exempt or not") {
+  Office office;
+  office.ledger.published(1);
+  CHECK(office.heard.epochs == std::vector<std::uint64_t>{1});
+  auto first = office.enter(1, RequestClass::read);
+  office.ledger.published(2);
+  auto second = office.enter(2, RequestClass::read);
+  office.ledger.published(5);
+  CHECK(office.heard.epochs.size() == 1);
+  first.reset();
+  CHECK(office.heard.epochs == std::vector<std::uint64_t>{1, 2});
+  second.reset();
+  CHECK(office.heard.epochs == std::vector<std::uint64_t>{1, 2, 5});
+}
+
+TEST_CASE("the oldest requests of a site are shown first, their paths cut to a readable length") {
+  Office office;
+  Request old, young;
+  const std::string path(5'000, 'x');
+  auto entry = office.entry(old, 1, RequestClass::write);
+  entry.path = path;
+  office.ledger.enter(old.admission, entry);
+  office.ledger.enter(young.admission, office.entry(young, 1, RequestClass::write));
+  const auto shown = office.ledger.oldest(0, RequestClass::write, start + 1s, 1);
+  REQUIRE(shown.size() == 1);
+  CHECK(shown[0].path.size() == base::limits::shown_path_bytes_max);
+  CHECK(office.ledger.oldest(0, RequestClass::write, start, 5).size() == 2);
+  CHECK(office.ledger.oldest(0, RequestClass::read, start, 5).empty());
+}
+
+TEST_CASE("admissions outlive a ledger that is gone") {
+  Heard heard;
+  Request request;
+  {
+    Ledger ledger(heard);
+    Entry entry;
+    entry.owner = &request;
+    ledger.enter(request.admission, entry);
+  }
+  CHECK_FALSE(request.admission.entered());
+}
