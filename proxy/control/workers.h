@@ -30,9 +30,15 @@ class Workers {
   virtual void fence(std::uint64_t drain_id, core::DrainScope scope, base::Millis tunnel_spread,
                      DrainEvents events) = 0;
 
-  using Listing = std::function<void(std::vector<core::OpenRequest>)>;
-  // What is left of a drain; with `cut` it is ended first (tunnels_only: only tunnels are).
+  // Summed over all workers. `counts` is complete, `requests` bounded (limits::listed_requests_max a worker).
+  struct OpenList {
+    core::ClassCounts counts;
+    std::vector<core::OpenRequest> requests;
+  };
+  using Listing = std::function<void(OpenList)>;
+  // What is left of a drain and was not cut by it. Answered after `fenced`; empty for one that has ended.
   virtual void list_open(std::uint64_t drain_id, Listing done) = 0;
+  // Ends what is left of a drain (tunnels_only: only tunnels) and tells what it ended. Answered after `fenced`.
   virtual void cut(std::uint64_t drain_id, bool tunnels_only, Listing done) = 0;
   virtual void forget(std::uint64_t drain_id) = 0;
 

@@ -14,6 +14,7 @@ enum class Outcome : std::uint8_t {
   done,         // in force, and all that had to end has ended
   outstanding,  // in force, but the drain deadline passed with requests open (exit code 4)
   cut,          // in force; what was open at the deadline was cut and is listed
+  superseded,   // was in force, but a later change took it back before all that had to end had ended
 };
 
 std::string_view name(Outcome outcome);
@@ -27,9 +28,13 @@ struct Receipt {
   base::Millis fenced{};   // until every worker had passed the fence
   base::Millis drained{};  // until the last that had to end had ended, or the deadline
   ClassCounts ended;       // admitted before the fence, ended during the drain
-  std::vector<OpenRequest> cut;
+  // The lists are bounded (limits::listed_requests_max a worker), the counts are not.
+  ClassCounts cut_counts;
+  std::vector<OpenRequest> cut;  // their outcome is unknown
+  ClassCounts outstanding_counts;
   std::vector<OpenRequest> outstanding;
   Outcome outcome = Outcome::done;
+  std::string note;  // superseded: by what and whom, as a sentence; else empty
 };
 
 }  // namespace drawbridge::core

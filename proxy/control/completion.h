@@ -1,0 +1,40 @@
+#pragma once
+
+#include "proxy/base/time.h"
+#include "proxy/control/refusal.h"
+#include "proxy/core/ledger.h"
+#include "proxy/core/receipt.h"
+
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <optional>
+
+namespace drawbridge::control {
+
+enum class Stage : std::uint8_t { published, fenced, draining };
+
+std::string_view name(Stage stage);
+
+// How far a change has come. published and fenced are told once, draining about once a second.
+struct Progress {
+  Stage stage = Stage::published;
+  std::uint64_t epoch = 0;
+  base::Millis elapsed{};               // since it was published
+  std::optional<base::Millis> timeout;  // of the drain, from when it was published; none: nothing to wait for
+  core::ClassCounts open;               // of what must end
+  std::vector<core::OpenRequest> oldest;
+};
+
+// The end of a command.
+using Done = std::expected<core::Receipt, Refusal>;
+
+// Who waits for a command. Called on the control thread, never inside submit(). `progress` may be empty and comes
+// only between publication and `done`; `done` comes exactly once, so a refusal is always the first thing told.
+// What they refer to must live until then (hold a weak reference to a session that may go away).
+struct Completion {
+  std::function<void(const Progress&)> progress;
+  std::function<void(Done)> done;
+};
+
+}  // namespace drawbridge::control

@@ -1,0 +1,92 @@
+#pragma once
+
+#include "config/config.h"
+#include "proxy/base/event_log.h"
+#include "proxy/control/alarms.h"
+#include "proxy/control/completion.h"
+#include "proxy/control/history_entry.h"
+#include "proxy/control/refusal.h"
+#include "proxy/control/status.h"
+#include "proxy/control/workers.h"
+#include "proxy/core/answer.h"
+#include "proxy/core/command.h"
+#include "proxy/core/snapshot.h"
+
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace drawbridge::control {
+
+class History;
+class StateStore;
+
+// The single writer of state: what is on now (modes, active pools, what operators want of servers) changes here and
+// nowhere else. Every change is validated, made durable, published, fenced and recorded, in this order; what cannot
+// be stored is refused and nothing has changed. Control thread only.
+class Controller {
+ public:
+  // Reads the configuration file again. Blocks on the disk.
+  using Load = std::function<std::expected<config::Config, std::vector<config::Problem>>()>;
+  // The answers of a site in a mode other than live; never null, whatever the disk says.
+  using Render = std::function<std::shared_ptr<const core::AnswerSet>(const config::Site&, const core::ModeState&)>;
+
+  // What it works with; all outlive it.
+  struct Parts {
+    Workers& workers;
+    Alarms& alarms;
+    StateStore& store;
+    History& history;
+    base::EventLog& events;
+    Load load;
+    Render render;
+    std::string boot_id;  // control::boot_id()
+  };
+
+  Controller(Parts parts, config::Config config);
+  ~Controller();  // stop() first; forgets who waits
+  Controller(const Controller&) = delete;
+  Controller& operator=(const Controller&) = delete;
+
+  // Reads the state (or makes the first one), stores and publishes the first snapshot, arms the timers. Before the
+  // listeners open. Fails if the state is one we must not touch: of a newer proxyd, or with an active pool that the
+  // configuration does not have. State that cannot be read is no failure: every site is in maintenance then.
+  base::Expected<void> start();
+
+  // Carries out a command. Whether it was accepted is known when submit() returns (current() shows it), but told
+  // only later through `completion`.
+  void submit(core::Command command, Completion completion);
+
+  // Ends every wait: what was published stays, its completions get shutting_down. No command is accepted after.
+  void stop();
+
+  // Valid until the control thread returns to its loop: a later change may free it.
+  const core::Snapshot& current() const;
+  const config::Config& config() const;
+  Status status() const;
+
+  // Newest first, of one site if `site` is not empty, at most `count_max`.
+  std::vector<HistoryEntry> history(const std::string& site, std::size_t count_max) const;
+
+  // Done exactly once, never inside the call; unknown sites are refused. The id cancels (done does not come then).
+  std::uint64_t wait(WaitFor what, std::function<void(std::expected<Waited, Refusal>)> done);
+  void cancel_wait(std::uint64_t id);
+
+  // What visitors of a site would get in `mode` (not live). Changes nothing.
+  std::expected<std::shared_ptr<const core::AnswerSet>, Refusal> preview(const std::string& site,
+                                                                         const core::ModeState& mode) const;
+
+  // Called after each publication, on the control thread: the prober, the resolver and the workers' own settings
+  // follow the configuration this way. May be set several times; must not call back into the controller.
+  void on_published(std::function<void(const core::Snapshot&, const config::Config&)> listener);
+
+ private:
+  class Impl;
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace drawbridge::control

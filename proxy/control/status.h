@@ -1,0 +1,69 @@
+#pragma once
+
+#include "proxy/base/time.h"
+#include "proxy/core/ledger.h"
+#include "proxy/core/mode.h"
+#include "proxy/core/snapshot.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace drawbridge::control {
+
+// A change of a site that waits for requests to end, or whose deadline passed while they did not.
+struct Draining {
+  std::string what;  // "readonly"
+  std::uint64_t epoch = 0;
+  base::WallTime since;  // when it was published
+  base::Millis elapsed{};
+  base::Millis left{};     // until the deadline; 0 when it has passed
+  core::ClassCounts open;  // of this site, as of at most about a second ago
+};
+
+struct SiteStatus {
+  core::SiteId id = 0;
+  std::string name;
+  core::ModeState mode;
+  std::optional<base::Millis>
+      ends_in;              // until mode.then follows; by the steady clock, so right when mode.until is not
+  std::uint64_t epoch = 0;  // of the last change to this site
+  std::string pool;
+  std::string notice_pool;  // maintenance.pool; empty if none
+  std::optional<Draining> draining;
+};
+
+struct PoolStatus {
+  core::PoolId id = 0;
+  std::string name;
+  core::Balance balance = core::Balance::least_requests;
+  std::vector<core::PoolServer> servers;
+  std::vector<std::string> sites;  // whose active pool or notice pool it is
+};
+
+// What the controller knows. What is in flight and what is healthy it does not: ask Workers::load and the board.
+struct Status {
+  std::uint64_t epoch = 0;
+  base::WallTime now;
+  base::WallTime started_at;
+  std::vector<SiteStatus> sites;      // sorted by name
+  std::vector<PoolStatus> pools;      // likewise
+  std::vector<std::string> warnings;  // sentences about state and history that an operator must act on
+};
+
+// What `wait` waits for.
+struct WaitFor {
+  enum class Until : std::uint8_t { drained, live, mode } until = Until::drained;
+  core::Mode mode = core::Mode::live;  // of Until::mode
+  std::vector<std::string> sites;      // empty: all
+  base::Millis timeout{24 * 3'600'000};
+};
+
+struct Waited {
+  bool reached = false;  // false: the time was over first
+  base::Millis waited{};
+  std::vector<std::string> missing;  // sites that were not there yet
+};
+
+}  // namespace drawbridge::control
