@@ -1,0 +1,56 @@
+#pragma once
+
+#include "proxy/core/mode.h"
+#include "proxy/core/snapshot.h"
+#include "proxy/obs/counters.h"
+#include "proxy/obs/histogram.h"
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace drawbridge::obs {
+
+// What the exposition says that the workers' counters do not know.
+struct ExposedSite {
+  core::SiteId id = no_site;
+  std::string name;
+  core::Mode mode = core::Mode::live;
+  std::string pool;  // active
+};
+
+struct ExposedServer {
+  core::ServerId id = no_server;
+  std::string pool;
+  std::string address;  // as configured
+  bool up = true;       // gets traffic, as far as its health goes
+  core::ServerAdmin admin = core::ServerAdmin::ready;
+};
+
+struct Exposed {
+  Totals totals;
+  std::uint64_t epoch = 0;
+  std::vector<ExposedSite> sites;
+  std::vector<ExposedServer> servers;
+  HistogramValue drains;                 // from publish to drained, of commands that drain
+  std::uint64_t drains_outstanding = 0;  // that passed their deadline
+  std::uint64_t access_log_lost = 0;
+  std::uint64_t descriptors_open = 0;
+  std::uint64_t descriptors_max = 0;
+  std::uint64_t resident_bytes = 0;
+  double cpu_seconds = 0;
+  double start_seconds = 0;  // wall time of the start, since 1970
+  std::size_t workers = 0;
+};
+
+// The Prometheus text format, version 0.0.4 (content type below). All names start with "drawbridge_", but for the
+// customary "process_" ones. Sites and servers that are not in `sites` and `servers` any more are left out.
+std::string expose(const Exposed& exposed);
+
+inline constexpr std::string_view exposition_content_type = "text/plain; version=0.0.4; charset=utf-8";
+
+// Fills the process fields of `exposed` from /proc/self and getrlimit; what cannot be read stays zero.
+void measure_process(Exposed& exposed);
+
+}  // namespace drawbridge::obs

@@ -1,0 +1,102 @@
+#pragma once
+
+#include "proxy/base/failure.h"
+#include "proxy/base/limits.h"
+#include "proxy/base/time.h"
+#include "proxy/core/snapshot.h"
+#include "proxy/net/endpoint.h"
+
+#include <array>
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace drawbridge::upstream {
+
+// The addresses of a server by slot. An address keeps its slot while the name resolves to it, so that slots mean
+// the same to whoever holds an older list; the slot of one that went away is empty (Endpoint::empty) until it is
+// reused.
+using EndpointSlots = std::vector<net::Endpoint>;
+using EndpointMask = std::uint32_t;  // bit i: slot i
+static_assert(base::limits::endpoints_per_server_max <= 32);
+
+enum class HealthState : std::uint8_t { unknown, up, down };  // unknown counts as up
+
+std::string_view name(HealthState state);
+
+// What failures of real requests do.
+struct PassivePolicy {
+  std::uint32_t fall = 3;      // failures in a row that take an address out; 0 = never
+  base::Millis pause{10'000};  // longest time it is out: 1 s at first, doubled each time up to this
+};
+
+// One address, for people.
+struct EndpointHealth {
+  net::Endpoint endpoint;
+  HealthState state = HealthState::unknown;
+  std::string reason;      // why it is down, or what failed last: "status 500", "connect refused"; "" = nothing yet
+  base::WallTime since{};  // of this state
+  std::uint32_t failures = 0;  // in a row, of probes or of requests, whichever is more
+};
+
+struct ServerHealth {
+  HealthState state = HealthState::unknown;  // down: no address is usable
+  std::string reason;                        // of down: of its addresses, or "name not resolved"
+  base::WallTime since{};
+  std::vector<EndpointHealth> endpoints;
+};
+
+// Which servers can be asked, beside the snapshot: changes without an epoch. Workers read and report with relaxed
+// atomics; the control thread owns the rest. A server that nobody watches is not usable.
+class HealthBoard {
+ public:
+  HealthBoard();
+  ~HealthBoard();
+  HealthBoard(const HealthBoard&) = delete;
+  HealthBoard& operator=(const HealthBoard&) = delete;
+
+  // Any thread:
+
+  // The slots that may be asked now: present, not down by probe, not out after failures.
+  EndpointMask usable(core::ServerId server, base::SteadyTime now) const;
+  bool eligible(core::ServerId server, base::SteadyTime now) const { return usable(server, now) != 0; }
+  // What a request met: a connection that could not be made, or one that broke before an answer.
+  void report_failure(core::ServerId server, std::size_t slot, base::Reason reason, base::SteadyTime now);
+  void report_success(core::ServerId server, std::size_t slot);  // no store unless there were failures
+
+  // Control thread only:
+
+  void watch(core::ServerId server, PassivePolicy policy, base::WallTime now);
+  void forget(core::ServerId server);
+  // Takes what the name resolves to now; returns the slots after it. At most endpoints_per_server_max are used.
+  EndpointSlots set_addresses(core::ServerId server, const std::vector<net::Endpoint>& addresses,
+                              base::WallTime now);
+  EndpointSlots slots(core::ServerId server) const;
+  // Verdict of the prober after rise and fall; ends a pause of the address when healthy. `failures`: in a row.
+  void set_probed(core::ServerId server, std::size_t slot, HealthState state, std::string_view reason,
+                  std::uint32_t failures, base::WallTime now);
+
+  struct Change {
+    core::ServerId server = 0;
+    net::Endpoint endpoint;
+    HealthState state = HealthState::up;
+    bool server_changed = false;  // the server as a whole went up or down with it
+    std::string reason;
+  };
+  // What changed since the last sweep, by probes, requests and the end of pauses. Called a few times a second.
+  std::vector<Change> sweep(base::Now now);
+  ServerHealth health(core::ServerId server, base::Now now) const;
+
+ private:
+  struct Row;
+
+  Row* row(core::ServerId server) const;
+
+  std::unique_ptr<std::atomic<Row*>[]> rows_;  // by ServerId; made by watch(), freed with the board
+};
+
+}  // namespace drawbridge::upstream
