@@ -4,12 +4,13 @@
 #include "proxy/core/mode.h"
 #include "proxy/core/route.h"
 #include "proxy/core/rule.h"
+#include "proxy/http/forward.h"
+#include "proxy/http/head.h"
 
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace drawbridge::core {
@@ -29,24 +30,44 @@ struct PoolServer {
   ServerId id = 0;
   std::string address;  // as configured: "host:port"
   unsigned weight = 1;
+  unsigned max_connections = 0;  // of the process to each address; 0: no limit
   ServerAdmin admin = ServerAdmin::ready;
+};
+
+// Bounds on waiting for an upstream; all above zero.
+struct UpstreamTiming {
+  base::Millis connect{5'000};  // one attempt
+  base::Millis head{60'000};    // from the last request byte to the head of the answer
+  base::Millis body{60'000};    // silence inside a body, either way
+  base::Millis idle{4'000};     // an unused connection is kept this long
+};
+
+// Bounds on what clients may send and how long they may take.
+struct ClientBounds {
+  http::HeadLimits head;
+  std::uint64_t request_body_bytes_max = 0;  // 0: no limit
+  std::size_t response_head_bytes_max = 64 * 1024;
+  base::Millis head_timeout{10'000};  // from the first byte of a head to its last
+  base::Millis idle_timeout{75'000};  // a connection without a request
+  base::Millis body_timeout{30'000};  // silence while a client sends its body or takes none of the answer
+  base::Millis tunnel_idle_timeout{3'600'000};
 };
 
 struct PoolView {
   PoolId id = 0;
   std::string name;
   Balance balance = Balance::least_requests;
+  UpstreamTiming timing;
+  std::size_t idle_connections_max = 64;  // kept to each address by each worker
   std::vector<PoolServer> servers;
 };
-
-using FieldList = std::vector<std::pair<std::string, std::string>>;
 
 // How requests of a site are rewritten on their way (DESIGN: forwarding).
 struct ForwardPolicy {
   bool strip_prefix = false;  // the matched path prefix is not sent to the upstream
   enum class Host : std::uint8_t { pass, upstream, fixed } host = Host::pass;
   std::string fixed_host;
-  FieldList request_set, response_set;
+  std::vector<http::FieldSetting> request_set, response_set;
   std::vector<std::string> request_remove, response_remove;
 };
 
@@ -68,6 +89,7 @@ struct SiteView {
 // freed when no admission of its epoch is left. Worker threads only hold a pointer inside an admission.
 struct Snapshot {
   std::uint64_t epoch = 0;
+  ClientBounds bounds;
   std::vector<std::unique_ptr<PoolView>> pools;
   std::vector<std::unique_ptr<SiteView>> sites;
   RouteTable routes;  // (host, path) → index into `sites`

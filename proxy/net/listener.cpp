@@ -1,0 +1,137 @@
+#include "proxy/net/listener.h"
+
+#include <fmt/format.h>
+
+#include <arpa/inet.h>
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+
+namespace drawbridge::net {
+namespace {
+
+struct SocketAddress {
+  sockaddr_storage storage{};
+  socklen_t length = 0;
+};
+
+bool read_port(std::string_view text, std::uint16_t& port) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), port);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+base::Expected<SocketAddress> read_address(const std::string& address) {
+  const base::Error wrong{
+      fmt::format("'{}' is not an address to listen on; write IP:port or [IPv6]:port", address)};
+  const auto colon = address.rfind(':');
+  std::uint16_t port = 0;
+  if (colon == std::string::npos || !read_port(std::string_view(address).substr(colon + 1), port)) {
+    return std::unexpected(wrong);
+  }
+  auto host = address.substr(0, colon);
+  SocketAddress out;
+  if (host.size() > 2 && host.front() == '[' && host.back() == ']') {
+    auto* v6 = reinterpret_cast<sockaddr_in6*>(&out.storage);
+    v6->sin6_family = AF_INET6;
+    v6->sin6_port = htons(port);
+    out.length = sizeof *v6;
+    host = host.substr(1, host.size() - 2);
+    if (inet_pton(AF_INET6, host.c_str(), &v6->sin6_addr) != 1) return std::unexpected(wrong);
+    return out;
+  }
+  auto* v4 = reinterpret_cast<sockaddr_in*>(&out.storage);
+  v4->sin_family = AF_INET;
+  v4->sin_port = htons(port);
+  out.length = sizeof *v4;
+  if (inet_pton(AF_INET, host.c_str(), &v4->sin_addr) != 1) return std::unexpected(wrong);
+  return out;
+}
+
+void set_option(int fd, int level, int option) {
+  const int on = 1;
+  ::setsockopt(fd, level, option, &on, sizeof on);
+}
+
+base::Error listen_error(const std::string& address, const char* call) {
+  auto text = fmt::format("cannot listen on {}: {}: {}", address, call, std::strerror(errno));
+  if (errno == EADDRINUSE) text += "; another program has this port (`ss -ltnp` shows which)";
+  if (errno == EACCES) text += "; ports below 1024 need CAP_NET_BIND_SERVICE";
+  return {text};
+}
+
+}  // namespace
+
+base::Expected<UniqueFd> listen_on(const std::string& address) {
+  const auto where = read_address(address);
+  if (!where) return std::unexpected(where.error());
+  UniqueFd fd(::socket(where->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  if (!fd.valid()) return std::unexpected(listen_error(address, "socket"));
+  set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR);
+  set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT);
+  set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY);  // inherited by what is accepted
+  if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&where->storage), where->length) != 0) {
+    return std::unexpected(listen_error(address, "bind"));
+  }
+  if (::listen(fd.get(), SOMAXCONN) != 0) return std::unexpected(listen_error(address, "listen"));
+  return fd;
+}
+
+std::string bound_address(int fd) {
+  sockaddr_storage storage{};
+  socklen_t length = sizeof storage;
+  if (::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return {};
+  char text[INET6_ADDRSTRLEN] = {};
+  if (storage.ss_family == AF_INET6) {
+    const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&storage);
+    inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof text);
+    return fmt::format("[{}]:{}", text, ntohs(v6->sin6_port));
+  }
+  const auto* v4 = reinterpret_cast<const sockaddr_in*>(&storage);
+  inet_ntop(AF_INET, &v4->sin_addr, text, sizeof text);
+  return fmt::format("{}:{}", text, ntohs(v4->sin_port));
+}
+
+Listener::Listener(Loop& loop, UniqueFd fd, Handler& handler)
+    : loop_(loop), fd_(std::move(fd)), handler_(handler), resume_(loop.wheel(), *this) {
+  loop_.watch(fd_.get(), EPOLLIN, *this);
+}
+
+Listener::~Listener() {
+  if (fd_.valid()) loop_.unwatch(fd_.get(), *this);
+}
+
+void Listener::close() {
+  if (!fd_.valid()) return;
+  accept_burst();
+  loop_.unwatch(fd_.get(), *this);
+  fd_.reset();
+  resume_.disarm();
+}
+
+void Listener::on_events(std::uint32_t) {
+  accept_burst();
+}
+void Listener::deadline_passed(Deadline&) {
+  accept_burst();
+}
+
+void Listener::accept_burst() {
+  while (fd_.valid()) {
+    sockaddr_storage peer{};
+    socklen_t length = sizeof peer;
+    UniqueFd fd(::accept4(fd_.get(), reinterpret_cast<sockaddr*>(&peer), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (fd.valid()) {
+      handler_.accepted(std::move(fd), peer);
+      continue;
+    }
+    if (errno == EINTR || errno == ECONNABORTED || errno == EPROTO) continue;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return;
+    handler_.accept_paused(errno);
+    resume_.arm(loop_.now() + pause);
+    return;
+  }
+}
+
+}  // namespace drawbridge::net

@@ -1,0 +1,56 @@
+#pragma once
+
+#include "proxy/base/failure.h"
+#include "proxy/net/loop.h"
+#include "proxy/net/unique_fd.h"
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <sys/socket.h>
+
+namespace drawbridge::net {
+
+// A listening TCP socket on "IP:port" ("[v6]:port"; port 0: any), SO_REUSEADDR and SO_REUSEPORT, so that each
+// worker has its own. The error names the address and what to do.
+base::Expected<UniqueFd> listen_on(const std::string& address);
+
+// "IP:port" that a listening or connected socket is bound to.
+std::string bound_address(int fd);
+
+// Accepts on one socket in bursts and hands each connection to its handler. Out of descriptors it pauses for
+// `pause` instead of spinning, and says so. Loop thread only.
+class Listener final : public Watcher, private Deadline::Owner {
+ public:
+  class Handler {
+   public:
+    virtual void accepted(UniqueFd fd, const sockaddr_storage& peer) = 0;
+    virtual void accept_paused(int os_error) = 0;
+
+   protected:
+    ~Handler() = default;
+  };
+
+  static constexpr std::chrono::milliseconds pause{100};
+
+  Listener(Loop& loop, UniqueFd fd, Handler& handler);
+  ~Listener();
+  Listener(const Listener&) = delete;
+  Listener& operator=(const Listener&) = delete;
+
+  // Accepts what is queued (closing a SO_REUSEPORT socket resets it), then accepts no more.
+  void close();
+  int fd() const { return fd_.get(); }
+
+ private:
+  void on_events(std::uint32_t events) override;
+  void deadline_passed(Deadline& deadline) override;
+  void accept_burst();
+
+  Loop& loop_;
+  UniqueFd fd_;
+  Handler& handler_;
+  Deadline resume_;
+};
+
+}  // namespace drawbridge::net

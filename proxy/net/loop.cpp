@@ -1,0 +1,141 @@
+#include "proxy/net/loop.h"
+
+#include <array>
+#include <cerrno>
+#include <exception>
+#include <sys/eventfd.h>
+#include <system_error>
+#include <utility>
+
+namespace drawbridge::net {
+namespace {
+
+constexpr std::size_t events_per_turn_max = 256;
+constexpr std::chrono::milliseconds sleep_max{1'000};
+
+UniqueFd checked(int fd, const char* what) {
+  if (fd < 0) throw std::system_error(errno, std::generic_category(), what);
+  return UniqueFd(fd);
+}
+
+}  // namespace
+
+// The outermost frame of a spawned task; frees itself at its end.
+struct Loop::Root {
+  struct promise_type {
+    static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
+    static void operator delete(void* frame, std::size_t bytes) { free_frame(frame, bytes); }
+    Root get_return_object() const noexcept { return {}; }
+    std::suspend_never initial_suspend() const noexcept { return {}; }
+    std::suspend_never final_suspend() const noexcept { return {}; }
+    void return_void() const noexcept {}
+    void unhandled_exception() const noexcept { std::terminate(); }  // run_root() catches all
+  };
+};
+
+Loop::Loop()
+    : epoll_(checked(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
+      wake_(checked(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd")),
+      now_(base::SteadyClock::now()),
+      wheel_(now_) {
+  epoll_event event{.events = EPOLLIN, .data = {.ptr = nullptr}};
+  if (epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, wake_.get(), &event) != 0) {
+    throw std::system_error(errno, std::generic_category(), "epoll_ctl");
+  }
+}
+
+Loop::~Loop() {
+  DRAWBRIDGE_CHECK(tasks_ == 0);
+}
+
+void Loop::run() {
+  while (!stopping_.load(std::memory_order_acquire) || tasks_ > 0) turn();
+  run_posted();
+}
+
+void Loop::stop() {
+  stopping_.store(true, std::memory_order_release);
+  post([] {});
+}
+
+void Loop::post(std::function<void()> work) {
+  bool first = false;
+  {
+    const std::lock_guard lock(posted_mutex_);
+    first = posted_.empty();
+    posted_.push_back(std::move(work));
+  }
+  if (!first) return;
+  const std::uint64_t one = 1;
+  [[maybe_unused]] const auto written =
+      ::write(wake_.get(), &one, sizeof one);  // cannot fail before 2^64 - 1 posts
+}
+
+Loop::Root Loop::run_root(Task<> task) {
+  ++tasks_;
+  try {
+    co_await std::move(task);
+  } catch (const std::exception&) {
+    failed_tasks_.fetch_add(1, std::memory_order_relaxed);
+  }
+  --tasks_;
+}
+
+void Loop::spawn(Task<> task) {
+  run_root(std::move(task));
+}
+
+void Loop::watch(int fd, std::uint32_t events, Watcher& watcher) {
+  epoll_event event{.events = events | EPOLLET, .data = {.ptr = &watcher}};
+  const auto added = epoll_ctl(epoll_.get(), EPOLL_CTL_ADD, fd, &event);
+  if (added != 0) throw std::system_error(errno, std::generic_category(), "epoll_ctl");
+}
+
+void Loop::unwatch(int fd, Watcher& watcher) {
+  epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+  for (auto& event : untold_) {
+    if (event.data.ptr == &watcher) event.events = 0;
+  }
+}
+
+void Loop::turn() {
+  std::array<epoll_event, events_per_turn_max> events;
+  const auto sleep =
+      ready_.empty() ? wheel_.until_next(base::SteadyClock::now(), sleep_max) : std::chrono::milliseconds(0);
+  const auto count =
+      epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), static_cast<int>(sleep.count()));
+  now_ = base::SteadyClock::now();
+  untold_ = std::span(events.data(), count > 0 ? static_cast<std::size_t>(count) : 0);
+  while (!untold_.empty()) {
+    const auto event = untold_.front();
+    untold_ = untold_.subspan(1);
+    if (event.data.ptr == nullptr) {
+      run_posted();
+    } else if (event.events != 0) {
+      static_cast<Watcher*>(event.data.ptr)->on_events(event.events);
+    }
+  }
+  run_ready();
+  wheel_.advance(now_);
+  run_ready();
+}
+
+void Loop::run_posted() {
+  std::uint64_t count = 0;
+  [[maybe_unused]] const auto read = ::read(wake_.get(), &count, sizeof count);  // EAGAIN: nothing was posted
+  std::vector<std::function<void()>> work;
+  {
+    const std::lock_guard lock(posted_mutex_);
+    work.swap(posted_);
+  }
+  for (auto& one : work) one();
+}
+
+// One pass: what becomes ready meanwhile waits for the next pass, so that no task starves the descriptors.
+void Loop::run_ready() {
+  resuming_.swap(ready_);
+  for (const auto waiter : resuming_) waiter.resume();
+  resuming_.clear();
+}
+
+}  // namespace drawbridge::net

@@ -1,0 +1,89 @@
+#pragma once
+
+#include "proxy/base/time.h"
+#include "proxy/net/task.h"
+#include "proxy/net/unique_fd.h"
+#include "proxy/net/wheel.h"
+
+#include <atomic>
+#include <coroutine>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <span>
+#include <sys/epoll.h>
+#include <vector>
+
+namespace drawbridge::net {
+
+// Something the loop tells about a descriptor's events (epoll, edge-triggered).
+class Watcher {
+ public:
+  virtual void on_events(std::uint32_t events) = 0;
+
+ protected:
+  ~Watcher() = default;
+};
+
+// One thread's event loop: epoll, the deadline wheel, resumed coroutines and posted work. An engine of our own and
+// not Asio's: measured on small GETs through a prototype, Asio's epoll and awaitables reach 1.27 of HAProxy's
+// requests per CPU second where raw epoll reaches 1.39 (16 KiB bodies: 1.60 against 2.01), and TLS will be driven
+// on the descriptor. All but post() and stop() belong to the thread that calls run().
+class Loop {
+ public:
+  Loop();
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  // Turns until stop() was called and no task is left.
+  void run();
+
+  // Any thread. Ends run() once every spawned task has ended.
+  void stop();
+
+  // Any thread. Runs `work` on the loop's thread, in the order of posting.
+  void post(std::function<void()> work);
+
+  // Starts `task` as a task of its own, now; it runs to its first wait before spawn returns. An exception ends the
+  // task and is counted.
+  void spawn(Task<> task);
+  std::size_t tasks() const { return tasks_; }
+  std::uint64_t failed_tasks() const { return failed_tasks_.load(std::memory_order_relaxed); }
+
+  // The time this turn began.
+  base::SteadyTime now() const { return now_; }
+  Wheel& wheel() { return wheel_; }
+
+  void watch(int fd, std::uint32_t events, Watcher& watcher);  // adds EPOLLET
+  void unwatch(int fd, Watcher& watcher);  // `watcher` hears nothing more, also not of this turn
+
+  // Resumes `waiter` later in this turn.
+  void ready(std::coroutine_handle<> waiter) { ready_.push_back(waiter); }
+
+  // Largest number of bytes of one read or write; tests set 1 to pass every state of every parser.
+  std::size_t io_bytes_max() const { return io_bytes_max_; }
+  void limit_io(std::size_t bytes) { io_bytes_max_ = bytes; }
+
+ private:
+  struct Root;
+  Root run_root(Task<> task);
+  void turn();
+  void run_posted();
+  void run_ready();
+
+  UniqueFd epoll_;
+  UniqueFd wake_;
+  base::SteadyTime now_;
+  Wheel wheel_;
+  std::vector<std::coroutine_handle<>> ready_, resuming_;
+  std::span<epoll_event> untold_;  // events of this turn still to be told
+  std::size_t tasks_ = 0;
+  std::atomic<std::uint64_t> failed_tasks_{0};
+  std::size_t io_bytes_max_ = static_cast<std::size_t>(-1);
+  std::atomic<bool> stopping_{false};
+  std::mutex posted_mutex_;
+  std::vector<std::function<void()>> posted_;
+};
+
+}  // namespace drawbridge::net

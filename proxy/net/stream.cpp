@@ -1,0 +1,214 @@
+#include "proxy/net/stream.h"
+
+#include <algorithm>
+#include <cerrno>
+#include <sys/socket.h>
+
+namespace drawbridge::net {
+
+Stream::Stream(Loop& loop, UniqueFd fd, Fault side, Start start)
+    : loop_(loop),
+      fd_(std::move(fd)),
+      side_(side),
+      writable_(start == Start::connected),
+      connecting_(start == Start::connecting),
+      read_deadline_(loop.wheel(), *this),
+      write_deadline_(loop.wheel(), *this) {
+  loop_.watch(fd_.get(), EPOLLIN | EPOLLOUT | EPOLLRDHUP, *this);
+}
+
+Stream::~Stream() {
+  DRAWBRIDGE_CHECK(reader_ == nullptr && watcher_ == nullptr && writer_ == nullptr);
+  if (fd_.valid()) loop_.unwatch(fd_.get(), *this);
+}
+
+Stream::Read Stream::read_some(std::span<char> into, SteadyTime deadline) {
+  return {*this, into, deadline};
+}
+Stream::Readable Stream::readable(SteadyTime deadline) {
+  return {*this, deadline};
+}
+Stream::Write Stream::write(std::span<const std::string_view> parts, base::Millis patience) {
+  return {*this, parts, patience};
+}
+
+void Stream::on_events(std::uint32_t events) {
+  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) peer_finished_ = true;
+  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+    readable_ = true;
+    if (reader_ != nullptr && reader_->attempt()) {
+      loop_.ready(reader_->waiter_);
+      reader_ = nullptr;
+    }
+    if (watcher_ != nullptr) watcher_->finish({});
+  }
+  if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) {
+    writable_ = true;
+    if (writer_ != nullptr && writer_->attempt()) {
+      loop_.ready(writer_->waiter_);
+      writer_ = nullptr;
+    }
+  }
+}
+
+void Stream::deadline_passed(Deadline& deadline) {
+  const auto late = failure(base::Reason::timed_out);
+  if (&deadline == &write_deadline_) {
+    if (writer_ != nullptr) writer_->finish(late);
+    return;
+  }
+  if (reader_ != nullptr) reader_->finish(late);
+  if (watcher_ != nullptr) watcher_->finish(std::unexpected(late));
+}
+
+void Stream::cancel(base::Reason reason) {
+  if (broken_) return;
+  broken_ = failure(reason);
+  if (reader_ != nullptr) reader_->finish(*broken_);
+  if (watcher_ != nullptr) watcher_->finish(std::unexpected(*broken_));
+  if (writer_ != nullptr) writer_->finish(*broken_);
+}
+
+bool Stream::has_input() const {
+  char byte = 0;
+  const auto got = ::recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
+  return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+}
+
+void Stream::shutdown_send() {
+  ::shutdown(fd_.get(), SHUT_WR);
+}
+
+void Stream::abort() {
+  const linger now{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  cancel(base::Reason::cancelled);
+}
+
+// A read that fills less than asked has emptied the socket: the next one waits for an edge without trying, unless
+// the peer has finished, for then no further edge need come.
+bool Stream::Read::attempt() {
+  auto& stream = stream_;
+  if (!stream.readable_) return false;
+  const auto wanted = std::min(into_.size(), stream.loop_.io_bytes_max());
+  const auto got = ::recv(stream.fd_.get(), into_.data(), wanted, 0);
+  if (got >= 0) {
+    const auto bytes = static_cast<std::size_t>(got);
+    if (bytes < wanted && !stream.peer_finished_) stream.readable_ = false;
+    stream.bytes_read_ += bytes;
+    result_ = bytes;
+    return true;
+  }
+  if (errno == EINTR) return attempt();
+  if (errno == EAGAIN || errno == EWOULDBLOCK) {
+    stream.readable_ = false;
+    return false;
+  }
+  result_ = std::unexpected(base::os_failure(stream.side_, errno));
+  return true;
+}
+
+void Stream::Read::await_suspend(std::coroutine_handle<> waiter) {
+  DRAWBRIDGE_CHECK(stream_.reader_ == nullptr && stream_.watcher_ == nullptr);
+  waiter_ = waiter;
+  stream_.reader_ = this;
+  stream_.read_deadline_.arm(deadline_);
+}
+
+void Stream::Read::finish(base::Failure failure) {
+  result_ = std::unexpected(failure);
+  stream_.reader_ = nullptr;
+  stream_.loop_.ready(waiter_);
+}
+
+bool Stream::Readable::await_ready() {
+  if (stream_.broken_) result_ = std::unexpected(*stream_.broken_);
+  return stream_.broken_ || stream_.readable_;
+}
+
+void Stream::Readable::await_suspend(std::coroutine_handle<> waiter) {
+  DRAWBRIDGE_CHECK(stream_.reader_ == nullptr && stream_.watcher_ == nullptr);
+  waiter_ = waiter;
+  stream_.watcher_ = this;
+  stream_.read_deadline_.arm(deadline_);
+}
+
+void Stream::Readable::finish(Result<void> result) {
+  result_ = result;
+  stream_.watcher_ = nullptr;
+  stream_.loop_.ready(waiter_);
+}
+
+Stream::Write::Write(Stream& stream, std::span<const std::string_view> parts, base::Millis patience)
+    : stream_(stream), patience_(patience) {
+  DRAWBRIDGE_CHECK(parts.size() <= parts_max);
+  for (const auto part : parts) {
+    if (!part.empty()) parts_[count_++] = {.iov_base = const_cast<char*>(part.data()), .iov_len = part.size()};
+  }
+}
+
+bool Stream::Write::connect_failed() {
+  int error = 0;
+  socklen_t length = sizeof error;
+  ::getsockopt(stream_.fd_.get(), SOL_SOCKET, SO_ERROR, &error, &length);
+  stream_.connecting_ = false;
+  if (error != 0) result_ = std::unexpected(base::os_failure(stream_.side_, error));
+  return error != 0;
+}
+
+bool Stream::Write::attempt() {
+  if (stream_.connecting_) {
+    if (!stream_.writable_) return false;
+    if (connect_failed()) return true;
+  }
+  while (first_ < count_) {
+    if (!stream_.writable_) return false;
+    msghdr message{};
+    iovec limited{.iov_base = parts_[first_].iov_base,
+                  .iov_len = std::min(parts_[first_].iov_len, stream_.loop_.io_bytes_max())};
+    const bool whole = stream_.loop_.io_bytes_max() == static_cast<std::size_t>(-1);
+    message.msg_iov = whole ? &parts_[first_] : &limited;
+    message.msg_iovlen = whole ? count_ - first_ : 1;
+    const auto sent = ::sendmsg(stream_.fd_.get(), &message, MSG_NOSIGNAL);
+    if (sent >= 0) {
+      consume(static_cast<std::size_t>(sent));
+      continue;
+    }
+    if (errno == EINTR) continue;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) {
+      stream_.writable_ = false;
+      if (stream_.writer_ == this) stream_.write_deadline_.arm(stream_.loop_.now() + patience_);
+      return false;
+    }
+    result_ = std::unexpected(base::os_failure(stream_.side_, errno));
+    return true;
+  }
+  return true;
+}
+
+void Stream::Write::consume(std::size_t bytes) {
+  stream_.bytes_written_ += bytes;
+  while (bytes > 0) {
+    auto& part = parts_[first_];
+    const auto taken = std::min(bytes, part.iov_len);
+    part.iov_base = static_cast<char*>(part.iov_base) + taken;
+    part.iov_len -= taken;
+    bytes -= taken;
+    if (part.iov_len == 0) ++first_;
+  }
+}
+
+void Stream::Write::await_suspend(std::coroutine_handle<> waiter) {
+  DRAWBRIDGE_CHECK(stream_.writer_ == nullptr);
+  waiter_ = waiter;
+  stream_.writer_ = this;
+  stream_.write_deadline_.arm(stream_.loop_.now() + patience_);
+}
+
+void Stream::Write::finish(base::Failure failure) {
+  result_ = std::unexpected(failure);
+  stream_.writer_ = nullptr;
+  stream_.loop_.ready(waiter_);
+}
+
+}  // namespace drawbridge::net

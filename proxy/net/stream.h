@@ -1,0 +1,154 @@
+#pragma once
+
+#include "proxy/base/failure.h"
+#include "proxy/net/loop.h"
+#include "proxy/net/unique_fd.h"
+
+#include <array>
+#include <coroutine>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string_view>
+#include <sys/uio.h>
+
+namespace drawbridge::net {
+
+// A connected byte stream with deadlines: one reader and one writer may wait at a time. Non-blocking and
+// edge-triggered: a read that the kernel has nothing for costs no system call, since readability is remembered.
+// Failures carry the side this stream is (client or upstream). Loop thread only; owned by its user, not moved.
+class Stream final : public Watcher, private Deadline::Owner {
+ public:
+  using Fault = base::Fault;
+  using SteadyTime = base::SteadyTime;
+  template <class T>
+  using Result = base::Result<T>;
+
+  enum class Start : std::uint8_t { connected, connecting };
+
+  // `fd` is non-blocking. While it is connecting, the first write waits for that and fails if it fails; a write of
+  // nothing waits only.
+  Stream(Loop& loop, UniqueFd fd, Fault side, Start start = Start::connected);
+  ~Stream();
+  Stream(const Stream&) = delete;
+  Stream& operator=(const Stream&) = delete;
+
+  class Read;
+  class Readable;
+  class Write;
+
+  // Some bytes into `into`; 0 at the end of the stream. Fails with timed_out at `deadline`; the stream stays
+  // usable.
+  Read read_some(std::span<char> into, SteadyTime deadline);
+
+  // Waits until a read would not wait (data, end or error), reading nothing.
+  Readable readable(SteadyTime deadline);
+
+  // Writes all of `parts` (at most parts_max; empty ones are fine). `patience` bounds the time without progress.
+  // On failure bytes_written() tells how far it came.
+  static constexpr std::size_t parts_max = 8;
+  Write write(std::span<const std::string_view> parts, base::Millis patience);
+
+  // Ends whoever waits, now and from now on, with this failure. The descriptor stays open.
+  void cancel(base::Reason reason);
+  bool cancelled() const { return broken_.has_value(); }
+
+  // True if bytes, an end or an error wait to be read. Looks at the socket without reading.
+  bool has_input() const;
+
+  void shutdown_send();
+  // Closes so that the peer sees a reset: for answers that must not look complete.
+  void abort();
+
+  std::uint64_t bytes_read() const { return bytes_read_; }
+  std::uint64_t bytes_written() const { return bytes_written_; }
+  int fd() const { return fd_.get(); }
+  Loop& loop() { return loop_; }
+
+ private:
+  friend class Read;
+  friend class Readable;
+  friend class Write;
+
+  void on_events(std::uint32_t events) override;
+  void deadline_passed(Deadline& deadline) override;
+  base::Failure failure(base::Reason reason) const { return {.fault = side_, .reason = reason}; }
+
+  Loop& loop_;
+  UniqueFd fd_;
+  Fault side_;
+  bool readable_ = false;  // a read may find something
+  bool writable_;          // a write may find room
+  bool connecting_;
+  bool peer_finished_ = false;  // FIN, hang-up or error seen by epoll: reading goes on until it shows
+  std::optional<base::Failure> broken_;
+  Read* reader_ = nullptr;
+  Readable* watcher_ = nullptr;
+  Write* writer_ = nullptr;
+  Deadline read_deadline_;
+  Deadline write_deadline_;
+  std::uint64_t bytes_read_ = 0;
+  std::uint64_t bytes_written_ = 0;
+};
+
+class [[nodiscard]] Stream::Read {
+ public:
+  bool await_ready() { return stream_.broken_ ? (result_ = std::unexpected(*stream_.broken_), true) : attempt(); }
+  void await_suspend(std::coroutine_handle<> waiter);
+  Result<std::size_t> await_resume() { return result_; }
+
+ private:
+  friend class Stream;
+  Read(Stream& stream, std::span<char> into, SteadyTime deadline)
+      : stream_(stream), into_(into), deadline_(deadline) {}
+  bool attempt();  // true: `result_` is set
+  void finish(base::Failure failure);
+
+  Stream& stream_;
+  std::span<char> into_;
+  SteadyTime deadline_;
+  std::coroutine_handle<> waiter_;
+  Result<std::size_t> result_ = 0;
+};
+
+class [[nodiscard]] Stream::Readable {
+ public:
+  bool await_ready();
+  void await_suspend(std::coroutine_handle<> waiter);
+  Result<void> await_resume() { return result_; }
+
+ private:
+  friend class Stream;
+  Readable(Stream& stream, SteadyTime deadline) : stream_(stream), deadline_(deadline) {}
+  void finish(Result<void> result);
+
+  Stream& stream_;
+  SteadyTime deadline_;
+  std::coroutine_handle<> waiter_;
+  Result<void> result_;
+};
+
+class [[nodiscard]] Stream::Write {
+ public:
+  bool await_ready() { return stream_.broken_ ? (result_ = std::unexpected(*stream_.broken_), true) : attempt(); }
+  void await_suspend(std::coroutine_handle<> waiter);
+  Result<void> await_resume() { return result_; }
+
+ private:
+  friend class Stream;
+  Write(Stream& stream, std::span<const std::string_view> parts, base::Millis patience);
+  bool attempt();  // true: `result_` is set
+  bool connect_failed();
+  void consume(std::size_t bytes);
+  void finish(base::Failure failure);
+
+  Stream& stream_;
+  std::array<iovec, parts_max> parts_;
+  std::size_t first_ = 0;
+  std::size_t count_ = 0;
+  base::Millis patience_;
+  std::coroutine_handle<> waiter_;
+  Result<void> result_;
+};
+
+}  // namespace drawbridge::net
