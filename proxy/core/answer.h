@@ -3,6 +3,7 @@
 #include "proxy/base/time.h"
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -40,6 +41,7 @@ struct AnswerAsset {
   std::string_view content_type;
   std::string body;
 };
+using AnswerAssets = std::vector<AnswerAsset>;  // sorted by name
 
 // All that Drawbridge itself answers for one site in one mode, or for one kind of failure. Immutable once built;
 // snapshots share it (it outlives a change of epoch that does not concern it), workers only read.
@@ -52,12 +54,15 @@ struct AnswerSet {
   Answer grpc;
   base::Millis retry_after{0};          // what to say when `until` is not known or has passed
   std::optional<base::WallTime> until;  // known end: Retry-After counts down to it
-  std::vector<AnswerAsset> assets;      // sorted by name
+  std::shared_ptr<const AnswerAssets>
+      assets;  // of the page's folder, shared by all modes that show it; may be null
 };
 
 // Paths that belong to Drawbridge in every mode, so that no page's asset and no page's question ever reaches an
 // upstream: "/.drawbridge/pages/SITE/ASSET". Looked at before routing; an unknown SITE is routed like any path.
 inline constexpr std::string_view reserved_prefix = "/.drawbridge/pages/";
+inline constexpr std::string_view reserved_state =
+    "state";  // the asset by which a page asks whether it still holds
 
 struct ReservedPath {
   std::string_view site;

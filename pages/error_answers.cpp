@@ -1,0 +1,91 @@
+#include "pages/answers.h"
+#include "pages/builtin.h"
+#include "pages/forms.h"
+#include "pages/template.h"
+#include "proxy/base/check.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace drawbridge::pages {
+namespace {
+
+using Hole = core::AnswerHole::Kind;
+
+struct ErrorKind {
+  unsigned status;
+  int grpc_status;  // as gRPC maps HTTP statuses (doc/http-grpc-status-mapping.md), 8 where a limit was passed
+  std::string_view detail;
+};
+
+constexpr ErrorKind error_kinds[] = {
+    {400, 13, "The request is malformed or ambiguous, so it was not passed on."},
+    {404, 12, "No site is served at this address."},
+    {405, 12, "This method is not accepted here."},
+    {408, 2, "The request took too long to arrive."},
+    {413, 8, "The request is larger than this server accepts."},
+    {414, 8, "The address is longer than this server accepts."},
+    {417, 2, "The request expects something this server does not do."},
+    {421, 2, "The request was sent to a server that does not answer for its host."},
+    {431, 8, "The request's header fields are larger than this server accepts."},
+    {500, 2, "Something went wrong in this server."},
+    {501, 12, "The request asks for something this server does not do."},
+    {502, 14,
+     "The server behind this one could not be reached or broke off. If the request was a change, check whether it "
+     "took "
+     "effect before sending it again."},
+    {503, 14, "This server is at its limit right now. Please try again in a moment."},
+    {504, 14,
+     "The server behind this one took too long to answer. If the request was a change, check whether it took "
+     "effect "
+     "before sending it again."},
+};
+
+core::Answer make_html(const ErrorKind& kind) {
+  const Placeholder values[] = {
+      {"status", fmt::format("{}", kind.status)},
+      {"title", std::string{reason_phrase(kind.status)}},
+      {"detail", std::string{kind.detail}},
+      {"request_id", "", Hole::request_id},
+      {"style", std::string{builtin::style}, {}, true},
+  };
+  auto body = compile_page(builtin::error, "built-in error page", values);
+  DRAWBRIDGE_CHECK(body.has_value());
+  return {make_head({kind.status, "text/html; charset=utf-8", false, builtin_policy_field()}), std::move(*body)};
+}
+
+core::Answer make_json(const ErrorKind& kind) {
+  JsonWriter json;
+  json.string("type", "about:blank").string("title", reason_phrase(kind.status)).number("status", kind.status);
+  json.string("detail", kind.detail).string_hole("request_id", Hole::request_id);
+  return {make_head({kind.status, "application/problem+json", false, ""}), json.take()};
+}
+
+core::Answer make_text(const ErrorKind& kind) {
+  TemplateWriter text;
+  text.text(fmt::format("{} {}\n\n{}\nRequest: ", kind.status, reason_phrase(kind.status), kind.detail));
+  text.hole(Hole::request_id).text("\n");
+  return {make_head({kind.status, "text/plain; charset=utf-8", false, ""}), text.take()};
+}
+
+}  // namespace
+
+ErrorAnswers::ErrorAnswers() {
+  for (const auto& kind : error_kinds) {
+    core::AnswerSet& answers = by_status_[kind.status];
+    answers.status = kind.status;
+    answers.html = make_html(kind);
+    answers.html_write = answers.html;
+    answers.problem_json = make_json(kind);
+    answers.text = make_text(kind);
+    answers.grpc = make_grpc(kind.grpc_status, kind.detail, false);
+  }
+}
+
+const core::AnswerSet& ErrorAnswers::of(unsigned status) const {
+  const auto found = by_status_.find(status);
+  return found != by_status_.end() ? found->second : by_status_.at(500);
+}
+
+}  // namespace drawbridge::pages
