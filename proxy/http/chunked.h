@@ -1,5 +1,6 @@
 #pragma once
 
+#include "proxy/base/limits.h"
 #include "proxy/http/rules.h"
 
 #include <array>
@@ -44,8 +45,8 @@ class ChunkDecoder {
 
   static constexpr std::size_t size_digits_max = 16;
   static constexpr std::size_t extension_line_bytes_max = 1024;
-  static constexpr std::size_t extension_bytes_max = 4 * 1024;  // in one body
-  static constexpr std::size_t trailer_bytes_max = 8 * 1024;
+  static constexpr std::size_t extension_bytes_max = base::limits::chunk_extension_bytes_max;  // in one body
+  static constexpr std::size_t trailer_bytes_max = base::limits::trailer_bytes_max;
   static constexpr std::size_t trailers_max = 32;
 
  private:

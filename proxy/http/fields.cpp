@@ -122,7 +122,7 @@ std::string_view name(Field field) {
 }
 
 bool is_managed(Field field) {
-  return field > Field::other && field <= Field::x_method_override && field != Field::date;
+  return field > Field::other && field <= Field::x_method_override;
 }
 
 Field disguised_field(std::string_view name) {

@@ -68,6 +68,6 @@ void write_client_response(HeadWriter& writer, const ResponseHead& head, const R
 
 // Most bytes that either function adds to what was received (edits and the given texts not counted): size buffers
 // by it.
-inline constexpr std::size_t head_growth_max = 512;
+inline constexpr std::size_t head_growth_max = 1024;
 
 }  // namespace drawbridge::http

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "proxy/base/limits.h"
 #include "proxy/http/fields.h"
 
 #include <array>
@@ -31,7 +32,7 @@ struct Header {
 };
 
 // Room for field lines in one head; HeadLimits::headers_max cannot exceed it.
-inline constexpr std::size_t header_capacity = 128;
+inline constexpr std::size_t header_capacity = base::limits::headers_max;
 
 // Field lines in the order received, with a bit for each known field, so that asking for an absent one is free.
 class HeaderList {
@@ -63,9 +64,8 @@ class HeaderList {
   std::uint64_t present_ = 0;  // a filter: fields 64 apart share a bit
 };
 
-// A judged request head. All views point into the buffer given to parse_request and die with it. About 5 KiB: keep
-// one and parse into it again, do not copy it.
-struct RequestHead {
+// The first line of a request, judged and taken apart.
+struct RequestLine {
   Method method = Method::get;
   std::string_view method_text;
   std::string_view target;         // as received
@@ -77,11 +77,16 @@ struct RequestHead {
   std::string_view host;           // without port, brackets of an IPv6 literal kept; case as received
   std::string_view port;           // digits only, may be empty
   std::uint8_t minor_version = 1;  // 0 or 1
-  Body body;                       // none, sized or chunked
-  bool keep_alive = true;          // what the client asks for
-  bool expects_continue = false;   // HTTP/1.1, "Expect: 100-continue", and a body to wait for
-  std::string_view upgrade;        // protocol asked for by Upgrade and Connection: upgrade; empty if none, or if a
-                                   // body follows, or if the protocol is one we do not tunnel (h2c, TLS)
+};
+
+// A judged request head. All views point into the buffer given to parse_request (or to constants) and die with it.
+// About 5 KiB: keep one and parse into it again, do not copy it.
+struct RequestHead : RequestLine {
+  Body body;                      // none, sized or chunked
+  bool keep_alive = true;         // what the client asks for
+  bool expects_continue = false;  // HTTP/1.1, "Expect: 100-continue", and a body to wait for
+  std::string_view upgrade;       // protocol asked for by Upgrade and Connection: upgrade; empty if none, or if a
+                                  // body follows, or if the protocol is one we do not tunnel (h2c, TLS)
   HeaderList headers;
 };
 

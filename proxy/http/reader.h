@@ -38,17 +38,18 @@ class HeadScanner {
   bool started() const { return started_; }
 
  private:
-  Scan refused(Rule rule) const;
+  void pass_empty_line(std::string_view bytes);
+  Scan wait(std::string_view bytes, std::size_t position);
   std::optional<Rule> too_long(std::size_t bytes) const;
 
   HeadLimits limits_;
   Side side_;
   bool started_ = false;
   bool first_line_judged_ = false;
-  std::size_t begin_ = 0;       // first byte of the head
-  std::size_t line_begin_ = 0;  // first byte of the line not yet ended
-  std::size_t position_ = 0;    // everything before is known to hold no control byte but the line ends seen
-  std::size_t line_end_ = 0;    // end of the first line, 0 until seen
+  std::size_t begin_ = 0;           // first byte of the head
+  std::size_t line_begin_ = 0;      // first byte of the line not yet ended
+  std::size_t position_ = 0;        // everything before is known to hold no control byte but the line ends seen
+  std::size_t first_line_end_ = 0;  // 0 until seen
 };
 
 // What the upstream was asked: a response cannot be judged without it.

@@ -1,0 +1,229 @@
+#include "proxy/http/forward.h"
+
+#include "proxy/base/ascii.h"
+
+#include <algorithm>
+#include <array>
+
+namespace drawbridge::http {
+namespace {
+
+using FieldSet = std::array<bool, field_count>;
+
+constexpr FieldSet set_of(std::initializer_list<Field> fields) {
+  FieldSet set{};
+  for (const auto field : fields) set[static_cast<std::size_t>(field)] = true;
+  return set;
+}
+
+// Written anew from parsed values, or not at all. `TE` goes because our upstream side does not depend on what the
+// client can take: trailers that come are passed on, and one may always do without them (RFC 9110 section 6.5.1).
+constexpr FieldSet not_copied_to_upstream = set_of({
+    Field::host,
+    Field::connection,
+    Field::content_length,
+    Field::transfer_encoding,
+    Field::te,
+    Field::trailer,
+    Field::upgrade,
+    Field::expect,
+    Field::keep_alive,
+    Field::proxy_connection,
+    Field::proxy_authenticate,
+    Field::proxy_authorization,
+    Field::proxy_authentication_info,
+    Field::http2_settings,
+    Field::x_forwarded_for,
+    Field::x_forwarded_proto,
+    Field::x_forwarded_host,
+    Field::forwarded,
+    Field::x_request_id,
+});
+
+constexpr FieldSet not_copied_to_client = set_of({
+    Field::connection,
+    Field::content_length,
+    Field::transfer_encoding,
+    Field::te,
+    Field::trailer,
+    Field::upgrade,
+    Field::keep_alive,
+    Field::proxy_connection,
+    Field::proxy_authenticate,
+    Field::proxy_authorization,
+    Field::proxy_authentication_info,
+    Field::http2_settings,
+});
+
+bool in(const FieldSet& set, Field field) {
+  return set[static_cast<std::size_t>(field)];
+}
+
+bool edited(const FieldEdits& edits, const Header& header) {
+  if (is_managed(header.field)) return false;
+  const auto is_name = [&](std::string_view name) { return base::iequals(name, header.name); };
+  return std::ranges::any_of(edits.remove, is_name) || std::ranges::any_of(edits.set, is_name, &FieldSetting::name);
+}
+
+void write_copies(HeadWriter& writer, const HeaderList& headers, const FieldSet& not_copied,
+                  const FieldEdits& edits) {
+  const bool has_edits = !edits.set.empty() || !edits.remove.empty();
+  for (const auto& header : headers.all()) {
+    if (header.hop_by_hop || in(not_copied, header.field)) continue;
+    if (has_edits && edited(edits, header)) continue;
+    writer.field(header.name, header.value);
+  }
+  for (const auto& setting : edits.set) {
+    if (!is_managed(field_of(setting.name))) writer.field(setting.name, setting.value);
+  }
+}
+
+void write_lines(HeadWriter& writer, const HeaderList& headers, Field field) {
+  if (!headers.has(field)) return;
+  for (const auto& header : headers.all()) {
+    if (header.field == field) writer.field(name(field), header.value);
+  }
+}
+
+// Trailer announces what comes after the last chunk; without chunks it would announce what cannot come.
+void write_framing(HeadWriter& writer, const Body& body, const HeaderList& headers) {
+  switch (body.kind) {
+    case Body::Kind::sized:
+      writer.field("Content-Length", body.bytes);
+      break;
+    case Body::Kind::chunked:
+      writer.text("Transfer-Encoding: chunked\r\n");
+      write_lines(writer, headers, Field::trailer);
+      break;
+    case Body::Kind::none:
+    case Body::Kind::until_close:
+      break;
+  }
+}
+
+void write_request_line(HeadWriter& writer, const RequestHead& head, const ForwardSpec& spec) {
+  writer.text(head.method_text);
+  writer.text(" ");
+  writer.text(spec.path.empty() ? head.path : spec.path);
+  if (head.has_query) {
+    writer.text("?");
+    writer.text(head.query);
+  }
+  writer.text(" HTTP/1.1\r\nHost: ");
+  if (!spec.host.empty()) {
+    writer.text(spec.host);
+  } else {
+    writer.text(head.authority.empty() ? spec.fallback_host : head.authority);
+  }
+  writer.end_line();
+}
+
+void write_forwarded_for(HeadWriter& writer, const RequestHead& head, const ForwardSpec& spec) {
+  writer.text("X-Forwarded-For: ");
+  if (spec.client_trusted && head.headers.has(Field::x_forwarded_for)) {
+    for (const auto& header : head.headers.all()) {
+      if (header.field != Field::x_forwarded_for || header.value.empty()) continue;
+      writer.text(header.value);
+      writer.text(", ");
+    }
+  }
+  writer.text(spec.client_address);
+  writer.end_line();
+}
+
+void write_forwarded(HeadWriter& writer, const RequestHead& head, const ForwardSpec& spec) {
+  write_forwarded_for(writer, head, spec);
+  const auto believed = [&](Field field) {
+    return spec.client_trusted ? head.headers.value(field) : std::string_view{};
+  };
+  const auto scheme = believed(Field::x_forwarded_proto);
+  writer.field("X-Forwarded-Proto", scheme.empty() ? spec.scheme : scheme);
+  const auto host = believed(Field::x_forwarded_host);
+  if (!host.empty() || !head.authority.empty())
+    writer.field("X-Forwarded-Host", host.empty() ? head.authority : host);
+  if (spec.client_trusted) write_lines(writer, head.headers, Field::forwarded);
+}
+
+void write_via(HeadWriter& writer, std::uint8_t received_minor_version, std::string_view pseudonym) {
+  if (pseudonym.empty()) return;
+  writer.text(received_minor_version == 1 ? "Via: 1.1 " : "Via: 1.0 ");
+  writer.text(pseudonym);
+  writer.end_line();
+}
+
+void write_upgrade(HeadWriter& writer, std::string_view protocol) {
+  writer.text("Connection: upgrade\r\n");
+  writer.field("Upgrade", protocol);
+}
+
+void write_status_line(HeadWriter& writer, const ResponseHead& head) {
+  writer.text("HTTP/1.1 ");
+  writer.decimal(head.status);
+  writer.text(" ");
+  writer.text(head.reason);
+  writer.end_line();
+}
+
+// Whether the client connection stays is said only where the version does not say it already.
+void write_persistence(HeadWriter& writer, const ResponseHead& head, const ResponseSpec& spec) {
+  if (!head.upgrade.empty()) {
+    writer.text(spec.keep_alive ? "Connection: upgrade\r\n" : "Connection: close, upgrade\r\n");
+    writer.field("Upgrade", head.upgrade);
+  } else if (!spec.keep_alive || spec.body.kind == Body::Kind::until_close) {
+    writer.text("Connection: close\r\n");
+  } else if (spec.client_minor_version == 0) {
+    writer.text("Connection: keep-alive\r\n");
+  }
+}
+
+}  // namespace
+
+void write_upstream_request(HeadWriter& writer, const RequestHead& head, const ForwardSpec& spec) {
+  write_request_line(writer, head, spec);
+  write_copies(writer, head.headers, not_copied_to_upstream, spec.edits);
+  write_framing(writer, head.body, head.headers);
+  if (head.expects_continue) writer.text("Expect: 100-continue\r\n");
+  write_forwarded(writer, head, spec);
+  write_via(writer, head.minor_version, spec.via);
+  if (!spec.request_id.empty()) writer.field("X-Request-Id", spec.request_id);
+  if (spec.tunnel && !head.upgrade.empty()) write_upgrade(writer, head.upgrade);
+  writer.end_line();
+}
+
+ResponseFraming frame_response(const ResponseHead& head, std::uint8_t client_minor_version) {
+  switch (head.body.kind) {
+    case Body::Kind::none:
+    case Body::Kind::sized:
+      return {.body = head.body, .must_close = false};
+    case Body::Kind::chunked:
+    case Body::Kind::until_close:
+      break;
+  }
+  if (client_minor_version == 1) return {.body = {.kind = Body::Kind::chunked}, .must_close = false};
+  return {.body = {.kind = Body::Kind::until_close}, .must_close = true};
+}
+
+void write_client_response(HeadWriter& writer, const ResponseHead& head, const ResponseSpec& spec) {
+  write_status_line(writer, head);
+  if (head.status < 200) {
+    write_copies(writer, head.headers, not_copied_to_client, {});
+    if (head.status == 101) write_upgrade(writer, head.upgrade);
+    writer.end_line();
+    return;
+  }
+  auto not_copied = not_copied_to_client;
+  if (!spec.request_id.empty()) not_copied[static_cast<std::size_t>(Field::x_request_id)] = true;
+  write_copies(writer, head.headers, not_copied, spec.edits);
+  if (spec.body.kind == Body::Kind::none && head.has_content_length && head.status != 204) {
+    writer.field("Content-Length", head.content_length);
+  } else {
+    write_framing(writer, spec.body, head.headers);
+  }
+  if (!head.headers.has(Field::date) && !spec.date.empty()) writer.field("Date", spec.date);
+  write_via(writer, head.minor_version, spec.via);
+  if (!spec.request_id.empty()) writer.field("X-Request-Id", spec.request_id);
+  write_persistence(writer, head, spec);
+  writer.end_line();
+}
+
+}  // namespace drawbridge::http
