@@ -5,22 +5,23 @@
 #include "proxy/obs/byte_ring.h"
 #include "proxy/obs/log_line.h"
 #include "proxy/obs/record.h"
+#include "proxy/obs/tally.h"
 
-#include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <thread>
 #include <vector>
 
 namespace drawbridge::obs {
+
+class LogWriter;
 
 enum class AccessLogSink : std::uint8_t { off, standard_output, file };
 
 struct AccessLogOptions {
   AccessLogSink sink = AccessLogSink::off;
-  std::string path;  // of a file; created with mode 0640, appended to
+  std::string path = {};  // of a file; created with mode 0640, appended to
   AccessLogFormat format = AccessLogFormat::json;
   std::size_t lane_bytes = std::size_t{1} << 20;  // ring of one worker: ByteRing::make
 };
@@ -38,16 +39,16 @@ class AccessLog {
 
    private:
     friend class AccessLog;
-    Lane(AccessLog& log, std::unique_ptr<ByteRing> ring);
+    Lane(const AccessLog& log, std::unique_ptr<ByteRing> ring, AccessLogFormat format);
 
-    AccessLog& log_;
+    const AccessLog& log_;
     std::unique_ptr<ByteRing> ring_;  // null when the log is off
     LineWriter line_;
-    std::atomic<std::uint64_t> lost_{0};
+    Tally lost_;
   };
 
   // Opens the sink and starts the writer thread (none when off). `events` outlives the log.
-  static base::Expected<std::unique_ptr<AccessLog>> open(AccessLogOptions options, std::size_t workers,
+  static base::Expected<std::unique_ptr<AccessLog>> open(const AccessLogOptions& options, std::size_t workers,
                                                          base::EventLog& events);
   // Writes out what the lanes hold, for at most two seconds. No lane may be in use any more.
   ~AccessLog();
@@ -63,14 +64,12 @@ class AccessLog {
   std::uint64_t lost_lines() const;  // since the start; any thread
 
  private:
-  class Writer;
+  AccessLog() = default;
+  base::Expected<void> add_lanes(const AccessLogOptions& options, std::size_t workers);
+  std::uint64_t lost_in_lanes() const;
 
-  AccessLog(AccessLogOptions options, base::EventLog& events);
-
-  AccessLogOptions options_;
-  base::EventLog& events_;
   std::vector<std::unique_ptr<Lane>> lanes_;
-  std::unique_ptr<Writer> writer_;
+  std::unique_ptr<LogWriter> writer_;  // null when the log is off; ends before the lanes
 };
 
 }  // namespace drawbridge::obs

@@ -1,0 +1,33 @@
+#pragma once
+
+#include "proxy/base/failure.h"
+
+#include <cstddef>
+#include <string>
+#include <string_view>
+
+namespace drawbridge::obs {
+
+// Where the access log goes: a descriptor that is a file, or something that can make a writer wait (pipe,
+// terminal).
+class LogSink {
+ public:
+  // Opens for appending, mode 0640 if it is made.
+  static base::Expected<LogSink> open(const std::string& path);
+  static LogSink standard_output();
+  ~LogSink();
+  LogSink(LogSink&& other) noexcept;
+  LogSink& operator=(LogSink&& other) noexcept;
+
+  // Writes a part of `bytes`; 0 when the sink takes none for a tenth of a second.
+  base::Result<std::size_t> write(std::string_view bytes);
+
+ private:
+  LogSink(int descriptor, bool owned);
+
+  int descriptor_;
+  bool owned_;
+  bool regular_;
+};
+
+}  // namespace drawbridge::obs

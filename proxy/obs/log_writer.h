@@ -1,0 +1,83 @@
+#pragma once
+
+#include "proxy/base/event_log.h"
+#include "proxy/base/time.h"
+#include "proxy/obs/byte_ring.h"
+#include "proxy/obs/log_sink.h"
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace drawbridge::obs {
+
+// The thread that moves bytes from the rings to the sink. It sleeps while they are empty; woken by the first line
+// it gathers for a tenth of a second, or until a ring holds `hurry_bytes`, so that a write is worth its system
+// call.
+class LogWriter {
+ public:
+  struct Source {
+    std::vector<ByteRing*> rings;         // outlive the writer
+    std::function<std::uint64_t()> lost;  // lines the workers could not put into them
+  };
+
+  static constexpr std::size_t hurry_bytes = 64 * 1024;
+
+  // `path`: opened again by reopen(); empty for standard output.
+  LogWriter(Source source, LogSink sink, std::string path, base::EventLog& events);
+  ~LogWriter();  // writes what is left, for at most two seconds
+  LogWriter(const LogWriter&) = delete;
+  LogWriter& operator=(const LogWriter&) = delete;
+
+  // After each commit to a ring that held `before` bytes. Any thread; a system call only when it matters. The check
+  // costs no fence, so a wake-up may be missed: then the line is written within a second.
+  void committed(std::size_t before, std::size_t after) {
+    const bool hurry = before < hurry_bytes && after >= hurry_bytes;
+    if (hurry || (asleep_.load(std::memory_order_relaxed) && asleep_.exchange(false))) wake();
+  }
+  void reopen();
+  std::uint64_t discarded_lines() const { return discarded_.load(std::memory_order_relaxed); }
+
+ private:
+  void run();
+  void sleep();
+  void gather();
+  bool wait_for_wake(base::Millis longest);
+  void wake();
+
+  bool drain();
+  bool drain_ring(ByteRing& ring);
+  void finish();
+  void reopen_sink();
+  void discard_torn_line();
+
+  void failed(const base::Failure& failure);
+  void recovered();
+  void report_lost();
+
+  Source source_;
+  LogSink sink_;
+  std::string path_;
+  base::EventLog& events_;
+  int wake_;  // eventfd
+  std::atomic<bool> asleep_{false};
+  std::atomic<bool> stop_{false};
+  std::atomic<bool> reopen_{false};
+  std::atomic<std::uint64_t> discarded_{0};
+
+  // Of the writer thread.
+  std::size_t first_ring_ = 0;  // where to go on: a ring whose last line is partly written comes first
+  bool torn_ = false;
+  bool failing_ = false;
+  base::SteadyTime failure_said_{};
+  base::SteadyTime lost_said_{};
+  std::uint64_t lost_reported_ = 0;
+
+  std::thread thread_;  // last: everything above is there when it starts
+};
+
+}  // namespace drawbridge::obs
