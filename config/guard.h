@@ -1,0 +1,20 @@
+#pragma once
+
+#include "config/document.h"
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace drawbridge::config {
+
+struct Obstacle {
+  Place place;
+  std::string message;
+};
+
+// What must not reach the TOML parser, which recurses once a level and takes control bytes for text: the first
+// place where nesting passes nesting_max, or a control byte stands. nullopt: the text may be parsed.
+std::optional<Obstacle> find_obstacle(std::string_view text);
+
+}  // namespace drawbridge::config

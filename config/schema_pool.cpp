@@ -1,0 +1,129 @@
+// Keys of [pool.NAME].
+
+#include "config/codec.h"
+#include "config/config.h"
+#include "config/sections.h"
+
+namespace drawbridge::config {
+namespace {
+
+using namespace codec;
+
+constexpr std::int64_t count_max = 10'000'000;
+constexpr std::int64_t weight_max = 1'000;
+
+Checked<std::string> check_connect(std::string_view text) {
+  return parse_address(text, AddressUse::connect);
+}
+
+constexpr std::array<std::string_view, 2> balances{"round_robin", "least_requests"};
+
+// Each server is an address, or a table with more to say.
+struct Servers {
+  static constexpr std::string_view type = "list of addresses or tables";
+  static constexpr const Section* table = &pool_server_section;
+
+  static void read(Reader& reader, const Node& node, std::vector<PoolServer>& out) {
+    if (!reader.expect(node, NodeKind::list, "a list of addresses, such as [\"127.0.0.1:9001\"]")) return;
+    if (node.children.empty()) return reader.fail(node.place, "a pool needs at least one server");
+    if (node.children.size() > list_items_max) {
+      return reader.fail(node.place, fmt::format("the list has more than {} items", list_items_max));
+    }
+    for (const auto& item : node.children) {
+      PoolServer server;
+      if (item.kind == NodeKind::table) {
+        reader.read_table(item, pool_server_section, &server);
+      } else {
+        Text<check_connect>::read(reader, item, server.address);
+      }
+      if (server.address.empty()) continue;
+      if (std::ranges::find(out, server.address, &PoolServer::address) != out.end()) {
+        reader.fail(item.place, fmt::format("the server '{}' stands in the pool twice", server.address));
+      } else {
+        out.push_back(std::move(server));
+      }
+    }
+  }
+
+  static std::string show(const std::vector<PoolServer>&) { return {}; }
+};
+
+constexpr auto pool_server_keys = std::to_array<Key>({
+    key<Text<check_connect>, &PoolServer::address>(
+        "address",
+        "Host and port; IPv6 in brackets. A name stands for all its addresses and is looked up again and again.",
+        "\"127.0.0.1:9001\"", Presence::required),
+    key<Number<1, weight_max>, &PoolServer::weight>(
+        "weight", "Share of the traffic: a server of weight 2 gets twice that of weight 1.", "2"),
+    key<Number<0, count_max>, &PoolServer::max_connections>(
+        "max_connections", "Most connections to each address of the server, over all workers. 0 is no limit.",
+        "500"),
+});
+
+constexpr auto health_keys = std::to_array<Key>({
+    key<Flag, &Health::active>("active",
+                               "false: Drawbridge makes no checks of its own; then only `passive_fall` counts."),
+    key<Text<parse_request_path>, &Health::path>(
+        "path", "Asked with GET; status 200 to 399 is healthy. Left out: a connection that opens is healthy.",
+        "\"/healthz\""),
+    key<Text<parse_host>, &Health::host>("host", "Host header of the check. Left out: the address of the server.",
+                                         "\"shop.example\""),
+    key<Duration<100, hour>, &Health::interval>("interval", "Pause between two checks of a server."),
+    key<Duration<10, 5 * minute>, &Health::timeout>("timeout", "A check that takes longer has failed."),
+    key<Number<1, weight_max>, &Health::rise>("rise", "Good checks in a row that bring a server back."),
+    key<Number<1, weight_max>, &Health::fall>("fall", "Bad checks in a row that take a server out."),
+    key<Number<0, weight_max>, &Health::passive_fall>(
+        "passive_fall",
+        "Real requests in a row that failed to connect or broke off, and take a server out. 0: they never do."),
+    key<Duration<100, hour>, &Health::passive_pause>(
+        "passive_pause",
+        "How long a server taken out by `passive_fall` gets no requests, unless a check finds it healthy."),
+});
+
+constexpr auto upstream_timeouts_keys = std::to_array<Key>({
+    key<Duration<1, hour>, &UpstreamTimeouts::connect>("connect", "As `upstream_connect` of [timeouts].", "\"1s\""),
+    key<Duration<1, day>, &UpstreamTimeouts::head>("head", "As `upstream_head` of [timeouts].", "\"10m\""),
+    key<Duration<1, day>, &UpstreamTimeouts::body>("body", "As `upstream_body` of [timeouts].", "\"5m\""),
+    key<Duration<1, day>, &UpstreamTimeouts::idle>("idle", "As `upstream_idle` of [timeouts].", "\"30s\""),
+});
+
+constexpr auto pool_keys = std::to_array<Key>({
+    key<Servers, &Pool::servers>("servers", "The servers: addresses, or tables with the keys below.",
+                                 "[\"127.0.0.1:9001\", { address = \"127.0.0.1:9002\", weight = 2 }]",
+                                 Presence::required),
+    key<Choice<balances>, &Pool::balance>(
+        "balance",
+        "\"least_requests\" picks the server with the fewest requests in flight, \"round_robin\" one after the "
+        "other; both respect weights.",
+        "\"round_robin\""),
+    key<Table<health_section>, &Pool::health>("health", "How broken servers are noticed."),
+    key<Table<upstream_timeouts_section>, &Pool::timeouts>(
+        "timeouts", "Time-outs of this pool, where they differ from [timeouts]."),
+    key<Duration<second, day>, &Pool::resolve_interval>("resolve_interval",
+                                                        "Host names of servers are looked up again this often."),
+    key<Number<0, 10'000>, &Pool::idle_connections>(
+        "idle_connections",
+        "Unused connections that each worker keeps open to each address, for the next request."),
+});
+
+}  // namespace
+
+constexpr Section pool_server_section{.title = "servers",
+                                      .meaning = "A server of the pool, when it is written as a table.",
+                                      .keys = pool_server_keys};
+
+constexpr Section health_section{
+    .title = "health",
+    .meaning = "Active checks go to each server of the pool, whether a site uses the pool or not.",
+    .keys = health_keys};
+
+constexpr Section upstream_timeouts_section{.title = "timeouts",
+                                            .meaning = "A key that is left out is taken from [timeouts].",
+                                            .keys = upstream_timeouts_keys};
+
+constexpr Section pool_section{
+    .title = "[pool.NAME]",
+    .meaning = "A named set of servers, such as `[pool.blue]` and `[pool.green]`. At least one is needed.",
+    .keys = pool_keys};
+
+}  // namespace drawbridge::config

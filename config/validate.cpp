@@ -1,0 +1,211 @@
+#include "config/validate.h"
+
+#include "config/nearest.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <initializer_list>
+#include <map>
+
+namespace drawbridge::config {
+namespace {
+
+// Collects problems by key path. A value that was left out is blamed on the nearest section that was written.
+class Inspector {
+ public:
+  explicit Inspector(const Document& document, std::span<const Problem> known = {})
+      : document_(document), known_(known) {}
+
+  using Path = std::initializer_list<std::string_view>;
+
+  void fail(Path path, std::string_view message, std::string_view suggestion = {}) {
+    fail_at(place_of(path), path, message, suggestion);
+  }
+
+  void fail_at(Place place, Path path, std::string_view message, std::string_view suggestion = {}) {
+    problems_.push_back(problem_at(document_, place, joined(path), message, suggestion));
+  }
+
+  // Something in this section was not read: its values may be defaults that nobody chose.
+  bool unsure(Path path) const {
+    const auto section = joined(path);
+    return std::ranges::any_of(known_, [&](const auto& problem) {
+      return problem.key == section || problem.key.starts_with(section + ".");
+    });
+  }
+
+  // Item `index` of the list at `path`; the list itself if there is no such item.
+  Place item_place(Path path, std::size_t index) const {
+    const Node& list = node_of(path);
+    return index < list.children.size() ? list.children[index].place : list.place;
+  }
+
+  const Node& node_of(Path path) const {
+    const Node* node = &document_.root;
+    for (const auto part : path) {
+      const Node* next = node->find(part);
+      if (next == nullptr) break;
+      node = next;
+    }
+    return *node;
+  }
+
+  Place place_of(Path path) const { return node_of(path).place; }
+
+  std::vector<Problem> take() { return std::move(problems_); }
+
+ private:
+  static std::string joined(Path path) {
+    std::string key;
+    for (const auto part : path) key += (key.empty() ? "" : ".") + std::string(part);
+    return key;
+  }
+
+  const Document& document_;
+  std::span<const Problem> known_;
+  std::vector<Problem> problems_;
+};
+
+std::string nearest_pool(const Config& config, std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const auto& pool : config.pools) names.emplace_back(pool.name);
+  return nearest(name, names);
+}
+
+void check_references(Inspector& inspector, const Config& config, const Site& site) {
+  if (!site.pool.empty() && config.find_pool(site.pool) == nullptr) {
+    inspector.fail({"site", site.name, "pool"}, fmt::format("there is no pool '{}'", site.pool),
+                   nearest_pool(config, site.pool));
+  }
+  const auto& notice = site.maintenance.pool;
+  if (!notice.empty() && config.find_pool(notice) == nullptr) {
+    inspector.fail({"site", site.name, "maintenance", "pool"}, fmt::format("there is no pool '{}'", notice),
+                   nearest_pool(config, notice));
+  }
+  if (!notice.empty() && !site.maintenance.page.empty()) {
+    inspector.fail({"site", site.name, "maintenance", "page"},
+                   "'page' and 'pool' exclude each other: either a page is shown or the pool answers");
+  }
+  if (!config.server.pages_dir.empty() || inspector.unsure({"server"})) return;
+  for (const auto section : {"readonly", "maintenance"}) {
+    const auto& page = std::string_view(section) == "readonly" ? site.readonly.page : site.maintenance.page;
+    if (page.empty()) continue;
+    inspector.fail({"site", site.name, section, "page"},
+                   fmt::format("the page '{}' has no folder: 'pages_dir' of [server] is not set", page));
+  }
+}
+
+void check_bounds(Inspector& inspector, const Site& site) {
+  if (site.hold.max_wait > site.hold.max_total && !inspector.unsure({"site", site.name, "hold"})) {
+    inspector.fail(
+        {"site", site.name, "hold", "max_wait"},
+        fmt::format("'max_wait' ({}) is longer than 'max_total' ({})", base::format_duration(site.hold.max_wait),
+                    base::format_duration(site.hold.max_total)));
+  }
+  if (site.drain.tunnel_spread > site.drain.timeout && !inspector.unsure({"site", site.name, "drain"})) {
+    inspector.fail(
+        {"site", site.name, "drain", "tunnel_spread"},
+        fmt::format("'tunnel_spread' ({}) is longer than 'timeout' ({})",
+                    base::format_duration(site.drain.tunnel_spread), base::format_duration(site.drain.timeout)));
+  }
+}
+
+void check_rules(Inspector& inspector, const Site& site) {
+  for (std::size_t i = 0; i < site.readonly.read.size(); ++i) {
+    const auto& rule = site.readonly.read[i];
+    if (std::ranges::find(site.readonly.write, rule) == site.readonly.write.end()) continue;
+    inspector.fail_at(inspector.item_place({"site", site.name, "readonly", "read"}, i),
+                      {"site", site.name, "readonly", "read"},
+                      fmt::format("the rule '{}' stands under 'write' too, which wins", rule));
+  }
+}
+
+void check_claims(Inspector& inspector, const Config& config) {
+  std::map<std::pair<std::string, std::string>, std::string_view> owners;
+  for (const auto& site : config.sites) {
+    if (inspector.unsure({"site", site.name})) continue;
+    const auto hosts = site.hosts.empty() ? std::vector<std::string>{"any host"} : site.hosts;
+    for (std::size_t h = 0; h < hosts.size(); ++h) {
+      for (std::size_t p = 0; p < site.paths.size(); ++p) {
+        const auto [owner, fresh] = owners.try_emplace({hosts[h], site.paths[p]}, site.name);
+        if (fresh) continue;
+        const bool by_path = site.hosts.empty() || inspector.node_of({"site", site.name, "hosts"}).children.empty();
+        const auto key = by_path ? "paths" : "hosts";
+        inspector.fail_at(inspector.item_place({"site", site.name, key}, by_path ? p : h), {"site", site.name, key},
+                          fmt::format("{} with path {} belongs to the site '{}' already", hosts[h], site.paths[p],
+                                      owner->second));
+      }
+    }
+  }
+}
+
+void check_listeners(Inspector& inspector, const Config& config) {
+  if (inspector.unsure({"listener"})) return;
+  const auto& list = inspector.node_of({"listener"});
+  std::map<std::string, std::size_t> seen;
+  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+    const auto& address = config.listeners[i].address;
+    const auto [first, fresh] = seen.try_emplace(address, i);
+    if (fresh || address.ends_with(":0")) continue;
+    const Node* value = i < list.children.size() ? list.children[i].find("address") : nullptr;
+    inspector.fail_at(value != nullptr ? value->place : list.place, {"listener", "address"},
+                      fmt::format("there is a listener on {} already", address));
+  }
+  const auto& metrics = config.server.metrics;
+  if (!metrics.ends_with(":0") && seen.contains(metrics)) {
+    inspector.fail({"server", "metrics"}, fmt::format("{} is the address of a listener", metrics));
+  }
+}
+
+void check_page_folder(Inspector& inspector, const Config& config, const Site& site, std::string_view section,
+                       const std::string& page) {
+  if (page.empty()) return;
+  const auto folder = std::filesystem::path(config.server.pages_dir) / page;
+  std::error_code error;
+  if (std::filesystem::is_directory(folder, error)) return;
+  std::vector<std::string> found;
+  for (std::filesystem::directory_iterator entry(config.server.pages_dir, error), end; !error && entry != end;
+       entry.increment(error)) {
+    if (found.size() < 100) found.push_back(entry->path().filename().string());
+  }
+  const std::vector<std::string_view> names(found.begin(), found.end());
+  inspector.fail({"site", site.name, section, "page"}, fmt::format("there is no folder {}", folder.string()),
+                 nearest(page, names));
+}
+
+}  // namespace
+
+std::vector<Problem> validate(const Document& document, const Config& config, std::span<const Problem> known) {
+  Inspector inspector(document, known);
+  if (config.limits.request_line_bytes > config.limits.request_head_bytes && !inspector.unsure({"limits"})) {
+    inspector.fail({"limits", "request_line_bytes"}, "'request_line_bytes' is more than 'request_head_bytes'");
+  }
+  for (const auto& site : config.sites) {
+    check_references(inspector, config, site);
+    check_bounds(inspector, site);
+    check_rules(inspector, site);
+  }
+  check_claims(inspector, config);
+  check_listeners(inspector, config);
+  return inspector.take();
+}
+
+std::vector<Problem> validate_disk(const Document& document, const Config& config) {
+  Inspector inspector(document);
+  const auto& pages_dir = config.server.pages_dir;
+  if (pages_dir.empty()) return {};
+  std::error_code error;
+  if (!std::filesystem::is_directory(pages_dir, error)) {
+    inspector.fail({"server", "pages_dir"}, fmt::format("there is no folder {}", pages_dir));
+    return inspector.take();
+  }
+  for (const auto& site : config.sites) {
+    check_page_folder(inspector, config, site, "readonly", site.readonly.page);
+    check_page_folder(inspector, config, site, "maintenance", site.maintenance.page);
+  }
+  return inspector.take();
+}
+
+}  // namespace drawbridge::config

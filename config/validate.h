@@ -1,0 +1,18 @@
+#pragma once
+
+#include "config/config.h"
+#include "config/document.h"
+
+#include <span>
+#include <vector>
+
+namespace drawbridge::config {
+
+// What no single value shows: names that lead nowhere, claims that collide, limits that contradict each other.
+// `known` are the problems found while reading: what could only be their echo is left out.
+std::vector<Problem> validate(const Document& document, const Config& config, std::span<const Problem> known);
+
+// What only the disk knows: that the folders of pages exist.
+std::vector<Problem> validate_disk(const Document& document, const Config& config);
+
+}  // namespace drawbridge::config
