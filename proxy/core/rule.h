@@ -1,32 +1,41 @@
 #pragma once
 
 #include "proxy/base/failure.h"
+#include "proxy/core/glob.h"
 
-#include <cstdint>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 namespace drawbridge::core {
 
-struct Readings;  // core/readings.h: the normal form of a path and every other way a server may read it
+class Readings;  // core/readings.h: the normal form of a path and every other way a server may read it
 
-// "METHOD glob": `*` as method is any; in the glob `*` stays inside a segment, `**` crosses segments. Case counts.
+// The methods a server may act on: the one of the request line first, then those that override fields ask for.
+// These compare without regard to case, as servers fold them.
+using Methods = std::span<const std::string_view>;
+
+// "METHOD glob" (core/glob.h): `*` as method is any. Case counts.
 class Rule {
  public:
+  // One blank or more between method and glob. The error says what is wrong with which part, for a person.
   static base::Expected<Rule> parse(std::string_view text);
 
   const std::string& text() const { return text_; }
 
-  // At least one reading of the path matches (write rules: the strictest answer is "it matches").
-  bool matches_any(std::string_view method, const Readings& readings) const;
-  // Every reading matches, and the path has no reading that we cannot judge (read and exempt rules).
-  bool matches_all(std::string_view method, const Readings& readings) const;
+  // One method and one reading of the path match (write rules: the strictest answer is "it matches").
+  bool matches_any(Methods methods, const Readings& readings) const;
+  // Every method and every reading matches, and nobody doubts the path (read and exempt rules).
+  bool matches_all(Methods methods, const Readings& readings) const;
 
  private:
+  Rule(std::string text, std::string method, Glob glob);
+  bool matches_method(Methods methods, std::size_t index) const;
+
   std::string text_;
   std::string method_;  // "*" is any
-  std::string glob_;
+  Glob glob_;
 };
 
 // The rules of one site. Order inside a list does not matter: all lists are searched to the first match.
