@@ -73,7 +73,7 @@ std::string escape(std::string_view text) {
 std::string order_buttons() {
   std::string buttons;
   for (const std::string_view item : all_items) {
-    buttons += fmt::format("<button name=\"item\" value=\"{0}\">Order {0}</button>\n", item);
+    buttons += fmt::format("<button name=\"item\" value=\"{0}\">{0}</button>\n", item);
   }
   return buttons;
 }
