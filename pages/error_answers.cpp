@@ -17,7 +17,11 @@ struct ErrorKind {
   unsigned status;
   int grpc_status;  // as gRPC maps HTTP statuses (doc/http-grpc-status-mapping.md), 8 where a limit was passed
   std::string_view detail;
+  bool outcome_unknown = false;  // the upstream may have acted on the request
 };
+
+constexpr std::string_view outcome_advice =
+    "If the request was a change, check whether it took effect before sending it again.";
 
 constexpr ErrorKind error_kinds[] = {
     {400, 13, "The request is malformed or ambiguous, so it was not passed on."},
@@ -31,22 +35,22 @@ constexpr ErrorKind error_kinds[] = {
     {431, 8, "The request's header fields are larger than this server accepts."},
     {500, 2, "Something went wrong in this server."},
     {501, 12, "The request asks for something this server does not do."},
-    {502, 14,
-     "The server behind this one could not be reached or broke off. If the request was a change, check whether it "
-     "took "
-     "effect before sending it again."},
+    {502, 14, "The server behind this one could not be reached or broke off.", true},
     {503, 14, "This server is at its limit right now. Please try again in a moment."},
-    {504, 14,
-     "The server behind this one took too long to answer. If the request was a change, check whether it took "
-     "effect "
-     "before sending it again."},
+    {504, 14, "The server behind this one took too long to answer.", true},
 };
 
-core::Answer make_html(const ErrorKind& kind) {
+// `advise`: the request was a change, or the form does not know.
+std::string detail_of(const ErrorKind& kind, bool advise) {
+  return kind.outcome_unknown && advise ? fmt::format("{} {}", kind.detail, outcome_advice)
+                                        : std::string{kind.detail};
+}
+
+core::Answer make_html(const ErrorKind& kind, bool write) {
   const Placeholder values[] = {
       {"status", fmt::format("{}", kind.status)},
       {"title", std::string{reason_phrase(kind.status)}},
-      {"detail", std::string{kind.detail}},
+      {"detail", detail_of(kind, write)},
       {"request_id", "", Hole::request_id},
       {"style", std::string{builtin::style}, {}, true},
   };
@@ -58,13 +62,13 @@ core::Answer make_html(const ErrorKind& kind) {
 core::Answer make_json(const ErrorKind& kind) {
   JsonWriter json;
   json.string("type", "about:blank").string("title", reason_phrase(kind.status)).number("status", kind.status);
-  json.string("detail", kind.detail).string_hole("request_id", Hole::request_id);
+  json.string("detail", detail_of(kind, true)).string_hole("request_id", Hole::request_id);
   return {make_head({kind.status, "application/problem+json", false, ""}), json.take()};
 }
 
 core::Answer make_text(const ErrorKind& kind) {
   TemplateWriter text;
-  text.text(fmt::format("{} {}\n\n{}\nRequest: ", kind.status, reason_phrase(kind.status), kind.detail));
+  text.text(fmt::format("{} {}\n\n{}\nRequest: ", kind.status, reason_phrase(kind.status), detail_of(kind, true)));
   text.hole(Hole::request_id).text("\n");
   return {make_head({kind.status, "text/plain; charset=utf-8", false, ""}), text.take()};
 }
@@ -75,11 +79,11 @@ ErrorAnswers::ErrorAnswers() {
   for (const auto& kind : error_kinds) {
     core::AnswerSet& answers = by_status_[kind.status];
     answers.status = kind.status;
-    answers.html = make_html(kind);
-    answers.html_write = answers.html;
+    answers.html = make_html(kind, false);
+    answers.html_write = make_html(kind, true);
     answers.problem_json = make_json(kind);
     answers.text = make_text(kind);
-    answers.grpc = make_grpc(kind.grpc_status, kind.detail, false);
+    answers.grpc = make_grpc(kind.grpc_status, detail_of(kind, true), false);
   }
 }
 

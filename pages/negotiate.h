@@ -9,11 +9,11 @@ namespace drawbridge::pages {
 // What a request says about the client's taste. Fields as received; empty if absent; a repeated Accept is joined
 // with commas by the caller.
 struct ClientHints {
-  std::string_view accept;
-  std::string_view content_type;
-  std::string_view fetch_dest;      // Sec-Fetch-Dest
-  std::string_view requested_with;  // X-Requested-With
-  std::string_view path;            // as received, without query
+  std::string_view accept = {};
+  std::string_view content_type = {};
+  std::string_view fetch_dest = {};      // Sec-Fetch-Dest
+  std::string_view requested_with = {};  // X-Requested-With
+  std::string_view path = {};            // as received, without query
 };
 
 // The form of an answer for this client: gRPC by its content type; else what Accept prefers among HTML, JSON and

@@ -12,8 +12,8 @@ namespace drawbridge::pages {
 // What goes into the holes of an answer.
 struct Holes {
   std::uint64_t retry_after_seconds = 0;
-  std::string_view request_id;  // left out if it holds anything but the visible characters of an id
-  std::string_view return_to;   // see return_address(); anything that is not a path of this host becomes "/"
+  std::string_view request_id = {};  // left out if it holds anything but the visible characters of an id
+  std::string_view return_to = {};   // see return_address(); anything that is not a path of this host becomes "/"
 };
 
 enum class ConnectionField : std::uint8_t { none, close, keep_alive };
@@ -23,8 +23,8 @@ struct Reply {
   bool write = false;      // the request was a change: the page says that nothing was saved
   bool head_only = false;  // to a HEAD request
   ConnectionField connection = ConnectionField::none;
-  std::string_view date;  // IMF-fixdate; no Date field if empty
-  Holes holes;
+  std::string_view date = {};  // IMF-fixdate; no Date field if empty
+  Holes holes = {};
 };
 
 // Appends the whole HTTP/1.1 response to `out`: a few copies, no allocation once `out` has grown.

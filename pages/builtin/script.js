@@ -13,14 +13,16 @@
   const left = () => told - (performance.now() - started) / 1000;
   const say = (text) => { if (element("status").textContent !== text) element("status").textContent = text; };
 
-  // Words in the page's language, hours as the visitor writes them.
+  // Words in the page's language, hours and zone names as the visitor writes them.
   function localTime(date) {
+    const english = navigator.languages.find((language) => /^en\b/.test(language)) || "en-GB";
     const hourCycle = new Intl.DateTimeFormat(undefined, { hour: "numeric" }).resolvedOptions().hourCycle;
-    const parts = { hour: "numeric", minute: "2-digit", timeZoneName: "short", hourCycle };
-    if (date.toDateString() === new Date().toDateString()) {
-      return "today, " + new Intl.DateTimeFormat("en", parts).format(date);
-    }
-    return new Intl.DateTimeFormat("en", { weekday: "long", day: "numeric", month: "long", ...parts }).format(date);
+    const clock = new Intl.DateTimeFormat(english, { hour: "numeric", minute: "2-digit", timeZoneName: "short", hourCycle });
+    const today = new Date();
+    const days = Math.round((new Date(date).setHours(12, 0, 0, 0) - today.setHours(12, 0, 0, 0)) / 86400000);
+    const near = { "-1": "Yesterday", 0: "Today", 1: "Tomorrow" }[days];
+    const day = near || new Intl.DateTimeFormat(english, { weekday: "long", day: "numeric", month: "long" }).format(date);
+    return `${day}, ${clock.format(date)}`;
   }
 
   function showLocal(id) {
@@ -28,8 +30,7 @@
     const date = time && new Date(time.dateTime);
     if (!date || isNaN(date)) return;
     time.title = time.textContent;
-    const text = localTime(date);
-    time.textContent = text[0].toUpperCase() + text.slice(1);
+    time.textContent = localTime(date);
   }
 
   function inWords(seconds) {
@@ -60,13 +61,13 @@
   }
 
   function opened() {
+    open = true;
     page.classList.add("open");
-    if (write) {
-      document.title = "Changes are possible again";
-      say("Changes are possible again. Go back and send yours once more.");
-      return;
-    }
-    say("The site is back. Taking you there.");
+    const news = write ? "Changes are possible again" : "The site is back";
+    document.title = news;
+    document.querySelector("h1").textContent = news;
+    say(write ? "You can go back and send it again now." : "Taking you there.");
+    if (write) return;
     setTimeout(() => location.reload(), 1200);
   }
 
@@ -94,9 +95,10 @@
   }
 
   let timer = 0;
+  let open = false;
   function schedule(delay = nextLook()) {
     clearTimeout(timer);
-    timer = setTimeout(look, delay);
+    if (!open) timer = setTimeout(look, delay);
   }
 
   showLocal("until");
