@@ -1,0 +1,50 @@
+#pragma once
+
+#include <map>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace CLI {
+class App;
+}
+
+// The help of a program made from its command line definition, so that the manual page, the shell completion and
+// --help cannot say three different things. Pure: a definition in, text out.
+namespace drawbridge::cli {
+
+// What a shell can offer for an argument, by the type name in the definition ("MODE", "SITE").
+struct ArgumentValues {
+  std::map<std::string, std::vector<std::string>> fixed;
+  std::set<std::string> asked;  // the program knows: `PROGRAM help --names TYPE`, one a line
+  std::set<std::string> files;  // paths
+};
+
+// What a manual page says beyond the definition. `text` is paragraphs separated by an empty line; a line that begins
+// with two spaces is kept as it is (an example); a line "TERM\tTEXT" is an entry of a list.
+struct ManualSection {
+  std::string title;
+  std::string text;
+};
+
+struct ProgramInfo {
+  std::string name;
+  int section = 1;  // 1 for commands, 8 for daemons
+  std::string version;
+  std::string summary;  // "remote control of the Drawbridge proxy"
+  std::string description;
+  std::vector<ManualSection> sections;  // after the options
+  ArgumentValues values;
+};
+
+// roff of the man macros. Commands and options without a group (hidden) are left out.
+std::string manual_page(const CLI::App& app, const ProgramInfo& info);
+
+std::string bash_completion(const CLI::App& app, const ProgramInfo& info);
+std::string zsh_completion(const CLI::App& app, const ProgramInfo& info);
+
+// The one of `known` that was probably meant; empty if none is near.
+std::string nearest(std::string_view text, const std::vector<std::string>& known);
+
+}  // namespace drawbridge::cli

@@ -1,0 +1,186 @@
+#include "proxy/ctl/command_line.h"
+
+#include "proxy/base/time.h"
+#include "proxy/ctl/definition.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace drawbridge::ctl {
+
+namespace {
+
+std::string meant(const std::string& text, const std::vector<std::string>& known) {
+  const std::string near = cli::nearest(text, known);
+  return near.empty() ? "" : fmt::format("; did you mean '{}'?", near);
+}
+
+std::string list(const std::vector<std::string>& words) {
+  std::string out;
+  for (std::size_t i = 0; i < words.size(); ++i) {
+    if (i > 0) out += i + 1 == words.size() ? " or " : ", ";
+    out += words[i];
+  }
+  return out;
+}
+
+std::vector<std::string> command_names(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::App* command : app.get_subcommands([](const CLI::App*) { return true; })) {
+    if (!command->get_group().empty()) names.push_back(command->get_name());
+  }
+  return names;
+}
+
+// CLI11 says of a misspelt command that one is missing. Finds the word that was meant to be one.
+std::string misspelt_command(const CLI::App& root, const std::vector<std::string>& arguments) {
+  const CLI::App* app = &root;
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const std::string& word = arguments[i];
+    if (word == "--socket") ++i;
+    if (word.starts_with('-')) continue;
+    if (command_names(*app).empty()) return {};
+    try {
+      app = app->get_subcommand(word);
+    } catch (const CLI::OptionNotFound&) {
+      const std::string prefix = app == &root ? "" : app->get_name() + " ";
+      return fmt::format("no command '{}{}'{}", prefix, word, meant(word, command_names(*app)));
+    }
+  }
+  return {};
+}
+
+const CLI::App& chosen_command(const CLI::App& root) {
+  const CLI::App* app = &root;
+  while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+  return *app;
+}
+
+std::string unexpected_argument(const CLI::App& root) {
+  const auto extra = root.remaining(true);
+  if (extra.empty()) return "too many arguments";
+  const std::string word = extra.front().substr(0, extra.front().find('='));
+  if (!word.starts_with('-')) return fmt::format("unexpected argument '{}'", word);
+  std::vector<std::string> known;
+  for (const CLI::App* app : {&chosen_command(root), &root}) {
+    for (const CLI::Option* option : app->get_options()) {
+      for (const auto& name : option->get_lnames()) known.push_back("--" + name);
+    }
+  }
+  return fmt::format("no option '{}'{}", word, meant(word, known));
+}
+
+std::string usage_line(const CLI::App& root) {
+  std::string path;
+  const CLI::App* app = &root;
+  while (!app->get_subcommands().empty()) {
+    app = app->get_subcommands().front();
+    path += " " + app->get_name();
+  }
+  return fmt::format("Run 'proxyctl{} --help' for what there is.\n", path);
+}
+
+std::string check_word(const char* what, const std::string& word, const std::vector<std::string>& known) {
+  if (word.empty() || std::find(known.begin(), known.end(), word) != known.end()) return {};
+  return fmt::format("no {} '{}' (it is {}){}", what, word, list(known), meant(word, known));
+}
+
+std::string check_duration(const char* option, const std::string& text) {
+  if (text.empty()) return {};
+  const auto parsed = base::parse_duration(text);
+  return parsed ? "" : fmt::format("{} '{}': {}", option, text, parsed.error().message);
+}
+
+std::string check_mode(const Options& options) {
+  const std::vector<std::string> modes = {"live", "readonly", "maintenance"};
+  if (auto wrong = check_word("mode", options.mode, modes); !wrong.empty()) return wrong;
+  if (auto wrong = check_word("mode", options.then, modes); !wrong.empty()) return wrong;
+  if (!options.until.empty()) {
+    const auto parsed = base::parse_time(options.until, base::now().wall);
+    if (!parsed) return fmt::format("--until '{}': {}", options.until, parsed.error().message);
+  }
+  const bool ends = !options.lasts.empty() || !options.until.empty();
+  if (options.mode == "live" && ends) return "live stays until it is changed: --for and --until do not go with it";
+  if (options.mode == "live" && options.cut) return "nothing has to end for live: --cut does not go with it";
+  if (!options.then.empty() && !ends) return "--then needs --for or --until";
+  return {};
+}
+
+std::string check_wait(const Options& options) {
+  const std::vector<std::string> conditions = {"drained", "live", "mode=live", "mode=readonly", "mode=maintenance"};
+  return check_word("condition", options.until, conditions);
+}
+
+// An option that was given an empty value is a variable that was not set: never read as "not given".
+std::string check_empty_values(const CLI::App& root) {
+  for (const CLI::App* app : {&chosen_command(root), &root}) {
+    for (const CLI::Option* option : app->get_options()) {
+      if (option->count() == 0 || option->get_items_expected_max() == 0 || option->get_name() == "--reason") continue;
+      for (const auto& value : option->results()) {
+        if (value.empty()) return fmt::format("{} is empty", option->get_name(option->get_positional()));
+      }
+    }
+  }
+  return {};
+}
+
+std::string check_values(const Options& options) {
+  if (auto wrong = check_duration("--for", options.lasts); !wrong.empty()) return wrong;
+  if (auto wrong = check_duration("--drain", options.drain); !wrong.empty()) return wrong;
+  if (auto wrong = check_duration("--timeout", options.timeout); !wrong.empty()) return wrong;
+  if (options.verb == Verb::mode) return check_mode(options);
+  if (options.verb == Verb::wait) return check_wait(options);
+  if (options.verb == Verb::page_preview) {
+    if (auto wrong = check_word("mode", options.mode, {"readonly", "maintenance"}); !wrong.empty()) return wrong;
+    return check_word("form", options.form, {"html", "json", "text"});
+  }
+  return {};
+}
+
+Stop usage_error(const CLI::App& root, const std::string& message) {
+  return {2, fmt::format("proxyctl: {}\n{}", message, usage_line(root))};
+}
+
+}  // namespace
+
+std::variant<Options, Stop> parse_command_line(const std::vector<std::string>& arguments,
+                                               const std::string& socket_default) {
+  Options options;
+  options.socket = socket_default;
+  const auto app = define_command_line(options);
+  if (const auto wrong = misspelt_command(*app, arguments); !wrong.empty()) return usage_error(*app, wrong);
+  try {
+    std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
+    app->parse(std::move(reversed));
+  } catch (const CLI::CallForHelp&) {
+    return Stop{0, chosen_command(*app).help()};
+  } catch (const CLI::ExtrasError&) {
+    return usage_error(*app, unexpected_argument(*app));
+  } catch (const CLI::ParseError& error) {
+    return usage_error(*app, error.what());
+  }
+  if (const auto wrong = check_empty_values(*app); !wrong.empty()) return usage_error(*app, wrong);
+  if (const auto wrong = check_values(options); !wrong.empty()) return usage_error(*app, wrong);
+  return options;
+}
+
+std::string help_text(HelpTopic topic) {
+  Options options;
+  const auto app = define_command_line(options);
+  switch (topic) {
+    case HelpTopic::usage:
+    case HelpTopic::names:
+      return app->help();
+    case HelpTopic::manual:
+      return cli::manual_page(*app, program_info());
+    case HelpTopic::completion_bash:
+      return cli::bash_completion(*app, program_info());
+    case HelpTopic::completion_zsh:
+      return cli::zsh_completion(*app, program_info());
+  }
+  return {};
+}
+
+}  // namespace drawbridge::ctl

@@ -1,0 +1,65 @@
+#pragma once
+
+#include "proxy/base/time.h"
+#include "proxy/core/mode.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace drawbridge::ctl {
+
+enum class Verb : std::uint8_t {
+  status,
+  mode,
+  wait,
+  explain,
+  pool_list,
+  server,
+  page_preview,
+  history,
+  events,
+  reload,
+  doctor,
+  version,
+  help,
+};
+
+// What `proxyctl help` prints: hidden, for the build and for the shells.
+enum class HelpTopic : std::uint8_t { usage, manual, completion_bash, completion_zsh, names };
+
+// A command line after parsing: each value has been read once, so that a mistake is a usage error and never reaches
+// the daemon. Durations keep their text: they go over the wire as they were typed.
+struct Options {
+  Verb verb = Verb::status;
+  bool json = false;
+  std::string socket;
+  std::vector<std::string> sites;
+
+  bool watch = false;  // status
+
+  std::string mode;  // mode; also of page preview
+  std::string lasts, until, then, drain, reason;
+  bool cut = false;
+  std::optional<std::uint64_t> if_epoch;
+
+  std::string timeout;  // wait; its condition is `until`
+
+  std::string method, url;  // explain
+  std::vector<std::string> headers;
+
+  std::string admin, pool, address;  // server
+
+  std::string form = "html";  // page preview
+  bool head = false;
+
+  std::uint64_t after = 0;  // events
+  bool has_after = false;
+  std::uint64_t count = 0;  // history; 0: the daemon's
+
+  HelpTopic topic = HelpTopic::usage;
+  std::string names;  // help --names TYPE
+};
+
+}  // namespace drawbridge::ctl
