@@ -1,0 +1,48 @@
+#pragma once
+
+#include "proxy/admin/doctor.h"
+#include "proxy/admin/explain.h"
+#include "proxy/base/event_log.h"
+#include "proxy/control/completion.h"
+#include "proxy/control/history_entry.h"
+#include "proxy/control/refusal.h"
+#include "proxy/control/status.h"
+#include "proxy/control/workers.h"
+#include "proxy/core/answer.h"
+#include "proxy/core/command.h"
+#include "proxy/upstream/health_board.h"
+
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace drawbridge::admin {
+
+// What the admin socket can ask of the proxy, as values: everything that is not HTTP, JSON or permission. Implemented
+// over the controller and its neighbours by LiveApi, faked in tests. Control thread only; callbacks come on the
+// control thread, exactly once, never inside the call.
+class Api {
+ public:
+  virtual ~Api() = default;
+
+  virtual void submit(core::Command command, control::Completion completion) = 0;
+  virtual control::Status status() const = 0;
+  virtual std::vector<control::HistoryEntry> history(const std::string& site, std::size_t count_max) const = 0;
+  virtual std::uint64_t wait(control::WaitFor what,
+                             std::function<void(std::expected<control::Waited, control::Refusal>)> done) = 0;
+  virtual void cancel_wait(std::uint64_t id) = 0;
+  virtual std::expected<std::shared_ptr<const core::AnswerSet>, control::Refusal> preview(
+      const std::string& site, const core::ModeState& mode) const = 0;
+
+  virtual void load(std::vector<core::SiteId> sites,
+                    std::function<void(std::vector<control::Workers::SiteLoad>)> done) = 0;
+  virtual upstream::ServerHealth health(core::ServerId server) const = 0;
+  virtual Explained explain(const ExplainRequest& request) const = 0;
+  virtual void doctor(std::function<void(std::vector<Check>)> done) = 0;
+  virtual void metrics(std::function<void(std::string)> done) = 0;
+};
+
+}  // namespace drawbridge::admin

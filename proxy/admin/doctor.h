@@ -1,0 +1,54 @@
+#pragma once
+
+#include "proxy/base/time.h"
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace drawbridge::admin {
+
+enum class Health : std::uint8_t { ok, warn, fail };
+
+std::string_view name(Health health);
+
+// One line of `proxyctl doctor`.
+struct Check {
+  std::string check;  // constant: "descriptors", "state", "clock", "pages", "upstream", …
+  Health result = Health::ok;
+  std::string text;    // what was found
+  std::string advice;  // what to do; empty with ok
+};
+
+// What a proxy with these limits may need of descriptors at the worst: both sides of each connection, and its own.
+struct DescriptorFacts {
+  std::uint64_t limit = 0;  // RLIMIT_NOFILE, soft
+  std::uint64_t open = 0;
+  std::uint64_t connections_max = 0;  // limits.connections
+  std::uint64_t workers = 0;
+};
+Check check_descriptors(const DescriptorFacts& facts);
+DescriptorFacts measure_descriptors(std::uint64_t connections_max, std::uint64_t workers);
+
+struct FolderFacts {
+  std::string path;
+  int write_errno = 0;           // of writing and syncing a file there
+  std::uint64_t free_bytes = 0;  // for us
+  std::uint64_t free_inodes = 0;
+};
+Check check_state_folder(const FolderFacts& facts);
+FolderFacts measure_folder(const std::string& path);  // writes a small file and removes it
+
+struct ClockFacts {
+  base::WallTime wall;
+  std::optional<bool> synchronised;  // the kernel's word (adjtimex); unknown in some containers
+  base::Millis drift{};              // of the wall clock against the steady one since the proxy started
+};
+Check check_clock(const ClockFacts& facts);
+ClockFacts measure_clock(const base::Now& started);
+
+Health worst(const std::vector<Check>& checks);
+
+}  // namespace drawbridge::admin

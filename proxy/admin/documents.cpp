@@ -1,0 +1,246 @@
+#include "proxy/admin/documents.h"
+
+#include <boost/json/array.hpp>
+
+#include <algorithm>
+
+namespace drawbridge::admin {
+
+namespace json = boost::json;
+
+namespace {
+
+json::object counts(const core::ClassCounts& counts) {
+  return {{"reads", counts[core::RequestClass::read]},
+          {"writes", counts[core::RequestClass::write]},
+          {"tunnels", counts[core::RequestClass::tunnel]}};
+}
+
+json::array requests(const std::vector<core::OpenRequest>& open) {
+  json::array list;
+  for (const auto& request : open) {
+    list.push_back({{"request_id", request.request_id},
+                    {"site", request.site},
+                    {"class", core::name(request.request_class)},
+                    {"method", request.method},
+                    {"path", request.path},
+                    {"age_ms", request.age.count()}});
+  }
+  return list;
+}
+
+json::array strings(const std::vector<std::string>& texts) {
+  return json::array(texts.begin(), texts.end());
+}
+
+void put_if(json::object& object, std::string_view key, const std::string& value) {
+  if (!value.empty()) object[key] = value;
+}
+
+std::string_view admin_name(core::ServerAdmin admin) {
+  switch (admin) {
+    case core::ServerAdmin::ready:
+      return "ready";
+    case core::ServerAdmin::drain:
+      return "drain";
+    case core::ServerAdmin::disabled:
+      return "disabled";
+  }
+  return "unknown";
+}
+
+std::string_view balance_name(core::Balance balance) {
+  return balance == core::Balance::round_robin ? "round_robin" : "least_requests";
+}
+
+json::object draining_document(const control::Draining& draining) {
+  return {{"change", draining.what},
+          {"epoch", draining.epoch},
+          {"elapsed_ms", draining.elapsed.count()},
+          {"left_ms", draining.left.count()},
+          {"open", counts(draining.open)}};
+}
+
+json::object site_document(const control::SiteStatus& site, const control::Workers::SiteLoad* load) {
+  json::object object{{"site", site.name}, {"mode", core::name(site.mode.mode)}};
+  if (site.mode.mode == core::Mode::hold) object["scope"] = core::name(site.mode.scope);
+  object["since"] = base::format_time(site.mode.since);
+  put_if(object, "by", site.mode.by);
+  put_if(object, "reason", site.mode.reason);
+  if (site.mode.until) object["until"] = base::format_time(*site.mode.until);
+  if (site.ends_in) object["ends_in_ms"] = site.ends_in->count();
+  if (site.mode.until || site.ends_in) object["then"] = core::name(site.mode.then);
+  object["epoch"] = site.epoch;
+  object["pool"] = site.pool;
+  put_if(object, "notice_pool", site.notice_pool);
+  if (load != nullptr) {
+    object["in_flight"] = counts(load->in_flight);
+    object["oldest_writes"] = requests(load->oldest_writes);
+  }
+  if (site.draining) object["draining"] = draining_document(*site.draining);
+  return object;
+}
+
+json::object server_document(const core::PoolServer& server, const upstream::ServerHealth& health) {
+  json::object object{{"address", server.address},
+                      {"weight", server.weight},
+                      {"admin", admin_name(server.admin)},
+                      {"health", upstream::name(health.state)}};
+  put_if(object, "health_reason", health.reason);
+  if (health.since != base::WallTime{}) object["health_since"] = base::format_time(health.since);
+  json::array endpoints;
+  for (const auto& endpoint : health.endpoints) {
+    json::object entry{{"address", endpoint.endpoint.text()}, {"health", upstream::name(endpoint.state)}};
+    put_if(entry, "health_reason", endpoint.reason);
+    endpoints.push_back(std::move(entry));
+  }
+  const bool is_itself = endpoints.size() == 1 && endpoints[0].at("address") == server.address;
+  if (!is_itself) object["endpoints"] = std::move(endpoints);
+  return object;
+}
+
+json::object pool_document(const control::PoolStatus& pool, const Api& api) {
+  json::array servers;
+  for (const auto& server : pool.servers) servers.push_back(server_document(server, api.health(server.id)));
+  return {{"pool", pool.name},
+          {"balance", balance_name(pool.balance)},
+          {"sites", strings(pool.sites)},
+          {"servers", std::move(servers)}};
+}
+
+bool is_wanted(const std::vector<std::string>& only, const std::string& site) {
+  return only.empty() || std::find(only.begin(), only.end(), site) != only.end();
+}
+
+}  // namespace
+
+json::object status_document(const StatusParts& parts, const Api& api) {
+  json::array sites;
+  for (const auto& site : parts.status.sites) {
+    if (!is_wanted(parts.only, site.name)) continue;
+    const auto load = std::find_if(parts.loads.begin(), parts.loads.end(),
+                                   [&](const auto& candidate) { return candidate.site == site.id; });
+    sites.push_back(site_document(site, load == parts.loads.end() ? nullptr : &*load));
+  }
+  json::array pools;
+  for (const auto& pool : parts.status.pools) {
+    const bool used = std::any_of(pool.sites.begin(), pool.sites.end(),
+                                  [&](const std::string& site) { return is_wanted(parts.only, site); });
+    if (used || parts.only.empty()) pools.push_back(pool_document(pool, api));
+  }
+  return {{"version", DRAWBRIDGE_VERSION},
+          {"epoch", parts.status.epoch},
+          {"now", base::format_time(parts.status.now)},
+          {"started_at", base::format_time(parts.status.started_at)},
+          {"sites", std::move(sites)},
+          {"pools", std::move(pools)},
+          {"warnings", strings(parts.status.warnings)}};
+}
+
+json::object pools_document(const control::Status& status, const Api& api) {
+  json::array pools;
+  for (const auto& pool : status.pools) pools.push_back(pool_document(pool, api));
+  return {{"epoch", status.epoch}, {"pools", std::move(pools)}};
+}
+
+json::object receipt_document(const core::Receipt& receipt) {
+  json::object object{{"epoch", receipt.epoch}, {"change", receipt.what}};
+  if (core::parse_mode(receipt.what)) object["mode"] = receipt.what;
+  object["sites"] = strings(receipt.sites);
+  object["published_at"] = base::format_time(receipt.published_at);
+  object["fenced_ms"] = receipt.fenced.count();
+  object["drained_ms"] = receipt.drained.count();
+  object["drained"] = counts(receipt.ended);
+  object["cut"] = requests(receipt.cut);
+  object["outstanding"] = requests(receipt.outstanding);
+  object["result"] = core::name(receipt.outcome);
+  return object;
+}
+
+json::object progress_document(const control::Progress& progress) {
+  json::object object{{"stage", control::name(progress.stage)},
+                      {"epoch", progress.epoch},
+                      {"elapsed_ms", progress.elapsed.count()}};
+  if (progress.timeout) object["timeout_ms"] = progress.timeout->count();
+  if (progress.stage == control::Stage::published) return object;
+  object["open"] = counts(progress.open);
+  if (!progress.oldest.empty()) object["oldest"] = requests(progress.oldest);
+  return object;
+}
+
+json::object waited_document(const control::Waited& waited) {
+  json::object object{{"reached", waited.reached}, {"waited_ms", waited.waited.count()}};
+  if (!waited.reached) object["missing"] = strings(waited.missing);
+  return object;
+}
+
+json::object history_document(const std::vector<control::HistoryEntry>& entries) {
+  json::array list;
+  for (const auto& entry : entries) {
+    const bool ended = entry.kind == control::HistoryEntry::Kind::ended;
+    json::object object{{"at", base::format_time(entry.at)}, {"kind", ended ? "ended" : "changed"}};
+    object["epoch"] = entry.epoch;
+    object["change"] = entry.what;
+    put_if(object, "user", entry.actor.name);
+    if (entry.actor.uid >= 0) object["uid"] = entry.actor.uid;
+    if (entry.actor.pid >= 0) object["pid"] = entry.actor.pid;
+    put_if(object, "reason", entry.reason);
+    json::array sites;
+    json::object before, after;
+    for (const auto& site : entry.sites) {
+      sites.push_back(json::string(site.name));
+      if (!site.before.empty()) before[site.name] = site.before;
+      if (!site.after.empty()) after[site.name] = site.after;
+    }
+    object["sites"] = std::move(sites);
+    if (!before.empty()) object["before"] = std::move(before);
+    if (!after.empty()) object["after"] = std::move(after);
+    if (ended) {
+      object["result"] = core::name(entry.outcome);
+      object["fenced_ms"] = entry.fenced.count();
+      object["drained_ms"] = entry.drained.count();
+      object["drained"] = counts(entry.ended);
+      object["cut"] = counts(entry.cut);
+      object["outstanding"] = counts(entry.outstanding);
+    }
+    put_if(object, "note", entry.note);
+    list.push_back(std::move(object));
+  }
+  return {{"entries", std::move(list)}};
+}
+
+json::object explain_document(const Explained& explained) {
+  json::object object{{"verdict", explained.verdict}};
+  put_if(object, "site", explained.site);
+  put_if(object, "mode", explained.mode);
+  put_if(object, "class", explained.request_class);
+  put_if(object, "why", explained.why);
+  put_if(object, "rule", explained.rule);
+  put_if(object, "pool", explained.pool);
+  put_if(object, "path", explained.path);
+  if (explained.status != 0) object["status"] = explained.status;
+  object["steps"] = strings(explained.steps);
+  return object;
+}
+
+json::object doctor_document(const std::vector<Check>& checks) {
+  json::array list;
+  for (const auto& check : checks) {
+    json::object object{{"check", check.check}, {"result", name(check.result)}, {"text", check.text}};
+    put_if(object, "advice", check.advice);
+    list.push_back(std::move(object));
+  }
+  return {{"result", name(worst(checks))}, {"checks", std::move(list)}};
+}
+
+json::object event_document(const base::Event& event) {
+  json::object fields;
+  for (const auto& [key, value] : event.fields) fields[key] = value;
+  return {{"sequence", event.sequence},
+          {"at", base::format_time(event.at)},
+          {"severity", base::name(event.severity)},
+          {"name", event.name},
+          {"fields", std::move(fields)}};
+}
+
+}  // namespace drawbridge::admin

@@ -1,0 +1,45 @@
+#pragma once
+
+#include "proxy/admin/api.h"
+#include "proxy/admin/request.h"
+#include "proxy/admin/response.h"
+
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+
+namespace drawbridge::admin {
+
+enum class Endpoint : std::uint8_t {
+  status,
+  mode,
+  wait,
+  explain,
+  pools,
+  server,
+  preview,
+  history,
+  events,
+  reload,
+  doctor,
+  version,
+  metrics,
+};
+
+std::expected<Endpoint, Response> find_endpoint(std::string_view method, std::string_view path);
+
+// What of a request decides its answer.
+struct Asked {
+  std::string_view method;
+  Target target;
+  std::string_view body;
+};
+
+// The answers that need nobody but the Api's own knowledge: explain, pools, preview, history, version.
+Response answer_now(Endpoint endpoint, const Asked& asked, const Api& api);
+
+// The command of mode, server and reload, still without its actor.
+Parsed<core::Command> parse_command(Endpoint endpoint, const Asked& asked);
+
+}  // namespace drawbridge::admin

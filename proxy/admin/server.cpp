@@ -1,0 +1,152 @@
+#include "proxy/admin/server.h"
+
+#include "proxy/admin/peer.h"
+#include "proxy/admin/session.h"
+#include "proxy/admin/socket_file.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/local/stream_protocol.hpp>
+#include <boost/asio/steady_timer.hpp>
+#include <boost/asio/use_awaitable.hpp>
+
+#include <exception>
+#include <list>
+#include <optional>
+#include <utility>
+
+namespace drawbridge::admin {
+
+namespace asio = boost::asio;
+using asio::local::stream_protocol;
+
+namespace {
+
+constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+constexpr base::Millis accept_pause{100};  // when there is no descriptor or no room: look again
+
+}  // namespace
+
+class Server::Impl : public std::enable_shared_from_this<Impl> {
+ public:
+  Impl(asio::io_context& context, ServerOptions options, Api& api, base::EventLog& events,
+       std::unique_ptr<SocketFile> file, std::optional<gid_t> group)
+      : context_(context), options_(std::move(options)), api_(api), events_(events), file_(std::move(file)),
+        group_(group), acceptor_(context, stream_protocol(), file_->take_descriptor()), pause_(context) {}
+
+  void start() {
+    asio::co_spawn(context_, accept(shared_from_this()), [this, self = shared_from_this()](std::exception_ptr failed) {
+      if (failed) events_.error("admin_accept_failed");
+    });
+  }
+
+  void notify_events() {
+    for (const auto& session : open_) session->notify_events();
+  }
+
+  void close() {
+    if (closing_) return;
+    closing_ = true;
+    boost::system::error_code ignored;
+    acceptor_.close(ignored);
+    pause_.cancel();
+    file_.reset();
+    for (const auto& session : open_) session->stop();
+  }
+
+  std::size_t sessions() const { return open_.size(); }
+
+ private:
+  asio::awaitable<void> accept(std::shared_ptr<Impl> self) {
+    while (!self->closing_) {
+      if (self->open_.size() >= self->options_.connections_max) {
+        co_await self->wait_a_little();
+        continue;
+      }
+      auto [error, socket] = co_await self->acceptor_.async_accept(as_result);
+      if (self->closing_) co_return;
+      if (error) {
+        self->report_accept(error.message());
+        co_await self->wait_a_little();
+        continue;
+      }
+      self->said_so_ = false;
+      self->serve(std::move(socket));
+    }
+  }
+
+  asio::awaitable<void> wait_a_little() {
+    pause_.expires_after(accept_pause);
+    co_await pause_.async_wait(as_result);
+  }
+
+  void report_accept(const std::string& message) {
+    if (!said_so_) events_.warning("admin_accept_failed", {{"error", message}});
+    said_so_ = true;
+  }
+
+  void serve(stream_protocol::socket socket) {
+    auto session = Session::make(std::move(socket), {options_, api_, events_, group_, long_ones_});
+    const auto place = open_.insert(open_.end(), session);
+    asio::co_spawn(context_, session->run(), [this, self = shared_from_this(), place](std::exception_ptr failed) {
+      open_.erase(place);
+      if (failed) report(failed);
+    });
+  }
+
+  void report(const std::exception_ptr& failed) {
+    try {
+      std::rethrow_exception(failed);
+    } catch (const std::exception& error) {
+      events_.error("admin_session_failed", {{"error", error.what()}});
+    }
+  }
+
+  asio::io_context& context_;
+  ServerOptions options_;
+  Api& api_;
+  base::EventLog& events_;
+  std::unique_ptr<SocketFile> file_;
+  std::optional<gid_t> group_;
+  stream_protocol::acceptor acceptor_;
+  asio::steady_timer pause_;
+  std::list<std::shared_ptr<Session>> open_;  // shared with the coroutine that runs it
+  std::size_t long_ones_ = 0;
+  bool closing_ = false;
+  bool said_so_ = false;
+};
+
+base::Expected<std::unique_ptr<Server>> Server::open(asio::io_context& context, ServerOptions options, Api& api,
+                                                     base::EventLog& events) {
+  std::optional<gid_t> group;
+  if (!options.group.empty()) {
+    const auto found = group_id(options.group);
+    if (!found) return std::unexpected(found.error());
+    group = *found;
+  }
+  auto file = SocketFile::claim(options.socket_path, group);
+  if (!file) return std::unexpected(file.error());
+  auto impl = std::make_shared<Impl>(context, std::move(options), api, events, std::move(*file), group);
+  impl->start();
+  return std::unique_ptr<Server>(new Server(std::move(impl)));
+}
+
+Server::Server(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}
+
+Server::~Server() {
+  impl_->close();
+}
+
+void Server::notify_events() {
+  impl_->notify_events();
+}
+
+void Server::close() {
+  impl_->close();
+}
+
+std::size_t Server::sessions() const {
+  return impl_->sessions();
+}
+
+}  // namespace drawbridge::admin
