@@ -21,9 +21,9 @@
 
 namespace drawbridge::admin {
 
-// What the admin socket can ask of the proxy, as values: everything that is not HTTP, JSON or permission. Implemented
-// over the controller and its neighbours by LiveApi, faked in tests. Control thread only; callbacks come on the
-// control thread, exactly once, never inside the call.
+// What the admin socket can ask of the proxy, as values: everything that is not HTTP, JSON or permission.
+// Implemented over the controller and its neighbours by LiveApi, faked in tests. Control thread only; callbacks
+// come on the control thread, exactly once, never inside the call.
 class Api {
  public:
   virtual ~Api() = default;

@@ -17,8 +17,8 @@ namespace drawbridge::admin {
 
 namespace {
 
-constexpr std::uint64_t own_descriptors = 64;          // logs, state, admin connections, epoll, timers
-constexpr std::uint64_t descriptors_per_worker = 16;   // listeners, epoll, event and timer descriptors
+constexpr std::uint64_t own_descriptors = 64;         // logs, state, admin connections, epoll, timers
+constexpr std::uint64_t descriptors_per_worker = 16;  // listeners, epoll, event and timer descriptors
 constexpr std::uint64_t free_bytes_low = 100ULL << 20;
 constexpr std::uint64_t free_bytes_none = 1ULL << 20;  // a state file of thousands of sites, twice
 constexpr base::Millis drift_noticed{2'000};
@@ -54,8 +54,7 @@ std::string_view name(Health health) {
 }
 
 Check check_descriptors(const DescriptorFacts& facts) {
-  const std::uint64_t needed =
-      facts.connections_max * 2 + facts.workers * descriptors_per_worker + own_descriptors;
+  const std::uint64_t needed = facts.connections_max * 2 + facts.workers * descriptors_per_worker + own_descriptors;
   const std::string found = fmt::format("{} open of {}; {} connections with both sides may need {}", facts.open,
                                         facts.limit, facts.connections_max, needed);
   const std::string advice = fmt::format(
@@ -93,7 +92,7 @@ Check check_state_folder(const FolderFacts& facts) {
 
 FolderFacts measure_folder(const std::string& path) {
   FolderFacts facts{path, write_probe(path), 0, 1};
-  struct statvfs space {};
+  struct statvfs space{};
   if (::statvfs(path.c_str(), &space) == 0) {
     facts.free_bytes = std::uint64_t{space.f_bavail} * space.f_frsize;
     facts.free_inodes = space.f_files == 0 ? 1 : space.f_favail;  // some file systems do not count inodes
@@ -118,9 +117,10 @@ Check check_clock(const ClockFacts& facts) {
     return {"clock", Health::warn, fmt::format("{}; the kernel says that nothing keeps it right", time),
             "run an NTP client (systemd-timesyncd, chrony) before announcing times"};
   }
-  return {"clock", Health::ok,
-          fmt::format("{}{}", time, facts.synchronised ? ", kept right by NTP" : "; whether NTP keeps it is not known"),
-          ""};
+  return {
+      "clock", Health::ok,
+      fmt::format("{}{}", time, facts.synchronised ? ", kept right by NTP" : "; whether NTP keeps it is not known"),
+      ""};
 }
 
 ClockFacts measure_clock(const base::Now& started) {

@@ -1,6 +1,7 @@
 #include "proxy/admin/documents.h"
 
 #include <boost/json/array.hpp>
+#include <fmt/format.h>
 
 #include <algorithm>
 
@@ -94,7 +95,7 @@ json::object server_document(const core::PoolServer& server, const upstream::Ser
     put_if(entry, "health_reason", endpoint.reason);
     endpoints.push_back(std::move(entry));
   }
-  const bool is_itself = endpoints.size() == 1 && endpoints[0].at("address") == server.address;
+  const bool is_itself = endpoints.size() == 1 && health.endpoints[0].endpoint.text() == server.address;
   if (!is_itself) object["endpoints"] = std::move(endpoints);
   return object;
 }
@@ -113,6 +114,20 @@ bool is_wanted(const std::vector<std::string>& only, const std::string& site) {
 }
 
 }  // namespace
+
+std::optional<Problem> find_unknown_site(const StatusParts& parts) {
+  constexpr std::size_t listed_max = 10;
+  for (const auto& wanted : parts.only) {
+    const auto& sites = parts.status.sites;
+    if (std::any_of(sites.begin(), sites.end(), [&](const auto& site) { return site.name == wanted; })) continue;
+    std::string known;
+    for (std::size_t i = 0; i < std::min(sites.size(), listed_max); ++i)
+      known += (i > 0 ? ", " : "") + sites[i].name;
+    if (sites.size() > listed_max) known += ", …";
+    return Problem{404, "unknown_site", fmt::format("there is no site '{}'; there are: {}", wanted, known), {}};
+  }
+  return std::nullopt;
+}
 
 json::object status_document(const StatusParts& parts, const Api& api) {
   json::array sites;

@@ -1,9 +1,11 @@
 #pragma once
 
 #include "proxy/admin/api.h"
+#include "proxy/admin/problem.h"
 
 #include <boost/json/object.hpp>
 
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -16,6 +18,8 @@ struct StatusParts {
   std::vector<control::Workers::SiteLoad> loads;
   std::vector<std::string> only;  // sites asked for; empty: all
 };
+// Names the first site of `only` that is not configured.
+std::optional<Problem> find_unknown_site(const StatusParts& parts);
 boost::json::object status_document(const StatusParts& parts, const Api& api);
 boost::json::object pools_document(const control::Status& status, const Api& api);
 

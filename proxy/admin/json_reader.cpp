@@ -105,7 +105,8 @@ std::vector<std::string> JsonReader::texts(std::string_view key, std::size_t cou
       break;
     }
     found.emplace_back(entry.get_string());
-    if (found.back().size() > bytes_max) fail(fmt::format("an entry of '{}' is longer than {} bytes", key, bytes_max));
+    if (found.back().size() > bytes_max)
+      fail(fmt::format("an entry of '{}' is longer than {} bytes", key, bytes_max));
     if (!is_printable(found.back())) fail(fmt::format("an entry of '{}' holds control characters", key));
   }
   return found;

@@ -39,7 +39,8 @@ std::string check_mode(const core::ModeCommand& command, bool has_then) {
   if (command.mode == core::Mode::live && ends) {
     return "live stays until it is changed: 'for' and 'until' do not go with it";
   }
-  if (command.mode == core::Mode::live && command.cut) return "nothing has to end for live: 'cut' does not go with it";
+  if (command.mode == core::Mode::live && command.cut)
+    return "nothing has to end for live: 'cut' does not go with it";
   if (has_then && !ends) return "'then' needs 'for' or 'until'";
   if (command.lasts && command.lasts->count() <= 0) return "'for' must be longer than nothing";
   return {};

@@ -16,8 +16,8 @@
 #include <utility>
 #include <vector>
 
-// What clients of the admin socket may say, read strictly: unknown keys, wrong types and senseless values are refused
-// with a sentence. Pure; outside data in, values out.
+// What clients of the admin socket may say, read strictly: unknown keys, wrong types and senseless values are
+// refused with a sentence. Pure; outside data in, values out.
 namespace drawbridge::admin {
 
 template <class T>

@@ -3,13 +3,12 @@
 #include "pages/reply.h"
 #include "proxy/admin/documents.h"
 
-#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <array>
-#include <utility>
 #include <unistd.h>
+#include <utility>
 
 namespace drawbridge::admin {
 
@@ -116,12 +115,9 @@ Response preview_response(const Asked& asked, const Api& api) {
   std::string whole;
   pages::append_reply(**answers, reply, whole);
   const auto end = std::min(whole.find("\r\n\r\n"), whole.size());
-  json::object document{{"site", request->site},
-                        {"mode", core::name(mode.mode)},
-                        {"as", form_name(request->form)},
-                        {"status", (*answers)->status},
-                        {"head", whole.substr(0, end)},
-                        {"body", whole.substr(std::min(whole.size(), end + 4))}};
+  json::object document{{"site", request->site},          {"mode", core::name(mode.mode)},
+                        {"as", form_name(request->form)}, {"status", (*answers)->status},
+                        {"head", whole.substr(0, end)},   {"body", whole.substr(std::min(whole.size(), end + 4))}};
   for (const auto& site : status.sites) {
     const bool shown_by_pool = mode.mode == core::Mode::maintenance && !site.notice_pool.empty();
     if (site.name == request->site && shown_by_pool) document["notice_pool"] = site.notice_pool;
@@ -131,26 +127,14 @@ Response preview_response(const Asked& asked, const Api& api) {
 
 }  // namespace
 
-Response json_response(const json::object& document) {
-  return {200, "application/json", line_of(document), ""};
-}
-
-Response problem_response(const Problem& problem) {
-  return {problem.status, "application/problem+json", line_of(document(problem)), ""};
-}
-
-std::string line_of(const json::object& document) {
-  return json::serialize(document) + "\n";
-}
-
 std::expected<Endpoint, Response> find_endpoint(std::string_view method, std::string_view path) {
   const auto route = std::find_if(routes.begin(), routes.end(), [&](const Route& r) { return r.path == path; });
   if (route == routes.end()) {
     return std::unexpected(problem_response({404, "not_found", "there is no such path; see docs/ADMIN.md", {}}));
   }
   if (allows(route->methods, method)) return route->endpoint;
-  auto refused = problem_response(
-      {405, "method_not_allowed", fmt::format("{} takes {}", route->path, route->methods), {}});
+  auto refused =
+      problem_response({405, "method_not_allowed", fmt::format("{} takes {}", route->path, route->methods), {}});
   refused.allow = route->methods;
   return std::unexpected(std::move(refused));
 }

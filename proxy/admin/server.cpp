@@ -31,13 +31,20 @@ class Server::Impl : public std::enable_shared_from_this<Impl> {
  public:
   Impl(asio::io_context& context, ServerOptions options, Api& api, base::EventLog& events,
        std::unique_ptr<SocketFile> file, std::optional<gid_t> group)
-      : context_(context), options_(std::move(options)), api_(api), events_(events), file_(std::move(file)),
-        group_(group), acceptor_(context, stream_protocol(), file_->take_descriptor()), pause_(context) {}
+      : context_(context),
+        options_(std::move(options)),
+        api_(api),
+        events_(events),
+        file_(std::move(file)),
+        group_(group),
+        acceptor_(context, stream_protocol(), file_->take_descriptor()),
+        pause_(context) {}
 
   void start() {
-    asio::co_spawn(context_, accept(shared_from_this()), [this, self = shared_from_this()](std::exception_ptr failed) {
-      if (failed) events_.error("admin_accept_failed");
-    });
+    asio::co_spawn(context_, accept(shared_from_this()),
+                   [this, self = shared_from_this()](std::exception_ptr failed) {
+                     if (failed) events_.error("admin_accept_failed");
+                   });
   }
 
   void notify_events() {

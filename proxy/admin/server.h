@@ -17,9 +17,9 @@ struct ServerOptions {
   std::string socket_path;
   std::string group;  // server.admin_group; empty: the file's owner and root only
   std::size_t connections_max = 64;
-  base::Millis request_timeout{10'000};   // for one request to arrive
-  base::Millis write_timeout{10'000};     // for the client to take what it asked for
-  base::Millis keepalive_every{15'000};   // comment lines of an event stream
+  base::Millis request_timeout{10'000};  // for one request to arrive
+  base::Millis write_timeout{10'000};    // for the client to take what it asked for
+  base::Millis keepalive_every{15'000};  // comment lines of an event stream
 };
 
 // The admin socket (docs/ADMIN.md). Lives on the control thread's io_context, which must outlive it; Api and log

@@ -29,7 +29,7 @@ using asio::local::stream_protocol;
 using Stream = beast::basic_stream<stream_protocol>;
 
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
-constexpr base::Millis load_patience{2'000};    // for workers to say what they have in flight
+constexpr base::Millis load_patience{2'000};  // for workers to say what they have in flight
 constexpr base::Millis doctor_patience{30'000};
 constexpr std::uint32_t head_bytes_max = 16 * 1024;
 
@@ -146,8 +146,8 @@ asio::awaitable<bool> LiveSession::read(Request& request) {
   const bool is_large = error == http::error::body_limit || error == http::error::header_limit ||
                         error == http::error::buffer_overflow;
   if (is_large) {
-    const Problem problem{413, "too_large",
-                          fmt::format("a request has at most {} bytes", base::limits::admin_body_bytes_max), {}};
+    const Problem problem{
+        413, "too_large", fmt::format("a request has at most {} bytes", base::limits::admin_body_bytes_max), {}};
     co_await write(problem_response(problem), false);
   } else if (error != http::error::end_of_stream && error != http::error::partial_message &&
              error.category() == http::make_error_code(http::error::end_of_stream).category()) {
@@ -157,9 +157,10 @@ asio::awaitable<bool> LiveSession::read(Request& request) {
 }
 
 std::string LiveSession::refused_reason() const {
-  return fmt::format("user {} (uid {}) may not command this proxy; root, the user of proxyd and members of "
-                     "server.admin_group may",
-                     user_name(peer_.uid), peer_.uid);
+  return fmt::format(
+      "user {} (uid {}) may not command this proxy; root, the user of proxyd and members of "
+      "server.admin_group may",
+      user_name(peer_.uid), peer_.uid);
 }
 
 asio::awaitable<bool> LiveSession::serve(const Request& request) {
@@ -278,9 +279,9 @@ asio::awaitable<bool> LiveSession::command(core::Command command, bool streamed)
   }
   const control::Done& done = *slot->value;
   if (!begun) {
-    co_return co_await write(done ? json_response({{"receipt", receipt_document(*done)}})
-                                  : problem_response(from_refusal(done.error())),
-                             keep_alive_);
+    co_return co_await write(
+        done ? json_response({{"receipt", receipt_document(*done)}}) : problem_response(from_refusal(done.error())),
+        keep_alive_);
   }
   const auto last = done ? boost::json::object{{"receipt", receipt_document(*done)}}
                          : boost::json::object{{"error", document(from_refusal(done.error()))}};
@@ -372,7 +373,7 @@ asio::awaitable<bool> LiveSession::events(const Asked& asked, std::string_view l
     if (!woken && !client_gone()) open = co_await write_chunk(": still here\n\n");
     open = open && !client_gone();
   }
-  co_return open && co_await end_stream();
+  co_return open&& co_await end_stream();
 }
 
 }  // namespace

@@ -22,7 +22,8 @@ class Session {
     Api& api;
     base::EventLog& events;
     std::optional<gid_t> group;
-    std::size_t& long_ones;  // sessions that follow events or wait: kept below half of all, so that there is always room
+    std::size_t&
+        long_ones;  // sessions that follow events or wait: kept below half of all, so that there is always room
   };
 
   static std::shared_ptr<Session> make(boost::asio::local::stream_protocol::socket socket, Parts parts);

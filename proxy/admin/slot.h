@@ -17,8 +17,9 @@
 
 namespace drawbridge::admin {
 
-// A value that a callback brings to a waiting coroutine. Owned by the coroutine, weakly held by the callback: either
-// may be gone first. The wait also ends by itself each tick, so that the waiter can look whether its client lives.
+// A value that a callback brings to a waiting coroutine. Owned by the coroutine, weakly held by the callback:
+// either may be gone first. The wait also ends by itself each tick, so that the waiter can look whether its client
+// lives.
 template <class T>
 struct Slot {
   static constexpr base::Millis tick{250};

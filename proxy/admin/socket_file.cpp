@@ -53,14 +53,15 @@ bool answers(const sockaddr_un& address) {
 }
 
 Expected<void> check_occupant(const std::string& path, const sockaddr_un& address) {
-  struct stat found {};
+  struct stat found{};
   if (::lstat(path.c_str(), &found) != 0) {
     if (errno == ENOENT) return {};
     return failed_call(path, "cannot look at it");
   }
   if (!S_ISSOCK(found.st_mode)) {
-    return failed(path, "something that is not a socket is there; it was left alone. Move it away, or set "
-                        "server.admin_socket to another path");
+    return failed(path,
+                  "something that is not a socket is there; it was left alone. Move it away, or set "
+                  "server.admin_socket to another path");
   }
   if (answers(address)) {
     return failed(path, "another proxyd answers there. Stop it first, or set server.admin_socket to another path");
@@ -102,7 +103,7 @@ Expected<std::unique_ptr<SocketFile>> SocketFile::claim(const std::string& path,
   }
   if (::chmod(fresh_path.c_str(), group ? 0660 : 0600) != 0) return give_up("chmod");
   if (::listen(file->descriptor_, backlog) != 0) return give_up("listen");
-  struct stat made {};
+  struct stat made{};
   if (::lstat(fresh_path.c_str(), &made) != 0) return give_up("stat");
   if (::rename(fresh_path.c_str(), path.c_str()) != 0) return give_up("cannot put it in its place");
   file->path_ = path;
@@ -112,12 +113,13 @@ Expected<std::unique_ptr<SocketFile>> SocketFile::claim(const std::string& path,
 }
 
 SocketFile::~SocketFile() {
-  struct stat found {};
+  struct stat found{};
   if (!path_.empty() && ::lstat(path_.c_str(), &found) == 0 && found.st_dev == device_ && found.st_ino == inode_) {
     ::unlink(path_.c_str());
   }
   if (descriptor_ >= 0) ::close(descriptor_);
-  if (lock_ >= 0) ::close(lock_);  // the lock ends here; its file stays, since removing one that others may have open is a race
+  if (lock_ >= 0)
+    ::close(lock_);  // the lock ends here; its file stays, since removing one that others may have open is a race
 }
 
 int SocketFile::take_descriptor() {

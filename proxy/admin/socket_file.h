@@ -9,8 +9,8 @@
 
 namespace drawbridge::admin {
 
-// A listening unix socket at a path that is ours alone: a lock beside it (PATH.lock) keeps a second proxyd away, the
-// leftovers of a dead one are replaced, anything that is no socket is left alone. Its mode is in force before
+// A listening unix socket at a path that is ours alone: a lock beside it (PATH.lock) keeps a second proxyd away,
+// the leftovers of a dead one are replaced, anything that is no socket is left alone. Its mode is in force before
 // anybody can connect. Removes the socket, if it is still this one, when destroyed.
 class SocketFile {
  public:

@@ -89,12 +89,12 @@ constexpr const char* tail = R"(
     esac
     mapfile -t COMPREPLY < <(compgen -W "$(@FUNCTION@_values "$type")" -- "$current")
   fi
-  if [[ $current == -* ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
-  elif [[ -n $commands ]]; then
-    mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current")
-  fi
-  if declare -F __ltrim_colon_completions >/dev/null; then __ltrim_colon_completions "$current"; fi
+  if [[ $current == -* ]];
+then mapfile - t COMPREPLY < < (compgen - W "$options" --"$current") elif[[-n $commands]];
+then mapfile - t COMPREPLY < <(compgen - W "$commands" --"$current") fi if declare - F __ltrim_colon_completions> /
+                                 dev / null;
+then __ltrim_colon_completions "$current";
+fi
 }
 complete -F @FUNCTION@ @PROGRAM@
 )";
@@ -118,7 +118,8 @@ std::string bash_completion(const CLI::App& app, const ProgramInfo& info) {
   append_values(info, out);
   out += function_name(info) + "() {\n";
   out +=
-      "  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} words=(\"${COMP_WORDS[@]}\")\n"
+      "  local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} "
+      "words=(\"${COMP_WORDS[@]}\")\n"
       "  local cword=$COMP_CWORD path='' position=0 commands='' options='' type='' i\n"
       "  COMPREPLY=()\n"
       "  if declare -F _get_comp_words_by_ref >/dev/null; then\n"

@@ -16,8 +16,8 @@ OptionEntry read_option(const CLI::Option& option) {
 }
 
 PositionalEntry read_positional(const CLI::Option& option) {
-  return {option.get_type_name().empty() ? option.get_name(true) : option.get_type_name(),
-          option.get_description(), option.get_required(), option.get_items_expected_max() > 1};
+  return {option.get_type_name().empty() ? option.get_name(true) : option.get_type_name(), option.get_description(),
+          option.get_required(), option.get_items_expected_max() > 1};
 }
 
 CommandEntry read_command(const CLI::App& app, std::vector<std::string> path) {

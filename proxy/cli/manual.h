@@ -21,8 +21,8 @@ struct ArgumentValues {
   std::set<std::string> files;  // paths
 };
 
-// What a manual page says beyond the definition. `text` is paragraphs separated by an empty line; a line that begins
-// with two spaces is kept as it is (an example); a line "TERM\tTEXT" is an entry of a list.
+// What a manual page says beyond the definition. `text` is paragraphs separated by an empty line; a line that
+// begins with two spaces is kept as it is (an example); a line "TERM\tTEXT" is an entry of a list.
 struct ManualSection {
   std::string title;
   std::string text;

@@ -37,7 +37,8 @@ std::string action(const ProgramInfo& info, const std::string& type) {
 void append_options(const ProgramInfo& info, const CommandEntry& command, std::string& out) {
   for (const auto& option : command.options) {
     for (const auto& name : option.names) {
-      const std::string value = option.type.empty() ? "" : fmt::format(":{}:{}", option.type, action(info, option.type));
+      const std::string value =
+          option.type.empty() ? "" : fmt::format(":{}:{}", option.type, action(info, option.type));
       out += fmt::format(" \\\n    '{}[{}]{}'", name, escape(option.text), value);
     }
   }

@@ -117,7 +117,8 @@ std::string check_wait(const Options& options) {
 std::string check_empty_values(const CLI::App& root) {
   for (const CLI::App* app : {&chosen_command(root), &root}) {
     for (const CLI::Option* option : app->get_options()) {
-      if (option->count() == 0 || option->get_items_expected_max() == 0 || option->get_name() == "--reason") continue;
+      if (option->count() == 0 || option->get_items_expected_max() == 0 || option->get_name() == "--reason")
+        continue;
       for (const auto& value : option->results()) {
         if (value.empty()) return fmt::format("{} is empty", option->get_name(option->get_positional()));
       }

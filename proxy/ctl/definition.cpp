@@ -102,8 +102,8 @@ void define_pools(CLI::App& app, Options& options) {
 void define_pages(CLI::App& app, Options& options) {
   CLI::App* page = branch(app, "page", "What visitors see");
   page->require_subcommand(1);
-  CLI::App* preview = command(*page, "preview", "Exactly what a visitor would get, before the switch", options,
-                              Verb::page_preview);
+  CLI::App* preview =
+      command(*page, "preview", "Exactly what a visitor would get, before the switch", options, Verb::page_preview);
   preview->add_option("SITE", options.sites, "Name of the site")->type_name("SITE")->required()->expected(1);
   preview->add_option("--as", options.form, "html (default), json or text")->type_name("FORM");
   preview->add_option("--mode", options.mode, "readonly or maintenance; without, the site's or maintenance")
@@ -114,16 +114,16 @@ void define_pages(CLI::App& app, Options& options) {
 }
 
 void define_rest(CLI::App& app, Options& options) {
-  CLI::App* history = command(app, "history", "Who changed what, when, why and how it ended; newest first", options,
-                              Verb::history);
+  CLI::App* history =
+      command(app, "history", "Who changed what, when, why and how it ended; newest first", options, Verb::history);
   history->add_option("SITE", options.sites, "Only this site")->type_name("SITE")->expected(0, 1);
   history->add_option("--last", options.count, "Only the last N entries")->type_name("N");
   CLI::App* events = command(app, "events", "Follow the event log until interrupted", options, Verb::events);
   events->add_option("--after", options.after, "Begin behind this sequence number (0: all that is kept)")
       ->type_name("N")
       ->each([&options](const std::string&) { options.has_after = true; });
-  CLI::App* reload = command(app, "reload", "Read the configuration file again: all of it or nothing", options,
-                             Verb::reload);
+  CLI::App* reload =
+      command(app, "reload", "Read the configuration file again: all of it or nothing", options, Verb::reload);
   reload->add_option("--if-epoch", options.if_epoch, "Change nothing unless this is the current epoch")
       ->type_name("EPOCH");
   command(app, "doctor", "Look for what will hurt tonight; exit 1 if something fails", options, Verb::doctor);
@@ -173,7 +173,8 @@ cli::ProgramInfo program_info() {
   info.description =
       "Tells a running proxyd(8) what the public may do with its sites right now, and says what came of it.\n\n"
       "A command that changes something returns when what had to end has ended, and prints a receipt. After mode "
-      "readonly or mode maintenance has returned 0, no request reaches a server under the older rules, and all writes "
+      "readonly or mode maintenance has returned 0, no request reaches a server under the older rules, and all "
+      "writes "
       "that did have ended or are named in the receipt.";
   info.sections = {
       {"EXIT STATUS",
@@ -181,8 +182,9 @@ cli::ProgramInfo program_info() {
        "nobody can tell: the message says so).\n2\tThe command line is wrong.\n3\tThe daemon cannot be reached.\n"
        "4\tChanged, but the drain deadline passed with requests still open; the receipt names them.\n"
        "5\tPermission denied."},
-      {"ENVIRONMENT", "DRAWBRIDGE_SOCKET\tThe admin socket, where --socket is not given.\n"
-                      "NO_COLOR\tIf set and not empty, no colours. They are only used on a terminal anyway."},
+      {"ENVIRONMENT",
+       "DRAWBRIDGE_SOCKET\tThe admin socket, where --socket is not given.\n"
+       "NO_COLOR\tIf set and not empty, no colours. They are only used on a terminal anyway."},
       {"FILES", "/run/drawbridge/admin.sock\tThe admin socket."},
       {"EXAMPLES",
        "A minute for a schema change, cutting what does not end by itself:\n"
