@@ -21,13 +21,22 @@ bool is_printable(std::string_view text) {
 }  // namespace
 
 JsonReader::JsonReader(std::string_view body) {
-  if (body.empty()) return fail("the body is empty; a JSON object is expected");
+  if (body.empty()) {
+    fail("the body is empty; a JSON object is expected");
+    return;
+  }
   json::error_code error;
   json::parse_options options;
   options.max_depth = 8;
   json::value value = json::parse(json::string_view(body.data(), body.size()), error, {}, options);
-  if (error) return fail(fmt::format("the body is not JSON: {}", error.message()));
-  if (!value.is_object()) return fail("the body is JSON but no object");
+  if (error) {
+    fail(fmt::format("the body is not JSON: {}", error.message()));
+    return;
+  }
+  if (!value.is_object()) {
+    fail("the body is JSON but no object");
+    return;
+  }
   object_ = std::move(value.get_object());
 }
 

@@ -82,22 +82,22 @@ void append_values(const ProgramInfo& info, std::string& out) {
   out += "    *) ;;\n  esac\n}\n\n";
 }
 
-constexpr const char* tail = R"(
+constexpr const char* tail = R"bash(
   if [[ -n $type ]]; then
     case $type in
       @FILES@) mapfile -t COMPREPLY < <(compgen -f -- "$current") && return ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$(@FUNCTION@_values "$type")" -- "$current")
   fi
-  if [[ $current == -* ]];
-then mapfile - t COMPREPLY < < (compgen - W "$options" --"$current") elif[[-n $commands]];
-then mapfile - t COMPREPLY < <(compgen - W "$commands" --"$current") fi if declare - F __ltrim_colon_completions> /
-                                 dev / null;
-then __ltrim_colon_completions "$current";
-fi
+  if [[ $current == -* ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+  elif [[ -n $commands ]]; then
+    mapfile -t COMPREPLY < <(compgen -W "$commands" -- "$current")
+  fi
+  if declare -F __ltrim_colon_completions >/dev/null; then __ltrim_colon_completions "$current"; fi
 }
 complete -F @FUNCTION@ @PROGRAM@
-)";
+)bash";
 
 std::string filled(std::string text, const std::string& hole, const std::string& value) {
   for (auto at = text.find(hole); at != std::string::npos; at = text.find(hole, at + value.size())) {

@@ -10,6 +10,7 @@ BELOW = {
     "http": {"base"},
     "core": {"base", "http"},
     "net": {"base"},
+    "cli": {"base"},
     "obs": {"base", "core"},
     "pages": {"base", "http", "core"},
     "config": {"base", "http", "core"},
@@ -17,8 +18,8 @@ BELOW = {
     "serve": {"base", "http", "core", "net", "obs", "upstream", "pages"},
     "control": {"base", "http", "core", "net", "obs", "upstream", "serve", "pages", "config"},
     "admin": {"base", "http", "core", "net", "obs", "upstream", "serve", "control", "pages", "config"},
-    "app": {"base", "http", "core", "net", "obs", "upstream", "serve", "control", "admin", "pages", "config"},
-    "ctl": {"base", "core"},
+    "app": {"base", "http", "core", "net", "obs", "upstream", "serve", "control", "admin", "pages", "config", "cli"},
+    "ctl": {"base", "core", "cli"},
 }
 
 # A library, the folders that may include it, and whether their headers may too.
@@ -26,7 +27,7 @@ LIBRARIES = [
     (re.compile(r"^toml"), {"config"}, False),
     (re.compile(r"^openssl/"), {"net"}, True),
     (re.compile(r"^nghttp2/"), {"http"}, False),
-    (re.compile(r"^CLI/"), {"app", "ctl"}, True),
+    (re.compile(r"^CLI/"), {"app", "ctl", "cli"}, True),
     (re.compile(r"^boost/beast"), {"upstream", "admin", "ctl", "app"}, False),
     (re.compile(r"^boost/asio"), {"net", "upstream", "control", "admin", "ctl", "app"}, True),
 ]
