@@ -1,0 +1,90 @@
+#include "proxy/http/reader.h"
+#include "tests/wire/response_cases.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <string>
+
+using namespace drawbridge;
+using namespace drawbridge::http;
+using wire::WireCase;
+
+namespace {
+
+std::string describe(const Body& body) {
+  switch (body.kind) {
+    case Body::Kind::none:
+      return "none";
+    case Body::Kind::sized:
+      return std::to_string(body.bytes);
+    case Body::Kind::chunked:
+      return "chunked";
+    case Body::Kind::until_close:
+      return "until_close";
+  }
+  return "?";
+}
+
+// The form of the tables: status 1.x body keep|close [length=N] [upgrade=…] [interim] [switching].
+std::string describe(const ResponseHead& head) {
+  auto text = fmt::format("{} 1.{} {} {}", head.status, head.minor_version, describe(head.body),
+                          head.keep_alive ? "keep" : "close");
+  if (head.has_content_length) text += fmt::format(" length={}", head.content_length);
+  if (!head.upgrade.empty()) text += fmt::format(" upgrade={}", head.upgrade);
+  if (head.interim()) text += " interim";
+  if (head.switching) text += " switching";
+  return text;
+}
+
+Asked asked_by(const WireCase& row) {
+  if (row.name.starts_with("to HEAD")) return {.method = Method::head, .upgrade = {}};
+  if (row.name == "101 to WebSocket") return {.method = Method::get, .upgrade = "websocket"};
+  return {};
+}
+
+std::string read_by_steps(const WireCase& row, std::size_t step) {
+  static ResponseHead head;
+  HeadScanner scanner(HeadScanner::Side::response, HeadLimits{});
+  for (std::size_t length = step;; length = std::min(length + step, row.bytes.size())) {
+    const auto buffer = row.bytes.substr(0, length);
+    const auto scan = scanner.scan(buffer);
+    if (scan.state == HeadScanner::State::refused) return std::string(scan.refusal.rule);
+    if (scan.state == HeadScanner::State::complete) {
+      const auto refusal = parse_response(buffer, asked_by(row), HeadLimits{}, head);
+      return refusal ? std::string(refusal->rule) : describe(head);
+    }
+    if (length == row.bytes.size()) return "need_more";
+  }
+}
+
+}  // namespace
+
+TEST_CASE("each response of the tables is judged as its row says") {
+  for (const auto* table : {&wire::refused_responses, &wire::accepted_responses}) {
+    for (const auto& row : *table) {
+      CAPTURE(row.name);
+      CHECK(read_by_steps(row, row.bytes.size()) == row.expected);
+    }
+  }
+}
+
+TEST_CASE("a response is judged alike when it comes one byte at a time") {
+  for (const auto* table : {&wire::refused_responses, &wire::accepted_responses}) {
+    for (const auto& row : *table) {
+      CAPTURE(row.name);
+      CHECK(read_by_steps(row, row.bytes.size() > 4'000 ? 97 : 1) == row.expected);
+    }
+  }
+}
+
+TEST_CASE("an upgrade is believed only if it is the one that was asked for") {
+  static ResponseHead head;
+  const std::string bytes = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n";
+  const auto judge = [&](std::string_view upgrade) {
+    return parse_response(bytes, {.method = Method::get, .upgrade = upgrade}, HeadLimits{}, head).has_value();
+  };
+  CHECK_FALSE(judge("websocket"));
+  CHECK(judge("tcp"));
+  CHECK(judge(""));
+}
