@@ -87,7 +87,8 @@ Star take_star(std::string_view& pattern) {
 // "/**/" may be one slash, and several of them in a row too.
 template <class Places>
 void skip_optional(Places& at, const Places& optional_slashes) {
-  for (auto next = (at & optional_slashes) << 1; (next & ~at).any(); next = (at & optional_slashes) << 1) at |= next;
+  for (auto next = (at & optional_slashes) << 1; (next & ~at).any(); next = (at & optional_slashes) << 1)
+    at |= next;
 }
 
 // All places in the pattern at which a match may stand, as bits: place i is before literal i, and a star there lets

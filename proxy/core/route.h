@@ -9,8 +9,10 @@
 namespace drawbridge::core {
 
 // Finds the site of a request: exact host before wildcard host (longest suffix) before any host; then the longest
-// path prefix that ends at a segment border ("/app" covers "/app" and "/app/x", not "/apple"; "/" covers all).
-// Hosts compare without case, without port, without a trailing dot. Built once, then read-only and allocation-free.
+// path prefix that ends at a segment border ("/app" covers "/app" and "/app/x", not "/apple"; "/" covers all). A
+// host none of whose prefixes covers the path gives way to the next less exact one. Hosts compare without case,
+// without port, without a trailing dot. Of claims that are equal the first wins. Built once, then read-only,
+// allocation-free.
 class RouteTable {
  public:
   struct Claim {
@@ -19,8 +21,10 @@ class RouteTable {
   };
   struct Match {
     static constexpr std::uint32_t none = 0xffff'ffff;
-    std::uint32_t site = none;       // index of the claim
-    std::uint32_t prefix_bytes = 0;  // length of the matched prefix in the normal form (for strip_prefix)
+    std::uint32_t site = none;  // index of the claim
+    // Length of the matched prefix in the normal form, without a slash at its end; 0 for "/". So what is left of
+    // the path when it is stripped is empty or begins with a slash.
+    std::uint32_t prefix_bytes = 0;
   };
 
   RouteTable();

@@ -57,6 +57,7 @@ Rule::Rule(std::string text, std::string method, Glob glob)
 
 bool Rule::matches_method(Methods methods, std::size_t index) const {
   if (method_ == "*") return true;
+  if (method_ == "GET" && methods[index] == "HEAD") return true;
   return index == 0 ? methods[index] == method_ : base::iequals(methods[index], method_);
 }
 

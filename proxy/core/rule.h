@@ -16,7 +16,8 @@ class Readings;  // core/readings.h: the normal form of a path and every other w
 // These compare without regard to case, as servers fold them.
 using Methods = std::span<const std::string_view>;
 
-// "METHOD glob" (core/glob.h): `*` as method is any. Case counts.
+// "METHOD glob" (core/glob.h): `*` as method is any. Case counts. A rule for GET speaks of HEAD too: servers run
+// the same code for both.
 class Rule {
  public:
   // One blank or more between method and glob. The error says what is wrong with which part, for a person.

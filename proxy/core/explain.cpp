@@ -1,0 +1,90 @@
+#include "proxy/core/explain.h"
+
+#include "proxy/core/classify.h"
+#include "proxy/core/readings.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace drawbridge::core {
+namespace {
+
+std::string class_sentence(const RequestFacts& facts, const Classification& found) {
+  const auto rule = found.rule != nullptr ? std::string_view(found.rule->text()) : std::string_view{};
+  const auto because = [&]() -> std::string {
+    switch (found.why) {
+      case Why::write_rule:
+        return fmt::format("the write rule \"{}\" names it", rule);
+      case Why::read_rule:
+        return fmt::format("the read rule \"{}\" names it", rule);
+      case Why::method_override:
+        return "an override asks for another method than the request line";
+      case Why::upgrade:
+        return "it asks for an upgrade and no read rule names it";
+      case Why::method:
+      case Why::exempt_rule:
+      case Why::no_site:
+      case Why::ambiguous_path:
+        break;
+    }
+    const bool read = found.request_class == RequestClass::read;
+    return fmt::format("{} is {}", facts.method, read ? "read by definition" : "not GET, HEAD or OPTIONS");
+  }();
+  const bool counts_as_read = found.request_class == RequestClass::tunnel && found.read_tunnel;
+  return fmt::format("A {}{}, because {}.", name(found.request_class),
+                     counts_as_read ? " that counts as a read" : "", because);
+}
+
+std::string verdict_sentence(const Plan& plan) {
+  switch (plan.verdict) {
+    case Verdict::forward:
+      if (plan.exempt) {
+        return fmt::format("Forwarded to pool {}, because the exempt rule \"{}\" names it.", plan.pool->name,
+                           plan.rule->text());
+      }
+      return fmt::format("Forwarded to {}pool {}.", plan.notice ? "the notice " : "", plan.pool->name);
+    case Verdict::refuse:
+      return fmt::format("Refused by mode {}: no server sees it.", name(plan.site->mode.mode));
+    case Verdict::park:
+      return "Waits for the end of the hold, then is decided again.";
+    case Verdict::no_site:
+      return "Answered 404: no site claims this host and path.";
+    case Verdict::ambiguous:
+      return "Answered 400: servers may read this path as one of another site.";
+  }
+  return {};
+}
+
+}  // namespace
+
+Explanation explain(const Snapshot& snapshot, const RequestFacts& facts) {
+  const auto plan = decide(snapshot, facts);
+  const Readings readings(facts.path);
+  Explanation out;
+  out.verdict = plan.verdict;
+  out.why = plan.why;
+  out.normal_form = readings.normal();
+  out.readings.assign(readings.all().begin(), readings.all().end());
+  if (readings.unjudgeable()) out.doubt = name(readings.doubt());
+  if (plan.site != nullptr) {
+    const auto found = classify(plan.site->rules, facts, readings);
+    out.site = plan.site->name;
+    out.mode = plan.site->mode.mode;
+    out.request_class = plan.request_class;
+    out.class_why = found.why;
+    out.rule = plan.rule != nullptr ? plan.rule->text() : std::string{};
+    out.notice = plan.notice;
+    out.sentence = class_sentence(facts, found) + " ";
+  }
+  if (plan.pool != nullptr) out.pool = plan.pool->name;
+  out.sentence += verdict_sentence(plan);
+  const bool has_permissions =
+      plan.site != nullptr && !(plan.site->rules.read.empty() && plan.site->rules.exempt.empty());
+  if (has_permissions && readings.unjudgeable()) {
+    out.sentence += fmt::format(" Read rules do not speak of this path: {}.", out.doubt);
+  }
+  return out;
+}
+
+}  // namespace drawbridge::core
