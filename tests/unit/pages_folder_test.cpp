@@ -66,6 +66,15 @@ TEST_CASE("placeholders and sections do what they say") {
   CHECK(compiled("a { b }} {{ {{}} {{=x}} {{a b}} {{") == "a { b }} {{ {{}} {{=x}} {{a b}} {{");
 }
 
+TEST_CASE("a section that is not shown leaves no hole behind") {
+  const Placeholder values[] = {{"none", ""}, {"id", "", core::AnswerHole::Kind::request_id}};
+  const auto result = pages::compile_page("ab{{#none}}{{id}}{{/none}}c{{id}}", "p.html", values);
+  REQUIRE(result.has_value());
+  CHECK(result->literal == "abc");
+  REQUIRE(result->holes.size() == 1);
+  CHECK(result->holes[0].at == 3);
+}
+
 TEST_CASE("a mistake in a page is told with file and line") {
   CHECK(compiled("a\nb {{nmae}}") == "ERROR p.html:2: unknown placeholder {{nmae}}; known are: name none id");
   CHECK(has(compiled("{{#unknown}}{{/unknown}}"), "p.html:1: unknown placeholder {{unknown}}"));
