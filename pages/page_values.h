@@ -22,7 +22,7 @@ std::string_view name(PageKind kind);
 //   readonly hold maintenance no_server                      "yes" for why the page is shown, else empty
 std::vector<Placeholder> page_values(const PageFacts& facts, PageKind kind, bool write);
 
-// Some value for each name: to check an operator's page before it is needed.
+// Some value for each name an operator's page may use (which is never that of no_server): to check it beforehand.
 std::vector<Placeholder> sample_values();
 
 // "21 November 2026, 14:30 UTC".

@@ -124,6 +124,12 @@ TEST_CASE("an operator's page is shown with its values and serves its own files"
   CHECK(head.ends_with("Content-Length: 4\r\n\r\n"));
 }
 
+TEST_CASE("the example folder is one that can be shown") {
+  const auto folder = pages::load_page_folder(DRAWBRIDGE_SOURCE_DIR "/config/examples/pages", "upgrading");
+  REQUIRE_MESSAGE(folder.has_value(), folder.error().message);
+  CHECK((*folder)->assets->size() == 2);
+}
+
 TEST_CASE("a folder that cannot be shown is refused with the reason") {
   PagesDir dir;
   CHECK(has(dir.error(), "has no index.html"));

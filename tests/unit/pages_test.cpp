@@ -108,6 +108,16 @@ TEST_CASE("gRPC gets status 14 as trailers only") {
   CHECK(body_of(response).empty());
 }
 
+TEST_CASE("a long gRPC message is cut between characters") {
+  auto about = facts();
+  about.mode.reason = "x";
+  for (int i = 0; i < 400; ++i) about.mode.reason += "\xc3\xa9";
+  const auto answers = pages::make_mode_answers(about, nullptr);
+  const std::string message = field(reply_to(*answers, ask(AnswerForm::grpc)), "grpc-message");
+  CHECK(message.size() < 1'600);
+  CHECK(message.ends_with("%C3%A9"));
+}
+
 TEST_CASE("problem details say why, until when and that nothing happened") {
   const auto answers = pages::make_mode_answers(facts(core::Mode::readonly), nullptr);
   const auto problem = boost::json::parse(body_of(reply_to(*answers, ask(AnswerForm::problem_json)))).as_object();
