@@ -117,7 +117,7 @@ std::optional<Error> Loader::take(const fs::path& file) {
   const bool index = relative == "index.html";
   const auto type = content_type_of(file);
   if (!index && !type) return error(file, "not a kind of file that is served with a page").error();
-  if (assets_.size() == limits_.files_max) {
+  if (!index && assets_.size() == limits_.files_max) {
     return error(root_, fmt::format("more than {} files", limits_.files_max)).error();
   }
   auto text = read(file, index ? limits_.html_bytes_max : limits_.file_bytes_max);
