@@ -126,7 +126,7 @@ void LiveApi::load(std::vector<core::SiteId> sites,
 }
 
 upstream::ServerHealth LiveApi::health(core::ServerId server) const {
-  return parts_.board.health(server, base::now());
+  return parts_.board.health(server);
 }
 
 Explained LiveApi::explain(const ExplainRequest& request) const {

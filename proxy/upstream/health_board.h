@@ -28,7 +28,8 @@ enum class HealthState : std::uint8_t { unknown, up, down };  // unknown counts 
 
 std::string_view name(HealthState state);
 
-// What failures of real requests do.
+// What failures of real requests do. An address that is out is tried again when its pause ends, and counts as down
+// until a request or a probe of it succeeds.
 struct PassivePolicy {
   std::uint32_t fall = 3;      // failures in a row that take an address out; 0 = never
   base::Millis pause{10'000};  // longest time it is out: 1 s at first, doubled each time up to this
@@ -76,9 +77,11 @@ class HealthBoard {
   EndpointSlots set_addresses(core::ServerId server, const std::vector<net::Endpoint>& addresses,
                               base::WallTime now);
   EndpointSlots slots(core::ServerId server) const;
+  // The name could not be resolved: what is known stays in use; `reason` is shown while nothing is.
+  void set_lookup_failure(core::ServerId server, std::string_view reason);
   // Verdict of the prober after rise and fall; ends a pause of the address when healthy. `failures`: in a row.
   void set_probed(core::ServerId server, std::size_t slot, HealthState state, std::string_view reason,
-                  std::uint32_t failures, base::WallTime now);
+                  std::uint32_t failures);
 
   struct Change {
     core::ServerId server = 0;
@@ -88,15 +91,19 @@ class HealthBoard {
     std::string reason;
   };
   // What changed since the last sweep, by probes, requests and the end of pauses. Called a few times a second.
-  std::vector<Change> sweep(base::Now now);
-  ServerHealth health(core::ServerId server, base::Now now) const;
+  std::vector<Change> sweep(base::WallTime now);
+  // As of the last sweep.
+  ServerHealth health(core::ServerId server) const;
 
  private:
   struct Row;
 
   Row* row(core::ServerId server) const;
+  Row& watched_row(core::ServerId server);
+  static void sweep_row(core::ServerId server, Row& row, base::WallTime now, std::vector<Change>& changes);
 
   std::unique_ptr<std::atomic<Row*>[]> rows_;  // by ServerId; made by watch(), freed with the board
+  std::vector<core::ServerId> watched_;        // control thread's
 };
 
 }  // namespace drawbridge::upstream
