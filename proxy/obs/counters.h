@@ -26,8 +26,8 @@ inline constexpr std::size_t reason_count = static_cast<std::size_t>(base::Reaso
 struct ServerCounters {
   Tally requests;  // that ended with this server as the last asked
   Tally connect_failures;
-  Tally failures;  // connection was there, the exchange failed
-  Tally response_5xx;
+  Tally failures;        // connection was there, the exchange failed
+  Tally response_5xx;    // as the client saw it
   Histogram first_byte;  // from the request sent to the answer's first byte
   Histogram connect;
 };
@@ -44,7 +44,7 @@ class Counters {
   Counters(const Counters&) = delete;
   Counters& operator=(const Counters&) = delete;
 
-  // Once a request, at its end: by site, class, verdict and status; bytes; the server's histograms.
+  // Once a request, at its end: by site, class, verdict and status; bytes; retries; what the server took.
   void finished(const Record& record);
   void entered(core::SiteId site, core::RequestClass request_class);  // admitted: in flight
   void left(core::SiteId site, core::RequestClass request_class);
@@ -59,15 +59,15 @@ class Counters {
   Tally upstream_connects;          // attempts
   Tally upstream_connections_open;  // add and subtract
   Tally upstream_reused;            // exchanges on a kept connection
-  Tally retries;
-  Tally client_aborts;  // client gone before its answer was complete
+  Tally client_aborts;              // client gone before its answer was complete
 
  private:
-  friend class Registry;
+  friend class Collector;
   SiteCounters& site(core::SiteId id);
   ServerCounters& server(core::ServerId id);
 
   static constexpr std::size_t site_slots = base::limits::sites_max + 1;  // the last one: of no site
+  Tally retries_;
   std::array<Tally, reason_count> heads_refused_;
   std::unique_ptr<std::atomic<SiteCounters*>[]> sites_;
   std::unique_ptr<std::atomic<ServerCounters*>[]> servers_;
@@ -86,7 +86,7 @@ struct SiteTotals {
   core::SiteId id = no_site;           // no_site: requests that belong to none
   std::vector<RequestCount> requests;  // those that are not zero
   core::ClassCounts in_flight;
-  std::uint64_t refused_writes = 0;
+  std::uint64_t refused_writes = 0;  // and tunnels
   std::uint64_t request_bytes = 0;
   std::uint64_t response_bytes = 0;
   HistogramValue duration;

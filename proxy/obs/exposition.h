@@ -31,17 +31,18 @@ struct ExposedServer {
 struct Exposed {
   Totals totals;
   std::uint64_t epoch = 0;
+  std::uint64_t workers = 0;
   std::vector<ExposedSite> sites;
   std::vector<ExposedServer> servers;
   HistogramValue drains;                 // from publish to drained, of commands that drain
   std::uint64_t drains_outstanding = 0;  // that passed their deadline
   std::uint64_t access_log_lost = 0;
+  // Of the process: measure_process (process.h).
   std::uint64_t descriptors_open = 0;
   std::uint64_t descriptors_max = 0;
   std::uint64_t resident_bytes = 0;
   double cpu_seconds = 0;
   double start_seconds = 0;  // wall time of the start, since 1970
-  std::size_t workers = 0;
 };
 
 // The Prometheus text format, version 0.0.4 (content type below). All names start with "drawbridge_", but for the
@@ -49,8 +50,5 @@ struct Exposed {
 std::string expose(const Exposed& exposed);
 
 inline constexpr std::string_view exposition_content_type = "text/plain; version=0.0.4; charset=utf-8";
-
-// Fills the process fields of `exposed` from /proc/self and getrlimit; what cannot be read stays zero.
-void measure_process(Exposed& exposed);
 
 }  // namespace drawbridge::obs
