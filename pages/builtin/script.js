@@ -49,7 +49,7 @@
     if (!(whole > 0)) return;
     element("progress").hidden = false;
     element("progress").firstElementChild.style.width = `${Math.min(100, Math.max(2, 100 - (seconds / whole) * 100))}%`;
-    if (seconds < -30) say("It is taking a little longer than planned. We keep looking.");
+    if (seconds < -30) say("It is taking a little longer than planned. We keep checking.");
   }
 
   // Everyone whose page came in the same minute must not come back in the same second.
@@ -83,7 +83,7 @@
     try {
       const answer = await fetch(poll, {
         method: "HEAD", cache: "no-store", redirect: "manual", credentials: "same-origin",
-        signal: AbortSignal.timeout(15000),
+        signal: AbortSignal.timeout?.(15000),
       });
       const held = answer.headers.has("Drawbridge-Not-Processed") || [502, 503, 504].includes(answer.status);
       if (!held) return opened();
@@ -101,12 +101,9 @@
     if (!open) timer = setTimeout(look, delay);
   }
 
-  showLocal("until");
-  showLocal("since");
-  if (planned) {
-    tick();
-    setInterval(tick, 1000);
-  }
+  // Looking again comes first: it must go on even where the rest is too new for an old browser.
+  schedule();
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) schedule(Math.random() * 3000); });
   if (write) {
     element("again").addEventListener("click", (event) => {
       if (history.length < 2) return;
@@ -114,6 +111,10 @@
       history.back();
     });
   }
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) schedule(Math.random() * 3000); });
-  schedule();
+  showLocal("until");
+  showLocal("since");
+  if (planned) {
+    tick();
+    setInterval(tick, 1000);
+  }
 })();

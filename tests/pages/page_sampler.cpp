@@ -80,12 +80,15 @@ int main(int argc, char** argv) {
       facts(core::Mode::maintenance, "We are moving to a faster database. Orders are safe.", 23min);
   const auto open_end = facts(core::Mode::maintenance, "", std::nullopt);
   const auto readonly = facts(core::Mode::readonly, "Moving the shop to its new home", 95min);
+  const auto wordy =
+      facts(core::Mode::readonly, "<b>Moving</b> to https://status.example.com/" + std::string(120, 'x'), 40h);
   const auto hold = facts(core::Mode::hold, "", 45s);
   const Sample samples[] = {
       {"maintenance", pages::make_mode_answers(maintenance, nullptr)},
       {"maintenance_write", pages::make_mode_answers(maintenance, nullptr), true},
       {"maintenance_open_end", pages::make_mode_answers(open_end, nullptr)},
       {"readonly_write", pages::make_mode_answers(readonly, nullptr), true},
+      {"readonly_wordy", pages::make_mode_answers(wordy, nullptr), true},
       {"hold_write", pages::make_mode_answers(hold, nullptr), true},
       {"no_server", pages::make_no_server_answers("shop", 10s)},
       {"error_404", error(404)},

@@ -15,7 +15,8 @@ import browser
 BIN = pathlib.Path(os.environ.get("DRAWBRIDGE_BIN", "build/dev/bin"))
 PICTURES = BIN.parent / "artefacts" / "pages"
 ZONE = "Asia/Kolkata"
-DESKTOP, PHONE = (1280, 800), (390, 844)
+SCREENS = {"desktop": (1280, 800), "phone": (390, 844), "small": (320, 568)}
+DESKTOP, PHONE = SCREENS["desktop"], SCREENS["phone"]
 ANSWER = b"HTTP/1.1 %s\r\nContent-Type: text/html\r\nConnection: close\r\nContent-Length: %d\r\n%s\r\n%s"
 FORM = b"<title>shop</title><form method=post action=/orders><input name=item id=item></form><button>"
 SHOP = b"<title>shop</title><h1>The shop is open</h1>"
@@ -25,6 +26,7 @@ EXPECTED = {
     "maintenance_write": ["Your change was not saved", "Nothing you sent has reached the site", "Go back"],
     "maintenance_open_end": ["Down for maintenance", "Not known yet"],
     "readonly_write": ["Read-only for now", "Your change was not saved", "in about 1½ hours", "Go back"],
+    "readonly_wordy": ["<b>Moving</b> to https://status.example.com/xxxx", "in about 2 days"],
     "hold_write": ["One moment, please", "Your change was not saved", "in less than a minute"],
     "no_server": ["Not available right now", "not announced maintenance", "Try again now"],
     "error_404": ["404", "Not Found", "No site is served at this address"],
@@ -118,10 +120,10 @@ class PagesInBrowser(unittest.TestCase):
 
     def test_each_page_reads_well_on_each_screen(self):
         for name, words in EXPECTED.items():
-            for screen, size in (("desktop", DESKTOP), ("phone", PHONE)):
+            for screen, size in SCREENS.items():
                 for dark in (False, True):
                     with self.subTest(page=name, screen=screen, dark=dark):
-                        self.browser.look_like(*size, dark=dark, phone=screen == "phone")
+                        self.browser.look_like(*size, dark=dark, phone=screen != "desktop")
                         self.show(name)
                         self.browser.screenshot(PICTURES / f"{name}-{screen}-{'dark' if dark else 'light'}.png")
                         text = self.browser.text()
