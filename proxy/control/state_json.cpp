@@ -1,0 +1,159 @@
+#include "proxy/control/state_json.h"
+
+#include "proxy/base/limits.h"
+#include "proxy/control/json_fields.h"
+
+#include <boost/json/array.hpp>
+#include <boost/json/parse.hpp>
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+#include <optional>
+#include <utility>
+
+namespace drawbridge::control {
+namespace {
+
+namespace json = boost::json;
+
+constexpr std::string_view admin_name(core::ServerAdmin admin) {
+  switch (admin) {
+    case core::ServerAdmin::ready:
+      return "ready";
+    case core::ServerAdmin::drain:
+      return "drain";
+    case core::ServerAdmin::disabled:
+      return "disabled";
+  }
+  return "unknown";
+}
+
+std::optional<core::ServerAdmin> parse_admin(std::string_view text) {
+  for (const auto admin : {core::ServerAdmin::ready, core::ServerAdmin::drain, core::ServerAdmin::disabled}) {
+    if (admin_name(admin) == text) return admin;
+  }
+  return std::nullopt;
+}
+
+json::object site_object(const SiteState& site) {
+  json::object object;
+  object["mode"] = core::name(site.mode.mode);
+  object["scope"] = core::name(site.mode.scope);
+  object["since"] = base::format_time(site.mode.since);
+  if (site.mode.until) object["until"] = base::format_time(*site.mode.until);
+  if (site.ends) object["ends"] = {{"boot", site.ends->boot}, {"steady_ms", site.ends->at.count()}};
+  object["then"] = core::name(site.mode.then);
+  object["reason"] = site.mode.reason;
+  object["by"] = site.mode.by;
+  object["pool"] = site.pool;
+  object["epoch"] = static_cast<std::int64_t>(site.epoch);
+  object["configured"] = site.configured;
+  return object;
+}
+
+std::string read_end(const json::value& value, const std::string& where, SteadyEnd& end) {
+  JsonFields fields(value, where + " ends");
+  end.boot = fields.text("boot");
+  end.at = base::Millis(fields.integer("steady_ms"));
+  return fields.finish();
+}
+
+std::string read_site(const json::value& value, const std::string& name, SiteState& site) {
+  const auto where = "site " + name;
+  JsonFields fields(value, where);
+  site.mode.mode = fields.word("mode", core::parse_mode);
+  site.mode.scope = fields.word("scope", core::parse_hold_scope);
+  site.mode.since = fields.time("since");
+  if (fields.has("until")) site.mode.until = fields.time("until");
+  if (fields.has("ends")) {
+    const auto problem = read_end(fields.value("ends"), where, site.ends.emplace());
+    if (!problem.empty()) return problem;
+  }
+  site.mode.then = fields.word("then", core::parse_mode);
+  site.mode.reason = fields.text("reason");
+  site.mode.by = fields.text("by");
+  site.pool = fields.text("pool");
+  site.epoch = fields.number("epoch");
+  site.configured = fields.boolean("configured");
+  return fields.finish();
+}
+
+std::string read_sites(const json::value& value, State& state) {
+  const auto* sites = value.if_object();
+  if (sites == nullptr) return "state: 'sites' is not an object";
+  if (sites->size() > 2 * base::limits::sites_max) return "state: too many sites";
+  for (const auto& member : *sites) {
+    const std::string name(member.key());
+    const auto problem = read_site(member.value(), name, state.sites[name]);
+    if (!problem.empty()) return problem;
+  }
+  return {};
+}
+
+std::string read_servers(const json::value& value, State& state) {
+  const auto* servers = value.if_array();
+  if (servers == nullptr) return "state: 'servers' is not an array";
+  if (servers->size() > base::limits::servers_max) return "state: too many servers";
+  for (const auto& entry : *servers) {
+    JsonFields fields(entry, "server");
+    auto pool = fields.text("pool");
+    auto address = fields.text("address");
+    const auto admin = fields.word("admin", parse_admin);
+    const auto problem = fields.finish();
+    if (!problem.empty()) return problem;
+    state.servers[{std::move(pool), std::move(address)}] = admin;
+  }
+  return {};
+}
+
+// The version before all else: what a newer proxyd wrote may have any form.
+std::optional<StateProblem> check_version(const json::value& root) {
+  const auto* object = root.if_object();
+  if (object == nullptr) return StateProblem{"not a JSON object"};
+  const auto* version = object->if_contains("version");
+  const auto* number = version == nullptr ? nullptr : version->if_int64();
+  if (number == nullptr || *number < 1) return StateProblem{"has no version"};
+  if (*number > static_cast<std::int64_t>(state_version)) {
+    return StateProblem{.message = fmt::format("has version {}, written by a newer proxyd; this one knows {}",
+                                               *number, state_version),
+                        .newer = true};
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+std::string format_state(const State& state) {
+  json::object sites;
+  for (const auto& [name, site] : state.sites) sites[name] = site_object(site);
+  json::array servers;
+  for (const auto& [key, admin] : state.servers) {
+    servers.push_back({{"pool", key.first}, {"address", key.second}, {"admin", admin_name(admin)}});
+  }
+  json::object root;
+  root["version"] = static_cast<std::int64_t>(state_version);
+  root["epoch"] = static_cast<std::int64_t>(state.epoch);
+  root["sites"] = std::move(sites);
+  root["servers"] = std::move(servers);
+  return json::serialize(root) + "\n";
+}
+
+std::expected<State, StateProblem> parse_state(std::string_view text) {
+  if (text.size() > state_bytes_max) return std::unexpected(StateProblem{"is too large"});
+  boost::system::error_code ec;
+  const auto root = json::parse(json::string_view(text.data(), text.size()), ec);
+  if (ec) return std::unexpected(StateProblem{"is not JSON: " + ec.message()});
+  if (auto wrong = check_version(root)) return std::unexpected(std::move(*wrong));
+
+  State state;
+  JsonFields fields(root, "state");
+  fields.number("version");
+  state.epoch = fields.number("epoch");
+  auto problem = read_sites(fields.value("sites"), state);
+  if (problem.empty()) problem = read_servers(fields.value("servers"), state);
+  if (problem.empty()) problem = fields.finish();
+  if (!problem.empty()) return std::unexpected(StateProblem{std::move(problem)});
+  return state;
+}
+
+}  // namespace drawbridge::control

@@ -1,0 +1,34 @@
+#pragma once
+
+#include "proxy/base/failure.h"
+#include "proxy/control/state.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <expected>
+#include <string>
+#include <string_view>
+
+namespace drawbridge::control {
+
+// state.json, UTF-8, one object:
+//   {"version": 1, "epoch": 43,
+//    "sites": {"shop": {"mode": "readonly", "scope": "writes", "since": TIME, "until": TIME, "then": "live",
+//                       "ends": {"boot": "…", "steady_ms": 123}, "reason": "…", "by": "alice (uid 1000)",
+//                       "pool": "blue", "epoch": 43, "configured": true}},
+//    "servers": [{"pool": "blue", "address": "127.0.0.1:9001", "admin": "drain"}]}
+// TIME is RFC 3339. `until` and `ends` are left out where a mode has no end. A key this version does not know, a
+// missing one or a wrong type is an error: half a state is worse than none.
+inline constexpr std::uint64_t state_version = 1;
+inline constexpr std::size_t state_bytes_max = 64 * 1024 * 1024;
+
+std::string format_state(const State& state);
+
+struct StateProblem {
+  std::string message;
+  bool newer = false;  // written by a newer version: whole, but not ours to judge or to replace
+};
+
+std::expected<State, StateProblem> parse_state(std::string_view text);
+
+}  // namespace drawbridge::control
