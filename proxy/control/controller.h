@@ -3,10 +3,17 @@
 #include "config/config.h"
 #include "proxy/base/event_log.h"
 #include "proxy/control/alarms.h"
+#include "proxy/control/changes.h"
 #include "proxy/control/completion.h"
 #include "proxy/control/history_entry.h"
+#include "proxy/control/mode_timer.h"
+#include "proxy/control/publisher.h"
 #include "proxy/control/refusal.h"
+#include "proxy/control/snapshot_builder.h"
+#include "proxy/control/state.h"
+#include "proxy/control/state_store.h"
 #include "proxy/control/status.h"
+#include "proxy/control/waits.h"
 #include "proxy/control/workers.h"
 #include "proxy/core/answer.h"
 #include "proxy/core/command.h"
@@ -23,7 +30,7 @@
 namespace drawbridge::control {
 
 class History;
-class StateStore;
+struct Reconciled;
 
 // The single writer of state: what is on now (modes, active pools, what operators want of servers) changes here and
 // nowhere else. Every change is validated, made durable, published, fenced and recorded, in this order; what cannot
@@ -33,7 +40,7 @@ class Controller {
   // Reads the configuration file again. Blocks on the disk.
   using Load = std::function<std::expected<config::Config, std::vector<config::Problem>>()>;
   // The answers of a site in a mode other than live; never null, whatever the disk says.
-  using Render = std::function<std::shared_ptr<const core::AnswerSet>(const config::Site&, const core::ModeState&)>;
+  using Render = AnswerCache::Render;
 
   // What it works with; all outlive it.
   struct Parts {
@@ -48,7 +55,7 @@ class Controller {
   };
 
   Controller(Parts parts, config::Config config);
-  ~Controller();  // stop() first; forgets who waits
+  ~Controller();  // who still waits hears nothing; the workers have ended, for the snapshots go
   Controller(const Controller&) = delete;
   Controller& operator=(const Controller&) = delete;
 
@@ -85,8 +92,65 @@ class Controller {
   void on_published(std::function<void(const core::Snapshot&, const config::Config&)> listener);
 
  private:
-  class Impl;
-  std::unique_ptr<Impl> impl_;
+  using Checked = std::expected<void, Refusal>;
+  // A change on its way: everything that commit() makes true at once.
+  struct Next {
+    State state;
+    std::optional<config::Config> config;  // of a reload
+  };
+
+  struct Built {
+    Next next;
+    Ids ids;
+    AnswerCache answers;
+    std::unique_ptr<core::Snapshot> snapshot;
+  };
+
+  Checked carry_out(core::Command& command, Completion& completion);
+  Checked change_mode(const core::ModeCommand& command, const core::Actor& actor, Completion& completion);
+  Checked change_server(const core::ServerCommand& command, const core::Actor& actor, Completion& completion);
+  Checked reload(const core::Actor& actor, Completion& completion);
+  bool expire(const std::vector<std::string>& sites);
+  Checked expire_to(core::Mode mode, const std::vector<std::string>& sites);
+  void refuse(Completion completion, const core::Actor& actor, Refusal refusal);
+
+  // The one way by which anything changes: build, store, install; or nothing has changed.
+  Checked commit(Next next);
+  std::expected<Built, Refusal> build(Next next);
+  Checked store(const State& state);
+  void install(Built built);
+
+  ChangeOrder order_for(std::string what, std::vector<std::string> sites, const core::Actor& actor) const;
+  void set_drain(ChangeOrder& order, core::Mode mode, core::HoldScope scope) const;
+  void supersede(const ChangeOrder& order);
+  void begin(ChangeOrder order, Completion completion);
+
+  void note_load(const StateStore::Loaded& loaded);
+  void note_fit(const Reconciled& fitted);
+  void record(const ChangeOrder& order, const std::string& reason, const State& before, bool is_mode_change);
+  void record_end(const core::Receipt& receipt, const core::Actor& actor);
+  void record_start(const State& before);
+  void append_history(HistoryEntry entry);
+
+  bool is_there(const std::string& site, const WaitFor& what) const;
+  std::vector<std::string> sites_of_pool(const std::string& pool) const;
+  SiteStatus site_status(const core::SiteView& site, const base::Now& now) const;
+  std::vector<std::string> warnings() const;
+
+  Parts parts_;
+  config::Config config_;
+  State state_;
+  Ids ids_;
+  AnswerCache answers_;
+  Publisher publisher_;
+  Changes changes_;
+  ModeTimer timer_;
+  Waits waits_;
+  std::vector<std::function<void(const core::Snapshot&, const config::Config&)>> listeners_;
+  base::WallTime started_at_;
+  bool stopped_ = false;
+  std::vector<std::string> load_warnings_;  // until the next change is stored
+  std::string store_warning_;               // until a change is stored
 };
 
 }  // namespace drawbridge::control

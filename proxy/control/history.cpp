@@ -10,7 +10,7 @@ namespace {
 
 using base::limits::history_entries_max;
 
-// Entries that wait for the disk. Beyond it the oldest stay only in memory.
+// What waits for the disk; beyond it, what has waited so far stays only in memory.
 constexpr std::size_t pending_bytes_max = 1024 * 1024;
 
 bool concerns(const HistoryEntry& entry, std::string_view site) {

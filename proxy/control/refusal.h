@@ -28,10 +28,10 @@ std::string_view name(RefusalCode code);
 // Why a command was not carried out. Nothing has changed.
 struct Refusal {
   RefusalCode code = RefusalCode::refused;
-  std::string message;                    // one sentence for people
-  std::string hint;                       // what to do, or the nearest name; may be empty
-  std::vector<config::Problem> problems;  // of config_invalid
-  std::vector<std::string> keys;          // of needs_restart
+  std::string message;                      // one sentence for people
+  std::string hint{};                       // what to do, or the nearest name; may be empty
+  std::vector<config::Problem> problems{};  // of config_invalid
+  std::vector<std::string> keys{};          // of needs_restart
 };
 
 }  // namespace drawbridge::control

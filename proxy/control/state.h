@@ -12,10 +12,11 @@
 
 namespace drawbridge::control {
 
-// When a mode ends by the steady clock of one boot: survives restarts of the process and jumps of the wall clock.
+// When a mode ends, told without the wall clock: survives restarts of the process and jumps of that clock.
 struct SteadyEnd {
-  std::string boot;   // control::boot_id()
-  base::Millis at{};  // of the steady clock, since its epoch
+  std::string boot;      // control::boot_id() when it was fixed; empty if the kernel did not tell
+  base::Millis at{};     // of that boot's steady clock, since its epoch
+  base::Millis lasts{};  // how long the mode was meant to last when it was fixed
 
   bool operator==(const SteadyEnd&) const = default;
 };
@@ -23,7 +24,7 @@ struct SteadyEnd {
 // What is on now for one site.
 struct SiteState {
   core::ModeState mode;
-  std::optional<SteadyEnd> ends;  // of mode.until; wall time decides without it
+  std::optional<SteadyEnd> ends;  // of mode.until, always beside it
   std::string pool;               // the active one
   std::uint64_t epoch = 0;        // of the last change to this site
   bool configured = true;         // false: kept for the day the configuration names the site again

@@ -41,7 +41,10 @@ json::object site_object(const SiteState& site) {
   object["scope"] = core::name(site.mode.scope);
   object["since"] = base::format_time(site.mode.since);
   if (site.mode.until) object["until"] = base::format_time(*site.mode.until);
-  if (site.ends) object["ends"] = {{"boot", site.ends->boot}, {"steady_ms", site.ends->at.count()}};
+  if (site.ends) {
+    object["ends"] = {
+        {"boot", site.ends->boot}, {"steady_ms", site.ends->at.count()}, {"lasts_ms", site.ends->lasts.count()}};
+  }
   object["then"] = core::name(site.mode.then);
   object["reason"] = site.mode.reason;
   object["by"] = site.mode.by;
@@ -55,6 +58,7 @@ std::string read_end(const json::value& value, const std::string& where, SteadyE
   JsonFields fields(value, where + " ends");
   end.boot = fields.text("boot");
   end.at = base::Millis(fields.integer("steady_ms"));
+  end.lasts = base::Millis(fields.integer("lasts_ms"));
   return fields.finish();
 }
 

@@ -14,8 +14,8 @@ namespace drawbridge::control {
 // state.json, UTF-8, one object:
 //   {"version": 1, "epoch": 43,
 //    "sites": {"shop": {"mode": "readonly", "scope": "writes", "since": TIME, "until": TIME, "then": "live",
-//                       "ends": {"boot": "…", "steady_ms": 123}, "reason": "…", "by": "alice (uid 1000)",
-//                       "pool": "blue", "epoch": 43, "configured": true}},
+//                       "ends": {"boot": "…", "steady_ms": 123, "lasts_ms": 60}, "reason": "…",
+//                       "by": "alice (uid 1000)", "pool": "blue", "epoch": 43, "configured": true}},
 //    "servers": [{"pool": "blue", "address": "127.0.0.1:9001", "admin": "drain"}]}
 // TIME is RFC 3339. `until` and `ends` are left out where a mode has no end. A key this version does not know, a
 // missing one or a wrong type is an error: half a state is worse than none.

@@ -1,0 +1,315 @@
+#include "proxy/control/changes.h"
+
+#include "proxy/control/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace drawbridge::control {
+namespace {
+
+constexpr base::Millis look_interval{1'000};
+constexpr std::size_t shown_oldest_max = 3;
+constexpr std::size_t logged_requests_max = 20;
+
+void sort_oldest_first(std::vector<core::OpenRequest>& requests) {
+  std::ranges::sort(requests, [](const auto& a, const auto& b) { return a.age > b.age; });
+}
+
+bool includes(core::ClassMask all, core::ClassMask some) {
+  return (all.bits & some.bits) == some.bits;
+}
+
+std::string counts_text(const core::ClassCounts& counts) {
+  return fmt::format("{}r+{}w+{}t", counts[core::RequestClass::read], counts[core::RequestClass::write],
+                     counts[core::RequestClass::tunnel]);
+}
+
+}  // namespace
+
+struct Changes::Change {
+  std::uint64_t id = 0;
+  ChangeOrder order;
+  Completion completion;
+  Drain drain;
+  base::SteadyTime published;
+  std::vector<core::SiteId> promised;  // sites that no later change took back
+  Alarms::Id deadline = 0;
+  Alarms::Id next_look = 0;
+  Workers::OpenList open;  // as of the last look
+};
+
+Changes::Changes(Workers& workers, Alarms& alarms, base::EventLog& events, Listener listener)
+    : workers_(workers),
+      alarms_(alarms),
+      events_(events),
+      listener_(std::move(listener)),
+      self_(std::make_shared<Changes*>(this)) {}
+
+Changes::~Changes() {
+  for (const auto& [id, change] : changes_) {
+    workers_.forget(id);
+    alarms_.cancel(change->deadline);
+    alarms_.cancel(change->next_look);
+  }
+}
+
+template <class Call>
+auto Changes::for_change(std::uint64_t id, Call call) {
+  return [weak = std::weak_ptr(self_), id, call = std::move(call)](auto&&... values) {
+    const auto self = weak.lock();
+    if (!self) return;
+    const auto found = (*self)->changes_.find(id);
+    if (found == (*self)->changes_.end()) return;
+    call(**self, *found->second, std::forward<decltype(values)>(values)...);
+    (*self)->drop_over();
+    (*self)->listener_.moved();
+  };
+}
+
+void Changes::start(ChangeOrder order, Completion completion) {
+  const auto id = ++last_id_;
+  const auto now = alarms_.now().steady;
+  const bool waits = order.classes.bits != 0;
+  auto change = std::make_unique<Change>(Change{.id = id,
+                                                .order = std::move(order),
+                                                .completion = std::move(completion),
+                                                .drain = Drain({}, now, waits, false),
+                                                .published = now,
+                                                .promised = {},
+                                                .deadline = 0,
+                                                .next_look = 0,
+                                                .open = {}});
+  change->drain = Drain(change->order.receipt, now, waits, change->order.cut);
+  change->promised = change->order.site_ids;
+  auto& started = *changes_.emplace(id, std::move(change)).first->second;
+  // Before the fence is posted, so that the stages are told in their order.
+  alarms_.post(for_change(id, [](Changes& self, Change& one) { self.tell(one, Stage::published); }));
+  watch(started);
+}
+
+void Changes::watch(Change& change) {
+  const auto id = change.id;
+  const auto& order = change.order;
+  const auto on_deadline = [](Changes& self, Change& one) {
+    self.perform(one, one.drain.on_deadline(self.alarms_.now().steady));
+  };
+  const auto on_fenced = [](Changes& self, Change& one, const core::ClassCounts& open) { self.fenced(one, open); };
+  const auto on_drained = [](Changes& self, Change& one, const core::ClassCounts& ended) {
+    self.drained(one, ended);
+  };
+  if (order.classes.bits != 0) {
+    change.deadline = alarms_.at(change.published + order.drain_timeout, for_change(id, on_deadline));
+  }
+  const core::DrainScope scope{.epoch = order.receipt.epoch,
+                               .sites = order.site_ids,
+                               .classes = order.classes,
+                               .spare_read_tunnels = order.spare_read_tunnels};
+  workers_.fence(id, scope, order.tunnel_spread,
+                 {.fenced = for_change(id, on_fenced), .drained = for_change(id, on_drained)});
+}
+
+void Changes::fenced(Change& change, const core::ClassCounts& open) {
+  const auto action = change.drain.on_fenced(open, alarms_.now().steady);
+  tell(change, Stage::fenced);
+  perform(change, action);
+  if (!change.drain.is_over() && open.total() > 0) look(change);
+}
+
+void Changes::drained(Change& change, const core::ClassCounts& ended) {
+  if (change.drain.is_over()) {
+    events_.info("drain_ended_late", {{"epoch", fmt::to_string(change.order.receipt.epoch)}});
+  }
+  perform(change, change.drain.on_drained(ended, alarms_.now().steady));
+}
+
+void Changes::perform(Change& change, Drain::Action action) {
+  const auto on_cut = for_change(change.id, [](Changes& self, Change& one, Workers::OpenList list) {
+    sort_oldest_first(list.requests);
+    self.perform(one, one.drain.on_cut(std::move(list), self.alarms_.now().steady));
+  });
+  const auto on_listed = for_change(change.id, [](Changes& self, Change& one, Workers::OpenList list) {
+    sort_oldest_first(list.requests);
+    one.open = list;
+    self.perform(one, one.drain.on_listed(std::move(list), self.alarms_.now().steady));
+  });
+  const auto on_grace_over = for_change(change.id, [](Changes& self, Change& one) {
+    self.perform(one, one.drain.on_grace_over(self.alarms_.now().steady));
+  });
+  switch (action) {
+    case Drain::Action::none:
+      return;
+    case Drain::Action::cut_all:
+      return workers_.cut(change.id, false, on_cut);
+    case Drain::Action::cut_tunnels:
+      return workers_.cut(change.id, true, on_cut);
+    case Drain::Action::list:
+      return workers_.list_open(change.id, on_listed);
+    case Drain::Action::await_departure:
+      alarms_.at(alarms_.now().steady + Drain::departure_grace, on_grace_over);
+      return;
+    case Drain::Action::finish:
+      return finish(change);
+  }
+}
+
+void Changes::finish(Change& change) {
+  alarms_.cancel(change.deadline);
+  log(change);
+  const auto& receipt = change.drain.receipt();
+  if (change.completion.done) {
+    alarms_.post([done = std::move(change.completion.done), receipt] { done(receipt); });
+  }
+  change.completion = {};
+  listener_.ended(receipt, change.order.actor);
+}
+
+// What is open is asked for once a second: the only way to know how far a drain is without counting on each
+// request.
+void Changes::look(Change& change) {
+  workers_.list_open(change.id, for_change(change.id, [](Changes& self, Change& one, Workers::OpenList list) {
+                       sort_oldest_first(list.requests);
+                       one.open = std::move(list);
+                       if (one.drain.is_fenced()) self.tell(one, Stage::draining);
+                       self.poll(one);
+                     }));
+}
+
+void Changes::poll(Change& change) {
+  alarms_.cancel(change.next_look);
+  change.next_look = alarms_.at(alarms_.now().steady + look_interval,
+                                for_change(change.id, [](Changes& self, Change& one) { self.look(one); }));
+}
+
+void Changes::tell(Change& change, Stage stage) {
+  if (!change.completion.progress) return;
+  Progress progress;
+  progress.stage = stage;
+  progress.epoch = change.order.receipt.epoch;
+  progress.elapsed = std::chrono::duration_cast<base::Millis>(alarms_.now().steady - change.published);
+  if (change.order.classes.bits != 0) progress.timeout = change.order.drain_timeout;
+  if (stage == Stage::fenced) progress.open = change.drain.open_at_fence();
+  if (stage == Stage::draining) {
+    progress.open = change.open.counts;
+    const auto shown = std::min(change.open.requests.size(), shown_oldest_max);
+    progress.oldest.assign(change.open.requests.begin(),
+                           change.open.requests.begin() + static_cast<std::ptrdiff_t>(shown));
+  }
+  change.completion.progress(progress);
+}
+
+void Changes::log(const Change& change) const {
+  const auto& receipt = change.drain.receipt();
+  base::EventLog::Fields fields{{"epoch", fmt::to_string(receipt.epoch)},
+                                {"change", receipt.what},
+                                {"sites", join_names(receipt.sites)},
+                                {"result", std::string(core::name(receipt.outcome))},
+                                {"fenced_ms", fmt::to_string(receipt.fenced.count())},
+                                {"drained_ms", fmt::to_string(receipt.drained.count())},
+                                {"drained", counts_text(receipt.ended)}};
+  if (receipt.cut_counts.total() > 0) fields.emplace_back("cut", counts_text(receipt.cut_counts));
+  if (receipt.outstanding_counts.total() > 0) {
+    fields.emplace_back("outstanding", counts_text(receipt.outstanding_counts));
+  }
+  if (!receipt.note.empty()) fields.emplace_back("note", receipt.note);
+  const auto severity = receipt.outcome == core::Outcome::done ? base::Severity::info : base::Severity::warning;
+  events_.write(severity, "change_ended", std::move(fields));
+
+  log_requests("request_cut", receipt.cut);
+  log_requests("request_outstanding", receipt.outstanding);
+}
+
+void Changes::log_requests(const char* event, const std::vector<core::OpenRequest>& requests) const {
+  for (std::size_t i = 0; i < std::min(requests.size(), logged_requests_max); ++i) {
+    const auto& request = requests[i];
+    events_.warning(event, {{"request_id", request.request_id},
+                            {"site", request.site},
+                            {"class", std::string(core::name(request.request_class))},
+                            {"method", request.method},
+                            {"path", request.path},
+                            {"age_ms", fmt::to_string(request.age.count())}});
+  }
+}
+
+// A change that told its end stays only while a site of its own still has something of it open.
+void Changes::drop_over() {
+  std::erase_if(changes_, [this](const auto& entry) {
+    auto& change = *entry.second;
+    if (!change.drain.is_over() || (!change.drain.has_drained() && !change.promised.empty())) return false;
+    workers_.forget(entry.first);
+    alarms_.cancel(change.next_look);
+    return true;
+  });
+}
+
+void Changes::supersede(core::SiteId site, const std::string& name, core::ClassMask classes,
+                        const std::string& by_what) {
+  for (const auto& [id, change] : changes_) {
+    if (!concerns(*change, site)) continue;
+    const bool kept = includes(classes, change->order.classes);
+    if (kept && !change->drain.is_over()) continue;
+    std::erase(change->promised, site);
+    if (kept || change->drain.is_over()) continue;
+    const auto note = fmt::format("{}: superseded by {}", name, by_what);
+    perform(*change, change->drain.on_superseded(note, change->promised.empty(), alarms_.now().steady));
+  }
+  drop_over();
+}
+
+bool Changes::concerns(const Change& change, core::SiteId site) const {
+  return std::ranges::find(change.promised, site) != change.promised.end();
+}
+
+bool Changes::is_fenced(core::SiteId site) const {
+  return std::ranges::none_of(changes_, [&](const auto& entry) {
+    return !entry.second->drain.is_fenced() && concerns(*entry.second, site);
+  });
+}
+
+bool Changes::is_drained(core::SiteId site) const {
+  return is_fenced(site) && std::ranges::none_of(changes_, [&](const auto& entry) {
+           return !entry.second->drain.has_drained() && concerns(*entry.second, site);
+         });
+}
+
+std::optional<Draining> Changes::draining(core::SiteId site) const {
+  const Change* latest = nullptr;
+  for (const auto& [id, change] : changes_) {
+    if (!change->drain.has_drained() && concerns(*change, site)) latest = change.get();
+  }
+  if (latest == nullptr) return std::nullopt;
+  const auto& receipt = latest->order.receipt;
+  Draining draining;
+  draining.what = receipt.what;
+  draining.epoch = receipt.epoch;
+  draining.since = receipt.published_at;
+  draining.elapsed = std::chrono::duration_cast<base::Millis>(alarms_.now().steady - latest->published);
+  draining.left = std::max(base::Millis(0), latest->order.drain_timeout - draining.elapsed);
+  if (receipt.sites.size() == 1) {
+    draining.open = latest->open.counts;
+    return draining;
+  }
+  const auto index = std::ranges::find(latest->order.site_ids, site) - latest->order.site_ids.begin();
+  for (const auto& request : latest->open.requests) {
+    if (request.site == receipt.sites[static_cast<std::size_t>(index)]) ++draining.open[request.request_class];
+  }
+  return draining;
+}
+
+void Changes::stop() {
+  for (const auto& [id, change] : changes_) {
+    if (!change->completion.done) continue;
+    Refusal ends{
+        .code = RefusalCode::shutting_down,
+        .message = fmt::format("proxyd is ending; the change was made (epoch {}) and stays, its drain was not "
+                               "waited for",
+                               change->order.receipt.epoch)};
+    alarms_.post(
+        [done = std::move(change->completion.done), ends = std::move(ends)] { done(std::unexpected(ends)); });
+    change->completion = {};
+  }
+}
+
+}  // namespace drawbridge::control

@@ -1,0 +1,92 @@
+#pragma once
+
+#include "proxy/base/event_log.h"
+#include "proxy/control/alarms.h"
+#include "proxy/control/completion.h"
+#include "proxy/control/drain.h"
+#include "proxy/control/status.h"
+#include "proxy/control/workers.h"
+#include "proxy/core/command.h"
+#include "proxy/core/mode.h"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace drawbridge::control {
+
+// What has to happen after a change was published.
+struct ChangeOrder {
+  core::Receipt receipt;  // epoch, sites, what, published_at
+  std::vector<core::SiteId> site_ids;
+  core::ClassMask classes;  // what must end; empty: only the fence counts
+  bool spare_read_tunnels = false;
+  base::Millis drain_timeout{0};
+  base::Millis tunnel_spread{0};
+  bool cut = false;
+  core::Actor actor;
+};
+
+// The changes whose fence or drain is not over, and those whose deadline passed with requests open: they are
+// watched until the last has ended, for `status` and `wait`. Runs each one's Drain over workers and alarms. Control
+// thread.
+class Changes {
+ public:
+  struct Listener {
+    std::function<void(const core::Receipt&, const core::Actor&)> ended;
+    std::function<void()> moved;  // a fence passed, a drain ended or was given up
+  };
+  static constexpr std::size_t changes_max = 1'000;
+
+  Changes(Workers& workers, Alarms& alarms, base::EventLog& events, Listener listener);
+  ~Changes();
+  Changes(const Changes&) = delete;
+  Changes& operator=(const Changes&) = delete;
+
+  bool is_full() const { return changes_.size() >= changes_max; }
+
+  // A new mode of `site` is about to be published: what waits on that site under a mode that asked for more can no
+  // longer promise it and says so. A mode at least as strict leaves the promise whole.
+  void supersede(core::SiteId site, const std::string& name, core::ClassMask classes, const std::string& by_what);
+  void start(ChangeOrder order, Completion completion);
+
+  std::optional<Draining> draining(core::SiteId site) const;
+  bool is_fenced(core::SiteId site) const;
+  bool is_drained(core::SiteId site) const;
+
+  // Tells everyone who waits that the proxy ends.
+  void stop();
+
+ private:
+  struct Change;
+
+  void watch(Change& change);
+  void fenced(Change& change, const core::ClassCounts& open);
+  void drained(Change& change, const core::ClassCounts& ended);
+  void perform(Change& change, Drain::Action action);
+  void finish(Change& change);
+  void poll(Change& change);
+  void look(Change& change);
+  void tell(Change& change, Stage stage);
+  void log(const Change& change) const;
+  void log_requests(const char* event, const std::vector<core::OpenRequest>& requests) const;
+  void drop_over();
+  bool concerns(const Change& change, core::SiteId site) const;
+  // `call` with the change, if it and we still exist.
+  template <class Call>
+  auto for_change(std::uint64_t id, Call call);
+
+  Workers& workers_;
+  Alarms& alarms_;
+  base::EventLog& events_;
+  Listener listener_;
+  std::uint64_t last_id_ = 0;
+  std::map<std::uint64_t, std::unique_ptr<Change>> changes_;
+  std::shared_ptr<Changes*> self_;  // callbacks of workers may outlive us: they hold it weakly
+};
+
+}  // namespace drawbridge::control

@@ -1,0 +1,254 @@
+#include "config/nearest.h"
+#include "config/restart.h"
+#include "proxy/base/limits.h"
+#include "proxy/control/controller.h"
+#include "proxy/control/mode_order.h"
+#include "proxy/control/reconcile.h"
+#include "proxy/control/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <string_view>
+#include <utility>
+#include <variant>
+
+namespace drawbridge::control {
+namespace {
+
+Refusal unknown(RefusalCode code, std::string_view what, const std::string& name,
+                const std::vector<std::string_view>& known) {
+  const auto near = config::nearest(name, known);
+  return {.code = code,
+          .message = fmt::format("no {} '{}' is configured", what, name),
+          .hint = near.empty() ? std::string() : fmt::format("did you mean '{}'?", near)};
+}
+
+std::expected<void, Refusal> check_server(const config::Config& config, const core::ServerCommand& command) {
+  const auto* pool = config.find_pool(command.pool);
+  std::vector<std::string_view> known;
+  if (pool == nullptr) {
+    for (const auto& one : config.pools) known.push_back(one.name);
+    return std::unexpected(unknown(RefusalCode::unknown_pool, "pool", command.pool, known));
+  }
+  for (const auto& server : pool->servers) known.push_back(server.address);
+  if (std::ranges::find(known, command.address) == known.end()) {
+    return std::unexpected(
+        unknown(RefusalCode::unknown_server, "server in pool " + pool->name, command.address, known));
+  }
+  if (command.reason.size() > base::limits::reason_bytes_max) {
+    return std::unexpected(Refusal{.code = RefusalCode::bad_request, .message = "the reason is too long"});
+  }
+  return {};
+}
+
+std::string_view verb(core::ServerAdmin admin) {
+  switch (admin) {
+    case core::ServerAdmin::ready:
+      return "ready";
+    case core::ServerAdmin::drain:
+      return "drain";
+    case core::ServerAdmin::disabled:
+      return "disable";
+  }
+  return "unknown";
+}
+
+template <class... Calls>
+struct Overloaded : Calls... {
+  using Calls::operator()...;
+};
+
+}  // namespace
+
+void Controller::submit(core::Command command, Completion completion) {
+  command.actor.name = clean_text(command.actor.name, base::limits::actor_name_bytes_max);
+  auto carried_out = carry_out(command, completion);
+  if (!carried_out) refuse(std::move(completion), command.actor, std::move(carried_out.error()));
+}
+
+void Controller::refuse(Completion completion, const core::Actor& actor, Refusal refusal) {
+  parts_.events.info(
+      "command_refused",
+      {{"by", describe(actor)}, {"code", std::string(name(refusal.code))}, {"message", refusal.message}});
+  if (!completion.done) return;
+  parts_.alarms.post(
+      [done = std::move(completion.done), refusal = std::move(refusal)] { done(std::unexpected(refusal)); });
+}
+
+Controller::Checked Controller::carry_out(core::Command& command, Completion& completion) {
+  if (stopped_) {
+    return std::unexpected(Refusal{.code = RefusalCode::shutting_down, .message = "proxyd is ending"});
+  }
+  if (changes_.is_full()) {
+    return std::unexpected(Refusal{.code = RefusalCode::refused, .message = "too many changes are draining"});
+  }
+  if (command.if_epoch && *command.if_epoch != state_.epoch) {
+    return std::unexpected(
+        Refusal{.code = RefusalCode::epoch_changed,
+                .message = fmt::format("the epoch is {}, not {}", state_.epoch, *command.if_epoch),
+                .hint = "somebody changed something meanwhile: see history"});
+  }
+  const auto& actor = command.actor;
+  return std::visit(
+      Overloaded{[&](const core::ModeCommand& mode) { return change_mode(mode, actor, completion); },
+                 [&](const core::ServerCommand& server) { return change_server(server, actor, completion); },
+                 [&](const core::ReloadCommand&) { return reload(actor, completion); }},
+      command.what);
+}
+
+Controller::Checked Controller::change_mode(const core::ModeCommand& command, const core::Actor& actor,
+                                            Completion& completion) {
+  const auto now = parts_.alarms.now();
+  auto sites = resolve_sites(config_, command.sites);
+  if (!sites) return std::unexpected(std::move(sites.error()));
+  if (auto checked = check_mode_command(command, now.wall); !checked) return checked;
+  const auto before = state_;
+  Next next{.state = state_, .config = {}};
+  for (const auto& name : *sites) {
+    auto& site = next.state.sites.at(name);
+    site.mode = next_mode(site.mode, command, describe(actor), now.wall);
+    site.ends.reset();
+    site.epoch = state_.epoch + 1;
+  }
+  if (auto committed = commit(std::move(next)); !committed) return committed;
+
+  auto order = order_for(std::string(core::name(command.mode)), std::move(*sites), actor);
+  set_drain(order, command.mode, command.scope);
+  if (command.drain_timeout) order.drain_timeout = *command.drain_timeout;
+  order.cut = command.cut;
+  record(order, clean_text(command.reason, base::limits::reason_bytes_max), before, true);
+  supersede(order);
+  begin(std::move(order), std::move(completion));
+  return {};
+}
+
+Controller::Checked Controller::change_server(const core::ServerCommand& command, const core::Actor& actor,
+                                              Completion& completion) {
+  if (auto checked = check_server(config_, command); !checked) return checked;
+  Next next{.state = state_, .config = {}};
+  if (command.admin == core::ServerAdmin::ready) {
+    next.state.servers.erase({command.pool, command.address});
+  } else {
+    next.state.servers[{command.pool, command.address}] = command.admin;
+  }
+  if (auto committed = commit(std::move(next)); !committed) return committed;
+
+  auto order = order_for(fmt::format("server {} {} {}", verb(command.admin), command.pool, command.address),
+                         sites_of_pool(command.pool), actor);
+  record(order, clean_text(command.reason, base::limits::reason_bytes_max), state_, false);
+  begin(std::move(order), std::move(completion));
+  return {};
+}
+
+Controller::Checked Controller::reload(const core::Actor& actor, Completion& completion) {
+  auto loaded = parts_.load();
+  if (!loaded) {
+    return std::unexpected(Refusal{.code = RefusalCode::config_invalid,
+                                   .message = "the configuration is not valid, so nothing has changed",
+                                   .problems = std::move(loaded.error())});
+  }
+  if (auto keys = config::needs_restart(config_, *loaded); !keys.empty()) {
+    auto message = fmt::format("a reload cannot change {}, so nothing has changed", join_names(keys));
+    return std::unexpected(Refusal{.code = RefusalCode::needs_restart,
+                                   .message = std::move(message),
+                                   .hint = "restart proxyd, or take these changes back",
+                                   .keys = std::move(keys)});
+  }
+  auto fitted = reconcile(*loaded, state_, parts_.alarms.now().wall);
+  if (!fitted) {
+    return std::unexpected(Refusal{.code = RefusalCode::refused, .message = fitted.error().message});
+  }
+  std::vector<std::string> sites;
+  for (const auto& site : loaded->sites) sites.push_back(site.name);
+  auto committed = commit({.state = std::move(fitted->state), .config = std::move(*loaded)});
+  if (!committed) return committed;
+  note_fit(*fitted);
+
+  auto order = order_for("reload", std::move(sites), actor);
+  record(order, {}, state_, false);
+  begin(std::move(order), std::move(completion));
+  return {};
+}
+
+bool Controller::expire(const std::vector<std::string>& sites) {
+  std::map<core::Mode, std::vector<std::string>> by_mode;
+  for (const auto& name : sites) by_mode[state_.sites.at(name).mode.then].push_back(name);
+  bool all_done = true;
+  for (auto& [mode, names] : by_mode) {
+    const auto expired = expire_to(mode, names);
+    if (expired) continue;
+    all_done = false;
+    parts_.events.error("timer_change_failed", {{"change", std::string(core::name(mode))},
+                                                {"sites", join_names(names)},
+                                                {"problem", expired.error().message}});
+  }
+  return all_done;
+}
+
+Controller::Checked Controller::expire_to(core::Mode mode, const std::vector<std::string>& sites) {
+  const auto before = state_;
+  Next next{.state = state_, .config = {}};
+  for (const auto& name : sites) {
+    auto& site = next.state.sites.at(name);
+    site.mode = mode_after(site.mode, parts_.alarms.now().wall);
+    site.ends.reset();
+    site.epoch = state_.epoch + 1;
+  }
+  if (auto committed = commit(std::move(next)); !committed) return committed;
+  auto order = order_for(std::string(core::name(mode)), sites, {.name = "timer"});
+  set_drain(order, mode, core::HoldScope::writes);
+  record(order, "its time was over", before, true);
+  supersede(order);
+  begin(std::move(order), {});
+  return {};
+}
+
+ChangeOrder Controller::order_for(std::string what, std::vector<std::string> sites,
+                                  const core::Actor& actor) const {
+  ChangeOrder order;
+  for (const auto& name : sites) order.site_ids.push_back(ids_.sites.find(name).value());
+  order.receipt.epoch = state_.epoch;
+  order.receipt.sites = std::move(sites);
+  order.receipt.what = std::move(what);
+  order.receipt.published_at = parts_.alarms.now().wall;
+  order.actor = actor;
+  return order;
+}
+
+// Of several sites the most patient one decides: a shorter bound would list or cut what its site allows.
+void Controller::set_drain(ChangeOrder& order, core::Mode mode, core::HoldScope scope) const {
+  order.classes = core::drains(mode, scope);
+  order.spare_read_tunnels = !order.classes.has(core::RequestClass::read);
+  for (const auto& name : order.receipt.sites) {
+    const auto& drain = config_.find_site(name)->drain;
+    order.drain_timeout = std::max(order.drain_timeout, drain.timeout);
+    order.tunnel_spread = std::max(order.tunnel_spread, drain.tunnel_spread);
+  }
+}
+
+void Controller::supersede(const ChangeOrder& order) {
+  const auto by =
+      fmt::format("{} of {} (epoch {})", order.receipt.what, describe(order.actor), order.receipt.epoch);
+  for (std::size_t i = 0; i < order.site_ids.size(); ++i) {
+    changes_.supersede(order.site_ids[i], order.receipt.sites[i], order.classes, by);
+  }
+}
+
+void Controller::begin(ChangeOrder order, Completion completion) {
+  order.tunnel_spread = std::min(order.tunnel_spread, order.drain_timeout);
+  changes_.start(std::move(order), std::move(completion));
+  waits_.look();
+}
+
+std::vector<std::string> Controller::sites_of_pool(const std::string& pool) const {
+  std::vector<std::string> sites;
+  for (const auto& site : publisher_.current().sites) {
+    const bool active = site->pool->name == pool;
+    if (active || (site->notice != nullptr && site->notice->name == pool)) sites.push_back(site->name);
+  }
+  return sites;
+}
+
+}  // namespace drawbridge::control

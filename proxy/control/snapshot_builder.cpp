@@ -1,0 +1,165 @@
+#include "proxy/control/snapshot_builder.h"
+
+#include "proxy/base/check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace drawbridge::control {
+namespace {
+
+using base::Error;
+using base::Expected;
+
+std::unexpected<Error> out_of_numbers(const char* what) {
+  return std::unexpected(Error{fmt::format("too many {} since proxyd was started; restart it", what)});
+}
+
+bool same(const core::ModeState& a, const core::ModeState& b) {
+  return a.mode == b.mode && a.scope == b.scope && a.since == b.since && a.until == b.until && a.then == b.then &&
+         a.reason == b.reason && a.by == b.by;
+}
+
+core::Balance balance_of(config::Balance balance) {
+  switch (balance) {
+    case config::Balance::round_robin:
+      return core::Balance::round_robin;
+    case config::Balance::least_requests:
+      return core::Balance::least_requests;
+  }
+  return core::Balance::least_requests;
+}
+
+Expected<std::unique_ptr<core::PoolView>> build_pool(const config::Pool& pool, const State& state, Ids& ids) {
+  auto view = std::make_unique<core::PoolView>();
+  const auto id = ids.pools.of(pool.name);
+  if (!id) return out_of_numbers("pools");
+  view->id = *id;
+  view->name = pool.name;
+  view->balance = balance_of(pool.balance);
+  for (const auto& server : pool.servers) {
+    const auto server_id = ids.servers.of(pool.name + " " + server.address);
+    if (!server_id) return out_of_numbers("servers");
+    const auto admin = state.servers.find({pool.name, server.address});
+    view->servers.push_back({.id = *server_id,
+                             .address = server.address,
+                             .weight = server.weight,
+                             .admin = admin == state.servers.end() ? core::ServerAdmin::ready : admin->second});
+  }
+  return view;
+}
+
+Expected<std::vector<core::Rule>> build_rules(const config::Rules& texts, const config::Site& site) {
+  std::vector<core::Rule> rules;
+  for (const auto& text : texts) {
+    auto rule = core::Rule::parse(text);
+    if (!rule) return std::unexpected(Error{fmt::format("site {}: {}", site.name, rule.error().message)});
+    rules.push_back(std::move(*rule));
+  }
+  return rules;
+}
+
+Expected<core::RuleSet> build_rule_set(const config::Site& site) {
+  auto read = build_rules(site.readonly.read, site);
+  if (!read) return std::unexpected(read.error());
+  auto write = build_rules(site.readonly.write, site);
+  if (!write) return std::unexpected(write.error());
+  auto exempt = build_rules(site.maintenance.exempt, site);
+  if (!exempt) return std::unexpected(exempt.error());
+  return core::RuleSet{.read = std::move(*read), .write = std::move(*write), .exempt = std::move(*exempt)};
+}
+
+core::ForwardPolicy::Host host_of(config::HostPolicy host) {
+  switch (host) {
+    case config::HostPolicy::pass:
+      return core::ForwardPolicy::Host::pass;
+    case config::HostPolicy::upstream:
+      return core::ForwardPolicy::Host::upstream;
+    case config::HostPolicy::fixed:
+      return core::ForwardPolicy::Host::fixed;
+  }
+  return core::ForwardPolicy::Host::pass;
+}
+
+std::vector<http::FieldSetting> settings_of(const config::HeaderEdits& edits) {
+  std::vector<http::FieldSetting> settings;
+  for (const auto& [field, value] : edits.set) settings.push_back({.name = field, .value = value});
+  return settings;
+}
+
+core::ForwardPolicy build_forward(const config::Site& site) {
+  return {.strip_prefix = site.strip_prefix,
+          .host = host_of(site.host),
+          .fixed_host = site.host_name,
+          .request_set = settings_of(site.request_headers),
+          .response_set = settings_of(site.response_headers),
+          .request_remove = site.request_headers.remove,
+          .response_remove = site.response_headers.remove};
+}
+
+const core::PoolView* find_pool(const core::Snapshot& snapshot, const std::string& name) {
+  const auto found =
+      std::ranges::find(snapshot.pools, name, [](const auto& pool) -> const std::string& { return pool->name; });
+  return found == snapshot.pools.end() ? nullptr : found->get();
+}
+
+Expected<std::unique_ptr<core::SiteView>> build_site(const config::Site& site, const State& state,
+                                                     const core::Snapshot& snapshot, Ids& ids,
+                                                     AnswerCache& answers) {
+  const auto found = state.sites.find(site.name);
+  DRAWBRIDGE_CHECK(found != state.sites.end());
+  auto view = std::make_unique<core::SiteView>();
+  const auto id = ids.sites.of(site.name);
+  if (!id) return out_of_numbers("sites");
+  auto rules = build_rule_set(site);
+  if (!rules) return std::unexpected(rules.error());
+  view->id = *id;
+  view->name = site.name;
+  view->mode = found->second.mode;
+  view->pool = find_pool(snapshot, found->second.pool);
+  DRAWBRIDGE_CHECK(view->pool != nullptr);
+  if (!site.maintenance.pool.empty()) view->notice = find_pool(snapshot, site.maintenance.pool);
+  view->rules = std::move(*rules);
+  view->forward = build_forward(site);
+  view->retry_after =
+      view->mode.mode == core::Mode::maintenance ? site.maintenance.retry_after : site.readonly.retry_after;
+  view->answers = answers.of(site, view->mode);
+  return view;
+}
+
+}  // namespace
+
+std::shared_ptr<const core::AnswerSet> AnswerCache::of(const config::Site& site, const core::ModeState& mode) {
+  if (mode.mode == core::Mode::live) {
+    kept_.erase(site.name);
+    return nullptr;
+  }
+  auto& kept = kept_[site.name];
+  if (!kept.answers || !same(kept.mode, mode)) kept = {.mode = mode, .answers = render_(site, mode)};
+  DRAWBRIDGE_CHECK(kept.answers != nullptr);
+  return kept.answers;
+}
+
+Expected<std::unique_ptr<core::Snapshot>> build_snapshot(const config::Config& config, const State& state, Ids& ids,
+                                                         AnswerCache& answers) {
+  auto snapshot = std::make_unique<core::Snapshot>();
+  snapshot->epoch = state.epoch;
+  for (const auto& pool : config.pools) {
+    auto view = build_pool(pool, state, ids);
+    if (!view) return std::unexpected(view.error());
+    snapshot->pools.push_back(std::move(*view));
+  }
+  std::vector<core::RouteTable::Claim> claims;
+  for (const auto& site : config.sites) {
+    auto view = build_site(site, state, *snapshot, ids, answers);
+    if (!view) return std::unexpected(view.error());
+    snapshot->sites.push_back(std::move(*view));
+    claims.push_back({.hosts = site.hosts, .paths = site.paths});
+  }
+  snapshot->routes = core::RouteTable(claims);
+  return snapshot;
+}
+
+}  // namespace drawbridge::control

@@ -1,0 +1,19 @@
+#include "proxy/core/receipt.h"
+
+namespace drawbridge::core {
+
+std::string_view name(Outcome outcome) {
+  switch (outcome) {
+    case Outcome::done:
+      return "done";
+    case Outcome::outstanding:
+      return "outstanding";
+    case Outcome::cut:
+      return "cut";
+    case Outcome::superseded:
+      return "superseded";
+  }
+  return "unknown";
+}
+
+}  // namespace drawbridge::core
