@@ -73,9 +73,8 @@ HostPort split_port(std::string_view text) {
     const auto close = text.find(']');
     if (close == std::string_view::npos) return {.host = text, .port = {}, .bracketed = false};
     const auto rest = text.substr(close + 1);
-    return {.host = text.substr(1, close - 1),
-            .port = rest.starts_with(':') ? rest.substr(1) : rest,
-            .bracketed = true};
+    if (!rest.empty() && !rest.starts_with(':')) return {.host = text, .port = {}, .bracketed = false};
+    return {.host = text.substr(1, close - 1), .port = rest.empty() ? rest : rest.substr(1), .bracketed = true};
   }
   const auto colon = text.rfind(':');
   if (colon == std::string_view::npos || text.find(':') != colon)

@@ -1,6 +1,6 @@
 #include "config/codec.h"
 
-namespace drawbridge::config::codec {
+namespace drawbridge::config {
 namespace {
 
 // "30" and 30 most likely mean seconds; "30 sec" and "5 min" are words people try.
@@ -84,10 +84,17 @@ bool read_size(Reader& reader, const Node& node, std::uint64_t min, std::uint64_
   return true;
 }
 
+std::string alternatives(std::span<const std::string_view> names) {
+  std::string text;
+  for (std::size_t i = 0; i < names.size(); ++i) {
+    const auto* separator = i == 0 ? "" : i + 1 == names.size() ? " or " : ", ";
+    text += separator + quoted(names[i]);
+  }
+  return text;
+}
+
 std::optional<std::size_t> read_choice(Reader& reader, const Node& node, std::span<const std::string_view> names) {
-  std::string wanted;
-  for (const auto name : names)
-    wanted += (wanted.empty() ? "" : name == names.back() ? " or " : ", ") + quoted(name);
+  const auto wanted = alternatives(names);
   if (!reader.expect(node, NodeKind::text, wanted)) return std::nullopt;
   const auto found = std::ranges::find(names, node.text);
   if (found != names.end()) return static_cast<std::size_t>(found - names.begin());
@@ -95,4 +102,4 @@ std::optional<std::size_t> read_choice(Reader& reader, const Node& node, std::sp
   return std::nullopt;
 }
 
-}  // namespace drawbridge::config::codec
+}  // namespace drawbridge::config

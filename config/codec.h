@@ -13,7 +13,7 @@
 
 // How the values of each type are read from TOML and shown as defaults. A codec has `type` (words for operators),
 // `read(Reader&, const Node&, T&)` and `show(const T&)` (TOML, empty for "nothing"). Included by the schema only.
-namespace drawbridge::config::codec {
+namespace drawbridge::config {
 
 // "" quotes and escapes as a basic string of TOML.
 std::string quoted(std::string_view text);
@@ -74,6 +74,27 @@ struct SomeTexts : Texts<check> {
     }
     Texts<check>::read(reader, node, out);
   }
+
+  static std::string show(const std::vector<std::string>& values) {
+    return values.empty() ? "" : quoted_list(values);
+  }
+};
+
+// The same with a word that says more than "text".
+struct FilePath : Text<parse_file_path> {
+  static constexpr std::string_view type = "absolute path";
+};
+
+struct Name : Text<parse_name> {
+  static constexpr std::string_view type = "name";
+};
+
+struct RuleList : Texts<parse_rule> {
+  static constexpr std::string_view type = "list of rules";
+};
+
+struct NetworkList : Texts<parse_network> {
+  static constexpr std::string_view type = "list of networks";
 };
 
 template <std::int64_t min, std::int64_t max>
@@ -89,6 +110,7 @@ struct Number {
   }
 
   static std::string show(std::integral auto value) { return fmt::format("{}", value); }
+  static std::string bounds() { return fmt::format("{} to {}", min, max); }
 };
 
 struct Flag {
@@ -113,6 +135,10 @@ struct Duration {
   }
 
   static std::string show(base::Millis value) { return quoted(base::format_duration(value)); }
+  static std::string bounds() {
+    return fmt::format("{} to {}", base::format_duration(base::Millis(min_ms)),
+                       base::format_duration(base::Millis(max_ms)));
+  }
 };
 
 bool read_size(Reader& reader, const Node& node, std::uint64_t min, std::uint64_t max, std::uint64_t& out);
@@ -124,7 +150,11 @@ struct Size {
   static void read(Reader& reader, const Node& node, std::uint64_t& out) { read_size(reader, node, min, max, out); }
 
   static std::string show(std::uint64_t value) { return quoted(format_size(value)); }
+  static std::string bounds() { return fmt::format("{} to {}", format_size(min), format_size(max)); }
 };
+
+// For people: "live", "readonly" or "maintenance", with their quotes.
+std::string alternatives(std::span<const std::string_view> names);
 
 // The index of the text in `names`; nullopt with a problem (and the nearest name) otherwise.
 std::optional<std::size_t> read_choice(Reader& reader, const Node& node, std::span<const std::string_view> names);
@@ -143,6 +173,8 @@ struct Choice {
   static std::string show(Enum value) {
     return quoted(names[static_cast<std::size_t>(value)]);
   }
+
+  static std::string bounds() { return alternatives(names); }
 };
 
 // A table with keys of its own.
@@ -187,7 +219,8 @@ constexpr Key key(std::string_view name, std::string_view meaning, std::string_v
     return Codec::show(follow<first, rest...>(owner));
   };
   if constexpr (requires { Codec::table; }) row.table = Codec::table;
+  if constexpr (requires { Codec::bounds(); }) row.bounds = Codec::bounds;
   return row;
 }
 
-}  // namespace drawbridge::config::codec
+}  // namespace drawbridge::config

@@ -41,14 +41,12 @@ Outcome inspect(std::string_view text, std::string_view file, bool with_disk) {
   Outcome outcome{.document = read_document(text, file), .config = {}, .problems = {}};
   Reader reader(outcome.document);
   reader.read_table(outcome.document.root, root_section(), &outcome.config);
-  auto problems = reader.take_problems();
-  // Lines that could not be read leave holes: what is missing then is no problem of its own.
-  const bool holes = !outcome.document.problems.empty();
-  if (holes)
-    std::erase_if(problems, [](const Problem& problem) { return problem.message.ends_with("is missing"); });
-  append(outcome.problems, outcome.document.problems);
-  append(outcome.problems, std::move(problems));
-  if (!holes) append(outcome.problems, validate(outcome.document, outcome.config, outcome.problems));
+  outcome.problems = outcome.document.problems;
+  append(outcome.problems, reader.take_problems());
+  // Lines that could not be read leave holes: a pool that seems unknown may have stood there.
+  if (outcome.document.problems.empty()) {
+    append(outcome.problems, validate(outcome.document, outcome.config, outcome.problems));
+  }
   if (outcome.problems.empty() && with_disk) {
     append(outcome.problems, validate_disk(outcome.document, outcome.config));
   }

@@ -62,11 +62,16 @@ void Reader::report_unknown(const Node& entry, std::string_view suggestion) {
   leave();
 }
 
-// A section is missed in the file, a key in its section.
+// A section is missed in the file, a key in its section. Where lines could not be read, what is missing may have
+// stood there: then nothing is said.
 void Reader::report_missing(const Node& node, const Key& key) {
-  const bool section = path_.size() == 1 && key.table != nullptr;
-  fail(node.place, section ? fmt::format("'{}': a section {} is missing", key.name, key.table->title)
-                           : fmt::format("'{}' is missing", key.name));
+  if (!document_.problems.empty()) return;
+  auto around = path();
+  if (around == key.name) {
+    return fail(node.place, fmt::format("'{}': a section {} is missing", key.name, key.table->title));
+  }
+  around.resize(around.size() - key.name.size() - 1);
+  fail(node.place, fmt::format("'{}' is missing in [{}]", key.name, around));
 }
 
 void Reader::fail(Place place, std::string_view message, std::string_view suggestion) {

@@ -8,8 +8,6 @@
 namespace drawbridge::config {
 namespace {
 
-using namespace codec;
-
 constexpr std::size_t listeners_max = 64;
 
 struct Listeners {
@@ -78,6 +76,7 @@ constexpr Key named(std::string_view name, decltype(Key::read) read, const Secti
           .example = {},
           .read = read,
           .fallback = nullptr,
+          .bounds = nullptr,
           .table = &section};
 }
 

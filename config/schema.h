@@ -28,6 +28,8 @@ struct Key {
   void (*read)(Reader& reader, const Node& node, void* owner) = nullptr;
   // The default in TOML, taken from a default owner; empty if there is none to show.
   std::string (*fallback)() = nullptr;
+  // The values that are allowed, for operators: "1 to 128"; null if the type says it all.
+  std::string (*bounds)() = nullptr;
   const Section* table = nullptr;  // the section of the values, if they are tables with keys of their own
 };
 

@@ -7,14 +7,16 @@
 namespace drawbridge::config {
 namespace {
 
-using namespace codec;
-
 constexpr std::int64_t count_max = 10'000'000;
 constexpr std::int64_t weight_max = 1'000;
 
 Checked<std::string> check_connect(std::string_view text) {
   return parse_address(text, AddressUse::connect);
 }
+
+struct ConnectAddress : Text<check_connect> {
+  static constexpr std::string_view type = "address";
+};
 
 constexpr std::array<std::string_view, 2> balances{"round_robin", "least_requests"};
 
@@ -49,7 +51,7 @@ struct Servers {
 };
 
 constexpr auto pool_server_keys = std::to_array<Key>({
-    key<Text<check_connect>, &PoolServer::address>(
+    key<ConnectAddress, &PoolServer::address>(
         "address",
         "Host and port; IPv6 in brackets. A name stands for all its addresses and is looked up again and again.",
         "\"127.0.0.1:9001\"", Presence::required),
@@ -80,11 +82,18 @@ constexpr auto health_keys = std::to_array<Key>({
         "How long a server taken out by `passive_fall` gets no requests, unless a check finds it healthy."),
 });
 
+// The default is what [timeouts] says, which a default owner does not know.
+template <std::int64_t min_ms, std::int64_t max_ms>
+struct Inherited : Duration<min_ms, max_ms> {
+  static std::string show(base::Millis) { return {}; }
+};
+
 constexpr auto upstream_timeouts_keys = std::to_array<Key>({
-    key<Duration<1, hour>, &UpstreamTimeouts::connect>("connect", "As `upstream_connect` of [timeouts].", "\"1s\""),
-    key<Duration<1, day>, &UpstreamTimeouts::head>("head", "As `upstream_head` of [timeouts].", "\"10m\""),
-    key<Duration<1, day>, &UpstreamTimeouts::body>("body", "As `upstream_body` of [timeouts].", "\"5m\""),
-    key<Duration<1, day>, &UpstreamTimeouts::idle>("idle", "As `upstream_idle` of [timeouts].", "\"30s\""),
+    key<Inherited<1, hour>, &UpstreamTimeouts::connect>("connect", "As `upstream_connect` of [timeouts].",
+                                                        "\"1s\""),
+    key<Inherited<1, day>, &UpstreamTimeouts::head>("head", "As `upstream_head` of [timeouts].", "\"10m\""),
+    key<Inherited<1, day>, &UpstreamTimeouts::body>("body", "As `upstream_body` of [timeouts].", "\"5m\""),
+    key<Inherited<1, day>, &UpstreamTimeouts::idle>("idle", "As `upstream_idle` of [timeouts].", "\"30s\""),
 });
 
 constexpr auto pool_keys = std::to_array<Key>({

@@ -8,8 +8,6 @@
 namespace drawbridge::config {
 namespace {
 
-using namespace codec;
-
 constexpr std::int64_t connections_max = 10'000'000;
 constexpr std::uint64_t head_bytes_max = base::limits::io_buffer_bytes;
 constexpr std::size_t socket_path_bytes_max = 107;  // sun_path of unix(7), without its NUL
@@ -42,6 +40,14 @@ Checked<std::string> check_listen(std::string_view text) {
   return parse_address(text, AddressUse::listen);
 }
 
+struct ListenAddress : Text<check_listen> {
+  static constexpr std::string_view type = "address";
+};
+
+struct SocketPath : Text<check_socket_path> {
+  static constexpr std::string_view type = "absolute path";
+};
+
 struct Workers {
   static constexpr std::string_view type = "number or \"auto\"";
 
@@ -64,21 +70,21 @@ constexpr std::array<std::string_view, 2> access_log_formats{"json", "combined"}
 constexpr auto server_keys = std::to_array<Key>({
     key<Workers, &Server::workers>(
         "workers", "Threads that carry traffic. \"auto\" is one for each CPU the process may use.", "4"),
-    key<Text<parse_file_path>, &Server::state_dir>("state_dir",
-                                                   "Folder for what is on now: modes, active pools, history. It "
-                                                   "must be writable and survive a reboot; a change "
-                                                   "that cannot be stored here is refused."),
-    key<Text<check_socket_path>, &Server::admin_socket>(
+    key<FilePath, &Server::state_dir>("state_dir",
+                                      "Folder for what is on now: modes, active pools, history. It "
+                                      "must be writable and survive a reboot; a change "
+                                      "that cannot be stored here is refused."),
+    key<SocketPath, &Server::admin_socket>(
         "admin_socket", "Socket that proxyctl talks to. Its file mode is 0600, or 0660 when `admin_group` is set."),
     key<Text<check_group>, &Server::admin_group>(
         "admin_group",
         "Group whose members may use the admin socket. Left out: only the user proxyd runs as, and root.",
         "\"ops\""),
-    key<Texts<parse_network>, &Server::trusted_proxies>("trusted_proxies",
-                                                        "Networks of the proxies in front of this one. Only from "
-                                                        "them are X-Forwarded-* and X-Request-Id believed and "
-                                                        "appended to; from anyone else they are replaced.",
-                                                        "[\"10.0.0.0/8\", \"2001:db8::/32\"]"),
+    key<NetworkList, &Server::trusted_proxies>("trusted_proxies",
+                                               "Networks of the proxies in front of this one. Only from "
+                                               "them are X-Forwarded-* and X-Request-Id believed and "
+                                               "appended to; from anyone else they are replaced.",
+                                               "[\"10.0.0.0/8\", \"2001:db8::/32\"]"),
     key<Text<check_access_log>, &Server::access_log>("access_log",
                                                      "\"stdout\", \"off\", or the absolute path of a file. The "
                                                      "file is opened again on SIGUSR1, for log rotation.",
@@ -86,15 +92,15 @@ constexpr auto server_keys = std::to_array<Key>({
     key<Choice<access_log_formats>, &Server::access_log_format>(
         "access_log_format", "\"json\" writes one object a line, \"combined\" the format of Apache and nginx.",
         "\"combined\""),
-    key<Text<parse_file_path>, &Server::pages_dir>("pages_dir",
-                                                   "Folder with your own pages, one folder a page name; see `page` "
-                                                   "of a site. Left out: only the built-in pages.",
-                                                   "\"/etc/drawbridge/pages\""),
-    key<Text<check_listen>, &Server::metrics>("metrics",
-                                              "Address that answers `GET /metrics` with Prometheus text, without "
-                                              "authentication. Left out: metrics only over "
-                                              "the admin socket.",
-                                              "\"127.0.0.1:9100\""),
+    key<FilePath, &Server::pages_dir>("pages_dir",
+                                      "Folder with your own pages, one folder a page name; see `page` "
+                                      "of a site. Left out: only the built-in pages.",
+                                      "\"/etc/drawbridge/pages\""),
+    key<ListenAddress, &Server::metrics>("metrics",
+                                         "Address that answers `GET /metrics` with Prometheus text, without "
+                                         "authentication. Left out: metrics only over "
+                                         "the admin socket.",
+                                         "\"127.0.0.1:9100\""),
     key<Duration<0, hour>, &Server::shutdown_grace>(
         "shutdown_grace",
         "After SIGTERM no new connection is accepted; what is in flight gets this long to end, then it is cut."),
@@ -105,7 +111,7 @@ constexpr Key later(std::string_view name) {
 }
 
 constexpr auto listener_keys = std::to_array<Key>({
-    key<Text<check_listen>, &Listener::address>(
+    key<ListenAddress, &Listener::address>(
         "address", "IP address and port to listen on; IPv6 in brackets. Port 0 takes any free port.",
         "\"0.0.0.0:8080\"", Presence::required),
     later("tls"),
@@ -169,13 +175,16 @@ constexpr auto timeouts_keys = std::to_array<Key>({
 
 constexpr Section server_section{
     .title = "[server]",
-    .meaning = "The process. Changes of most keys need a restart; `proxyctl reload` says so.",
+    .meaning =
+        "The process. A change of `workers`, `state_dir`, `admin_socket`, `admin_group`, `access_log`, "
+        "`access_log_format` or `metrics` needs a restart; `proxyctl reload` says so.",
     .keys = server_keys};
 
 constexpr Section listener_section{
     .title = "[[listener]]",
     .meaning =
-        "One address that clients connect to; write one `[[listener]]` for each. At least one is needed. The keys "
+        "One address that clients connect to; write one `[[listener]]` for each. At least one is needed; a change "
+        "needs a restart. The keys "
         "`tls`, `http2` and `proxy_protocol` are reserved: this version refuses them.",
     .keys = listener_keys};
 

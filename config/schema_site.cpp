@@ -8,8 +8,6 @@
 namespace drawbridge::config {
 namespace {
 
-using namespace codec;
-
 constexpr std::int64_t count_max = 10'000'000;
 
 constexpr std::array<std::string_view, 3> initial_modes{"live", "readonly", "maintenance"};
@@ -22,12 +20,13 @@ struct Mode {
     if (node.kind == NodeKind::text && node.text == "hold") {
       return reader.fail(
           node.place,
-          "a site cannot start in hold, which ends by itself; start it live and use 'proxyctl mode hold'");
+          "a site cannot start in hold, which ends by itself; start it in live, readonly or maintenance");
     }
     Choice<initial_modes>::read(reader, node, out);
   }
 
   static std::string show(InitialMode mode) { return Choice<initial_modes>::show(mode); }
+  static std::string bounds() { return Choice<initial_modes>::bounds(); }
 };
 
 // "pass" and "upstream" are policies, anything else is a name.
@@ -75,15 +74,15 @@ struct HeaderValues {
 };
 
 constexpr auto readonly_keys = std::to_array<Key>({
-    key<Texts<parse_rule>, &Readonly::read>(
+    key<RuleList, &Readonly::read>(
         "read",
         "Requests that count as reads although their method does not look like it: logins, searches. They need to "
         "match in every way a server could read the path.",
         "[\"POST /login\", \"POST /search/**\"]"),
-    key<Texts<parse_rule>, &Readonly::write>(
+    key<RuleList, &Readonly::write>(
         "write", "Requests that count as writes although they are GETs. Looked at before `read`.",
         "[\"GET /logout\", \"GET /auth/*/callback\"]"),
-    key<Text<parse_name>, &Readonly::page>(
+    key<Name, &Readonly::page>(
         "page", "Folder in `pages_dir` with the page for refused writes. Left out: the built-in page.",
         "\"browsing\""),
     key<Duration<second, day>, &Readonly::retry_after>(
@@ -104,19 +103,19 @@ constexpr auto hold_keys = std::to_array<Key>({
 });
 
 constexpr auto maintenance_keys = std::to_array<Key>({
-    key<Texts<parse_rule>, &Maintenance::exempt>(
+    key<RuleList, &Maintenance::exempt>(
         "exempt",
         "Requests that are forwarded in every mode: devices, webhooks, health checks of a balancer in front. "
         "As strict as `read` rules.",
         "[\"* /api/devices/**\", \"GET /healthz\"]"),
-    key<Text<parse_name>, &Maintenance::page>(
+    key<Name, &Maintenance::page>(
         "page", "Folder in `pages_dir` with the page of this site. Left out: the built-in page.", "\"upgrading\""),
     key<Duration<second, day>, &Maintenance::retry_after>("retry_after",
                                                           "Retry-After while the end of the mode is not known."),
-    key<Text<parse_name>, &Maintenance::pool>("pool",
-                                              "A pool that answers instead of a page, such as an app of its own "
-                                              "that says what is going on. Not together with `page`.",
-                                              "\"notice\""),
+    key<Name, &Maintenance::pool>("pool",
+                                  "A pool that answers instead of a page, such as an app of its own "
+                                  "that says what is going on. Not together with `page`.",
+                                  "\"notice\""),
 });
 
 constexpr auto drain_keys = std::to_array<Key>({
@@ -147,6 +146,7 @@ constexpr Key host_key{.name = "host",
                        .example = "\"shop.internal\"",
                        .read = read_host,
                        .fallback = [] { return std::string("\"pass\""); },
+                       .bounds = nullptr,
                        .table = nullptr};
 
 constexpr auto site_keys = std::to_array<Key>({
@@ -160,10 +160,10 @@ constexpr auto site_keys = std::to_array<Key>({
         "Path prefixes of this site, in whole segments: \"/app\" covers /app and /app/x, not /apple. The longest "
         "prefix over all sites wins.",
         "[\"/app\", \"/static\"]"),
-    key<Text<parse_name>, &Site::pool>(
+    key<Name, &Site::pool>(
         "pool",
         "The pool that serves this site when it starts for the first time. From then on the state file rules: see "
-        "`proxyctl status`, change with `proxyctl cutover`.",
+        "`proxyctl status`.",
         "\"blue\"", Presence::required),
     key<Mode, &Site::mode>("mode",
                            "The mode of the site when it starts for the first time: \"live\", \"readonly\" or "
@@ -194,8 +194,11 @@ constexpr Section readonly_section{
         "`proxyctl explain` shows which rule decided.",
     .keys = readonly_keys};
 
-constexpr Section hold_section{
-    .title = "hold", .meaning = "In hold, requests wait instead of being refused.", .keys = hold_keys};
+constexpr Section hold_section{.title = "hold",
+                               .meaning =
+                                   "In hold, requests wait instead of being refused. This version reads and checks "
+                                   "these keys; the mode itself comes later.",
+                               .keys = hold_keys};
 
 constexpr Section maintenance_section{.title = "maintenance",
                                       .meaning = "`exempt` holds in every mode, not only in maintenance.",

@@ -35,8 +35,9 @@ constexpr auto translations = std::to_array<Translation>({
     {"missing curly brace", "'}' is missing; a table in braces stands on one line"},
     {"missing table separator", "',' or '}' is missing; a table in braces stands on one line"},
     {"trailing comma is not allowed", "a table in braces has no comma at its end"},
-    {"missing array separator", "',' or ']' is missing", false},
-    {"missing array closing bracket", "']' is missing", false},
+    {"missing array separator", "',' or ']' is missing before this", false},
+    {"missing array closing bracket", "']' is missing before this", false},
+    {"invalid format appeared", "this is not a value; write texts in quotes, and close them", false},
     {"invalid utf8", "the text is not UTF-8"},
     {"invalid unicode codepoint", "the text is not UTF-8"},
     {"invalid date", "this is not a date; write texts in quotes"},
@@ -74,8 +75,12 @@ Place underlined(std::string_view report, Place fallback) {
     const auto text = take_line(report);
     if (line) {
       const auto mark = text.find_first_of("^~");
-      const bool plain = mark != std::string_view::npos && mark >= margin;
-      if (plain) place = {.line = *line, .column = static_cast<std::uint32_t>(mark - margin + 1)};
+      if (mark != std::string_view::npos && mark >= margin) {
+        const auto end = std::min(text.find_first_not_of('~', mark), text.size());
+        place = {.line = *line,
+                 .column = static_cast<std::uint32_t>(mark - margin + 1),
+                 .width = static_cast<std::uint32_t>(std::max<std::size_t>(end - mark, 1))};
+      }
       line.reset();
     } else {
       line = line_number(text, margin);
@@ -125,7 +130,7 @@ SyntaxError translate(std::string_view report, Place fallback, const std::vector
   error.place.line = std::min(error.place.line, static_cast<std::uint32_t>(lines.size()));
   const std::string_view line = lines[error.place.line - 1];
   error.place.column = std::min(error.place.column, static_cast<std::uint32_t>(line.size() + 1));
-  if (!error.message.ends_with("in quotes")) return error;
+  if (!error.message.contains("in quotes")) return error;
   const auto word = value_word(line, error.place.column - 1);
   error.suggestion = suggest(word);
   if (word.empty()) return error;

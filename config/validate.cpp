@@ -75,6 +75,7 @@ std::string nearest_pool(const Config& config, std::string_view name) {
 }
 
 void check_references(Inspector& inspector, const Config& config, const Site& site) {
+  if (config.pools.empty()) return;  // said already, once
   if (!site.pool.empty() && config.find_pool(site.pool) == nullptr) {
     inspector.fail({"site", site.name, "pool"}, fmt::format("there is no pool '{}'", site.pool),
                    nearest_pool(config, site.pool));
