@@ -18,22 +18,23 @@ struct FieldSetting {
 // A site's changes to fields on the way through. Checked when the configuration is read: names are tokens and not
 // managed (is_managed), values pass is_field_value.
 struct FieldEdits {
-  std::span<const FieldSetting> set;  // replaces all lines of that name
-  std::span<const std::string> remove;
+  std::span<const FieldSetting> set = {};  // replaces all lines of that name
+  std::span<const std::string> remove = {};
 };
 
 // What the caller decided about a request on its way to an upstream.
 struct ForwardSpec {
-  std::string_view client_address;   // of the connection, text without port: "192.0.2.1", "2001:db8::1"
-  std::string_view scheme = "http";  // the client spoke to us: "http" or "https"
-  bool client_trusted = false;       // X-Forwarded-* received are believed and appended to; else replaced
-  std::string_view request_id;       // X-Request-Id; empty: none is written
-  std::string_view host;             // the Host to write; empty: the one received
-  std::string_view fallback_host;  // written if both are empty (HTTP/1.0 without Host): the server's own authority
-  std::string_view path;           // replaces head.path if not empty (strip_prefix); the query is kept
-  bool tunnel = false;             // pass head.upgrade on: the plan allows it
+  std::string_view client_address = {};  // of the connection, text without port: "192.0.2.1", "2001:db8::1"
+  std::string_view scheme = "http";      // the client spoke to us: "http" or "https"
+  bool client_trusted = false;           // X-Forwarded-* received are believed and appended to; else replaced
+  std::string_view request_id = {};      // X-Request-Id; empty: none is written
+  std::string_view host = {};            // the Host to write; empty: the one received
+  std::string_view fallback_host =
+      {};                      // written if both are empty (HTTP/1.0 without Host): the server's own authority
+  std::string_view path = {};  // replaces head.path if not empty (strip_prefix); the query is kept
+  bool tunnel = false;         // pass head.upgrade on: the plan allows it
   std::string_view via = "drawbridge";  // our pseudonym in Via
-  FieldEdits edits;
+  FieldEdits edits = {};
 };
 
 // Writes the whole request head, empty line included. One Host and one framing, from parsed values; hop-by-hop
@@ -43,7 +44,7 @@ void write_upstream_request(HeadWriter& writer, const RequestHead& head, const F
 
 // How a response travels on to the client.
 struct ResponseFraming {
-  Body body;                // what follows on the client connection
+  Body body = {};           // what follows on the client connection
   bool must_close = false;  // until_close: the end of the connection is the end of the body
 };
 
@@ -54,12 +55,12 @@ ResponseFraming frame_response(const ResponseHead& head, std::uint8_t client_min
 // What the caller decided about a response on its way to the client.
 struct ResponseSpec {
   std::uint8_t client_minor_version = 1;
-  Body body;                    // from frame_response
-  bool keep_alive = true;       // whether we keep the client connection; false if must_close
-  std::string_view date;        // IMF-fixdate, written if the upstream sent no Date; empty: none is added
-  std::string_view request_id;  // X-Request-Id of the response; empty: what the upstream sent is passed on
+  Body body = {};                    // from frame_response
+  bool keep_alive = true;            // whether we keep the client connection; false if must_close
+  std::string_view date = {};        // IMF-fixdate, written if the upstream sent no Date; empty: none is added
+  std::string_view request_id = {};  // X-Request-Id of the response; empty: what the upstream sent is passed on
   std::string_view via = "drawbridge";
-  FieldEdits edits;
+  FieldEdits edits = {};
 };
 
 // Writes the whole response head, empty line included; also interim ones (1xx) and 101, for which framing, date and

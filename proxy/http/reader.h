@@ -23,7 +23,7 @@ class HeadScanner {
     State state = State::need_more;
     std::size_t begin = 0;  // complete: where the head begins (2 after one tolerated empty line, else 0)
     std::size_t end = 0;    // complete: one past its last byte; the body begins here
-    Refusal refusal;        // refused only
+    Refusal refusal = {};   // refused only
   };
 
   HeadScanner(Side side, const HeadLimits& limits) : limits_(limits), side_(side) {}
@@ -55,7 +55,7 @@ class HeadScanner {
 // What the upstream was asked: a response cannot be judged without it.
 struct Asked {
   Method method = Method::get;
-  std::string_view upgrade;  // the protocol we asked it to switch to; empty: a 101 is malformed
+  std::string_view upgrade = {};  // the protocol we asked it to switch to; empty: a 101 is malformed
 };
 
 // Judges one complete head, from its first byte to the empty line included. On success `out` is wholly overwritten

@@ -11,7 +11,7 @@ namespace drawbridge::http {
 // apply.
 struct Refusal {
   std::uint16_t status = 400;
-  std::string_view rule;  // constant text, the name in the table below: for logs and metrics
+  std::string_view rule = {};  // constant text, the name in the table below: for logs and metrics
 };
 
 // Every acceptance rule, each with the section that asks for it. `R` of RFC 9112 unless another is named.
