@@ -1,6 +1,7 @@
 #include "pages/answers.h"
 #include "pages/folder.h"
 #include "pages/reply.h"
+#include "pages/shelf.h"
 #include "pages/template.h"
 #include "proxy/base/ids.h"
 
@@ -193,4 +194,21 @@ TEST_CASE("a folder has bounds") {
   fs::remove(dir.page("b.txt"));
   dir.write("a.txt", "0123456789+");
   CHECK(has(dir.error(limits), "a.txt: larger than 10 bytes"));
+}
+
+TEST_CASE("the folders of a configuration are read together and every mistake is told") {
+  PagesDir dir;
+  dir.write("index.html", "{{untill}}");
+  const auto broken = pages::PageShelf::load(dir.root(), {"", "day", "night"});
+  REQUIRE(!broken.has_value());
+  REQUIRE(broken.error().size() == 2);
+  CHECK(has(broken.error()[0].message, "day"));
+  CHECK(has(broken.error()[1].message, "{{untill}}"));
+
+  dir.write("index.html", "ok");
+  const auto shelf = pages::PageShelf::load(dir.root(), {"", "night"});
+  REQUIRE(shelf.has_value());
+  CHECK(shelf->find("night")->html == "ok");
+  CHECK(shelf->find("") == nullptr);
+  CHECK(shelf->find("day") == nullptr);
 }
