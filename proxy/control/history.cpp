@@ -34,10 +34,14 @@ void History::read(const std::string& path) {
   std::string_view rest = **text;
   file_bytes_ = rest.size();
   torn_ = !rest.empty() && rest.back() != '\n';
+  std::string_view before;
   while (!rest.empty()) {
     const auto line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(line.size() + 1, rest.size()));
     ++file_lines_;
+    // A write that failed half way is repeated as a whole, behind a line end of its own.
+    if (line.empty() || line == before) continue;
+    before = line;
     auto entry = parse_history(line);
     if (!entry) {
       ++unreadable_lines_;
