@@ -46,7 +46,7 @@ struct EndpointHealth {
 
 struct ServerHealth {
   HealthState state = HealthState::unknown;  // down: no address is usable
-  std::string reason;                        // of down: of its addresses, or "name not resolved"
+  std::string reason;                        // why it is down; also that its name does not resolve any more
   base::WallTime since{};
   std::vector<EndpointHealth> endpoints;
 };

@@ -40,9 +40,9 @@ struct Target {
 struct ProbeResult {
   core::ServerId server = 0;
   std::size_t slot = 0;
-  net::Endpoint endpoint;
+  net::Endpoint endpoint = {};
   bool healthy = false;
-  std::string reason;  // "status 200", "status 500", "connect refused", "timed out after 1s", …
+  std::string reason = {};  // "status 200", "status 500", "connect refused", "timed out after 1s", …
   base::Millis took{};
 };
 

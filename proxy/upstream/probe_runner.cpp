@@ -1,0 +1,127 @@
+#include "proxy/upstream/probe_runner.h"
+
+#include <boost/asio/as_tuple.hpp>
+#include <boost/asio/awaitable.hpp>
+#include <boost/asio/bind_cancellation_slot.hpp>
+#include <boost/asio/co_spawn.hpp>
+#include <boost/asio/this_coro.hpp>
+#include <boost/asio/use_awaitable.hpp>
+#include <boost/beast/core/flat_buffer.hpp>
+#include <boost/beast/core/tcp_stream.hpp>
+#include <boost/beast/http.hpp>
+#include <fmt/format.h>
+
+#include <cstring>
+#include <utility>
+
+namespace drawbridge::upstream {
+namespace {
+
+namespace asio = boost::asio;
+namespace beast = boost::beast;
+namespace http = beast::http;
+using asio::ip::tcp;
+
+constexpr auto awaited = asio::as_tuple(asio::use_awaitable);
+constexpr std::uint32_t head_bytes_max = 64 * 1024;
+constexpr std::uint64_t body_bytes_max = 64 * 1024;
+
+tcp::endpoint to_asio(const net::Endpoint& endpoint) {
+  tcp::endpoint converted;
+  std::memcpy(converted.data(), endpoint.data(), endpoint.length);
+  converted.resize(endpoint.length);
+  return converted;
+}
+
+http::request<http::empty_body> question(const ProbeTask& task) {
+  http::request<http::empty_body> request(http::verb::get, task.path, 11);
+  request.set(http::field::host, task.host);
+  request.set(http::field::user_agent, "drawbridge-probe/" DRAWBRIDGE_VERSION);
+  request.set(http::field::accept, "*/*");
+  request.set(http::field::connection, "close");
+  return request;
+}
+
+// What a person reads: what failed, and how.
+std::string describe(std::string_view what, beast::error_code failed, base::Millis timeout) {
+  if (failed == beast::error::timeout)
+    return fmt::format("{} timed out after {}", what, base::format_duration(timeout));
+  return fmt::format("{} failed: {}", what, failed.message());
+}
+
+struct Answered {
+  bool healthy = false;
+  std::string reason;
+};
+
+asio::awaitable<Answered> ask(beast::tcp_stream& stream, const ProbeTask& task) {
+  const auto request = question(task);
+  const auto [not_sent, sent] = co_await http::async_write(stream, request, awaited);
+  if (not_sent) co_return Answered{false, describe("sending", not_sent, task.timeout)};
+  beast::flat_buffer buffer;
+  http::response_parser<http::string_body> answer;
+  answer.header_limit(head_bytes_max);
+  answer.body_limit(body_bytes_max);
+  const auto [no_head, head_bytes] = co_await http::async_read_header(stream, buffer, answer, awaited);
+  if (no_head) co_return Answered{false, describe("answer", no_head, task.timeout)};
+  const auto status = answer.get().result_int();
+  // The body decides nothing, but a connection closed with unread bytes is reset, which servers log as an error.
+  if (!answer.is_done()) co_await http::async_read(stream, buffer, answer, awaited);
+  co_return Answered{status >= 200 && status < 400, fmt::format("status {}", status)};
+}
+
+asio::awaitable<ProbeFinding> probe(ProbeTask task) {
+  const auto start = base::SteadyClock::now();
+  beast::tcp_stream stream(co_await asio::this_coro::executor);
+  stream.expires_after(task.timeout);  // of everything together; it closes the socket, which is all we want here
+  const auto [not_connected] = co_await stream.async_connect(to_asio(task.endpoint), awaited);
+  Answered answered{true, "connected"};
+  if (not_connected) {
+    answered = {false, describe("connect", not_connected, task.timeout)};
+  } else if (!task.path.empty()) {
+    answered = co_await ask(stream, task);
+  }
+  beast::error_code ignored;
+  stream.socket().shutdown(tcp::socket::shutdown_both, ignored);
+  const auto took = std::chrono::duration_cast<base::Millis>(base::SteadyClock::now() - start);
+  co_return ProbeFinding{answered.healthy, std::move(answered.reason), took};
+}
+
+}  // namespace
+
+void ProbeRunner::run(ProbeTask task, Done done) {
+  if (stopped_) return;
+  if (running_.size() < running_max) {
+    start(std::move(task), std::move(done));
+  } else {
+    waiting_.push_back({std::move(task), std::move(done)});
+  }
+}
+
+void ProbeRunner::start(ProbeTask task, Done done) {
+  const auto running = running_.emplace(running_.end());
+  auto ended = [this, running, done = std::move(done)](const std::exception_ptr& failed,
+                                                       const ProbeFinding& finding) {
+    running_.erase(running);
+    if (stopped_) return;
+    done(failed ? ProbeFinding{false, "probe could not run", {}} : finding);
+    start_waiting();
+  };
+  asio::co_spawn(context_, probe(std::move(task)), asio::bind_cancellation_slot(running->slot(), std::move(ended)));
+}
+
+void ProbeRunner::start_waiting() {
+  while (!waiting_.empty() && running_.size() < running_max) {
+    auto next = std::move(waiting_.front());
+    waiting_.pop_front();
+    start(std::move(next.task), std::move(next.done));
+  }
+}
+
+void ProbeRunner::stop() {
+  stopped_ = true;
+  waiting_.clear();
+  for (auto& running : running_) running.emit(asio::cancellation_type::terminal);
+}
+
+}  // namespace drawbridge::upstream

@@ -1,0 +1,60 @@
+#pragma once
+
+#include "proxy/base/time.h"
+#include "proxy/net/endpoint.h"
+
+#include <boost/asio/cancellation_signal.hpp>
+#include <boost/asio/io_context.hpp>
+
+#include <cstddef>
+#include <deque>
+#include <functional>
+#include <list>
+#include <string>
+
+namespace drawbridge::upstream {
+
+// One probe: open a connection and, if there is a path, GET it.
+struct ProbeTask {
+  net::Endpoint endpoint;
+  std::string path;  // empty: the connection alone
+  std::string host;
+  base::Millis timeout{1'000};
+};
+
+struct ProbeFinding {
+  bool healthy = false;
+  std::string reason;
+  base::Millis took{};
+};
+
+// Runs probes on the control thread's context, at most `running_max` at a time; more wait for their turn.
+class ProbeRunner {
+ public:
+  using Done = std::function<void(const ProbeFinding&)>;
+  static constexpr std::size_t running_max = 64;
+
+  // Outlives the last run of `context`.
+  explicit ProbeRunner(boost::asio::io_context& context) : context_(context) {}
+  ProbeRunner(const ProbeRunner&) = delete;
+  ProbeRunner& operator=(const ProbeRunner&) = delete;
+
+  // `done` is called from the context, never inside this call, and not at all after stop().
+  void run(ProbeTask task, Done done);
+  void stop();
+
+ private:
+  struct Waiting {
+    ProbeTask task;
+    Done done;
+  };
+  void start(ProbeTask task, Done done);
+  void start_waiting();
+
+  boost::asio::io_context& context_;
+  std::deque<Waiting> waiting_;
+  std::list<boost::asio::cancellation_signal> running_;
+  bool stopped_ = false;
+};
+
+}  // namespace drawbridge::upstream
