@@ -1,6 +1,7 @@
 #include "config/values.h"
 
 #include "proxy/base/ascii.h"
+#include "proxy/core/rule.h"
 
 #include <fmt/format.h>
 
@@ -150,6 +151,9 @@ Checked<std::string> parse_rule(std::string_view text) {
   if (has_dot_segment(glob) || glob.contains("//")) {
     return flaw(fmt::format("'{}' never matches: rules see paths without empty and dot segments", glob));
   }
+  // What is wrong in other ways is said by those who will match it.
+  const auto rule = core::Rule::parse(text);
+  if (!rule) return flaw(rule.error().message);
   return fmt::format("{} {}", method, glob);
 }
 

@@ -126,7 +126,7 @@ bool run(std::string_view pattern, std::string_view path, bool after_slash) {
 }  // namespace
 
 base::Expected<Glob> Glob::parse(std::string_view text) {
-  auto pattern = normal_pattern(text);
+  auto pattern = normal_pattern(text == "**" ? "/**" : text);
   if (!pattern) return std::unexpected(std::move(pattern.error()));
   pattern = check_segments(*std::move(pattern));
   if (!pattern) return std::unexpected(std::move(pattern.error()));

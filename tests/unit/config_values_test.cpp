@@ -105,7 +105,8 @@ TEST_CASE("rules are a method and a path that can match") {
     CHECK(parse_rule(text).has_value());
   }
   for (const char* text : {"", "GET", "GET ", " GET /", "/a", "GET a", "get /a", "GET /a?b=1", "GET /a#b",
-                           "GET /a /b", "GET /a/../b", "GET //a", "G@T /a", "GET https://a/b"}) {
+                           "GET /a /b", "GET /a/../b", "GET //a", "G@T /a", "GET https://a/b", "GET /{id}",
+                           "GET /a***", "GET /100%", "GET /a\\b", "GET /%2e%2e/a"}) {
     CAPTURE(std::string(text));
     CHECK_FALSE(parse_rule(text).has_value());
   }

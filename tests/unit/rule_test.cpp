@@ -54,6 +54,7 @@ TEST_CASE("a glob matches whole paths, one star inside a segment and two across"
       {"/*", "/a", true},
       {"/*", "/a/b", false},
       {"/**", "/", true},
+      {"**", "/a/b", true},
       {"/**", "/a/b/c", true},
       {"/search/**", "/search/", true},
       {"/search/**", "/search/a/b", true},
