@@ -72,12 +72,10 @@ void HeadWriter::field(std::string_view name, std::string_view value) {
     end_ = at_;
     return;
   }
-  std::memcpy(at_, name.data(), name.size());
-  at_ += name.size();
+  put(name);
   *at_++ = ':';
   *at_++ = ' ';
-  std::memcpy(at_, value.data(), value.size());
-  at_ += value.size();
+  put(value);
   *at_++ = '\r';
   *at_++ = '\n';
 }

@@ -19,8 +19,7 @@ class HeadWriter {
       end_ = at_;
       return;
     }
-    std::memcpy(at_, text.data(), text.size());
-    at_ += text.size();
+    put(text);
   }
   void decimal(std::uint64_t value);
   // "name: value\r\n". The caller vouches for both: tokens and values come from judged heads or checked
@@ -34,6 +33,12 @@ class HeadWriter {
   std::string_view view() const { return {begin_, size()}; }
 
  private:
+  // An empty view may point nowhere, which memcpy does not take.
+  void put(std::string_view text) {
+    if (!text.empty()) std::memcpy(at_, text.data(), text.size());
+    at_ += text.size();
+  }
+
   char* begin_;
   char* at_;
   char* end_;
