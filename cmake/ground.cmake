@@ -124,3 +124,20 @@ function(drawbridge_fuzz name)
     drawbridge_opt_in("asan" fuzz_${name})
   endif()
 endfunction()
+
+# drawbridge_manual(PROGRAM SECTION): build/PRESET/share/ gets the program's manual page and its completions, which
+# it writes itself from its command line definition.
+function(drawbridge_manual program section)
+  set(share ${CMAKE_BINARY_DIR}/share)
+  set(page ${share}/man/man${section}/${program}.${section})
+  set(bash ${share}/bash-completion/completions/${program})
+  set(zsh ${share}/zsh/site-functions/_${program})
+  add_custom_command(OUTPUT ${page} ${bash} ${zsh}
+    COMMAND ${CMAKE_COMMAND} -E make_directory
+            ${share}/man/man${section} ${share}/bash-completion/completions ${share}/zsh/site-functions
+    COMMAND ${program} help --man > ${page}
+    COMMAND ${program} help --completion bash > ${bash}
+    COMMAND ${program} help --completion zsh > ${zsh}
+    DEPENDS ${program} VERBATIM)
+  add_custom_target(${program}_manual ALL DEPENDS ${page} ${bash} ${zsh})
+endfunction()

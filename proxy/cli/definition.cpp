@@ -26,6 +26,8 @@ CommandEntry read_command(const CLI::App& app, std::vector<std::string> path) {
   entry.text = app.get_description();
   for (const CLI::Option* option : app.get_options()) {
     if (option->get_group().empty()) continue;
+    // Each command has its own --help; saying so once is enough.
+    if (!entry.path.empty() && option == app.get_help_ptr()) continue;
     if (option->get_positional()) {
       entry.positionals.push_back(read_positional(*option));
     } else {

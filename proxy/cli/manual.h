@@ -44,6 +44,12 @@ std::string manual_page(const CLI::App& app, const ProgramInfo& info);
 std::string bash_completion(const CLI::App& app, const ProgramInfo& info);
 std::string zsh_completion(const CLI::App& app, const ProgramInfo& info);
 
+// Makes --help of `app` and of the commands that are added to it later speak as the manual does.
+void use_house_help(CLI::App& app);
+
+// The help of the command that was parsed, or of the program.
+std::string help_of(const CLI::App& app);
+
 // The one of `known` that was probably meant; empty if none is near.
 std::string nearest(std::string_view text, const std::vector<std::string>& known);
 

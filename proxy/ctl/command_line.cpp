@@ -72,6 +72,20 @@ std::string unexpected_argument(const CLI::App& root) {
   return fmt::format("no option '{}'{}", word, meant(word, known));
 }
 
+// A positional that was not given, or the next word of a command.
+std::string missing_word(const CLI::App& root) {
+  const CLI::App& app = chosen_command(root);
+  if (const auto names = command_names(app); !names.empty()) {
+    return &app == &root ? "a command is missing" : fmt::format("{} what? {}", app.get_name(), list(names));
+  }
+  for (const CLI::Option* option : app.get_options()) {
+    if (option->get_required() && option->count() == 0) {
+      return option->get_name(option->get_positional()) + " is missing";
+    }
+  }
+  return "something is missing";
+}
+
 std::string usage_line(const CLI::App& root) {
   std::string path;
   const CLI::App* app = &root;
@@ -156,9 +170,11 @@ std::variant<Options, Stop> parse_command_line(const std::vector<std::string>& a
     std::vector<std::string> reversed(arguments.rbegin(), arguments.rend());
     app->parse(std::move(reversed));
   } catch (const CLI::CallForHelp&) {
-    return Stop{0, chosen_command(*app).help()};
+    return Stop{0, cli::help_of(*app)};
   } catch (const CLI::ExtrasError&) {
     return usage_error(*app, unexpected_argument(*app));
+  } catch (const CLI::RequiredError&) {
+    return usage_error(*app, missing_word(*app));
   } catch (const CLI::ParseError& error) {
     return usage_error(*app, error.what());
   }
@@ -173,7 +189,7 @@ std::string help_text(HelpTopic topic) {
   switch (topic) {
     case HelpTopic::usage:
     case HelpTopic::names:
-      return app->help();
+      return cli::help_of(*app);
     case HelpTopic::manual:
       return cli::manual_page(*app, program_info());
     case HelpTopic::completion_bash:

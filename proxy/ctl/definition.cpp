@@ -66,8 +66,8 @@ void define_explain(CLI::App& app, Options& options) {
   explain->add_option("URL", options.url, "https://shop.example/cart?x=1, or a path alone")
       ->type_name("URL")
       ->required();
-  explain->add_option("-H,--header", options.headers, "A header field of the request; may be repeated")
-      ->type_name("'NAME: VALUE'")
+  explain->add_option("-H,--header", options.headers, "A header field of the request, 'Name: value'; may be repeated")
+      ->type_name("FIELD")
       ->allow_extra_args(false);
 }
 
@@ -148,8 +148,8 @@ void define_help(CLI::App& app, Options& options) {
 
 std::shared_ptr<CLI::App> define_command_line(Options& options) {
   auto app = std::make_shared<CLI::App>("Remote control of the Drawbridge proxy.", "proxyctl");
+  cli::use_house_help(*app);
   app->require_subcommand(1);
-  app->set_help_flag("-h,--help", "Print this help and exit");
   app->add_flag("--json", options.json, "Print the daemon's JSON instead of text for people");
   app->add_option("--socket", options.socket, "The daemon's admin socket")->type_name("PATH");
   app->failure_message(CLI::FailureMessage::simple);

@@ -1,0 +1,108 @@
+#include "proxy/ctl/document.h"
+#include "proxy/ctl/print.h"
+
+#include <fmt/format.h>
+
+namespace drawbridge::ctl {
+
+namespace json = boost::json;
+
+namespace {
+
+std::string duration(const json::object& object, std::string_view key) {
+  return base::describe_duration(base::Millis{number(object, key)});
+}
+
+Tone result_tone(const std::string& result) {
+  if (result == "done") return Tone::good;
+  return result == "cut" ? Tone::warning : Tone::bad;
+}
+
+std::string result_text(const json::object& receipt) {
+  const std::string result = text(receipt, "result");
+  const auto cut = static_cast<std::int64_t>(array_in(receipt, "cut").size());
+  const auto open = static_cast<std::int64_t>(array_in(receipt, "outstanding").size());
+  if (result == "done") return "done";
+  if (result == "cut") return fmt::format("in force; cut, outcome unknown: {}", counted(cut, "request"));
+  return fmt::format("in force, but the drain deadline passed with {} open", counted(open, "request"));
+}
+
+std::string upper_first(std::string text) {
+  if (!text.empty() && text[0] >= 'a' && text[0] <= 'z') text[0] = static_cast<char>(text[0] - 'a' + 'A');
+  return text;
+}
+
+}  // namespace
+
+std::string print_counts(const json::object& counts) {
+  std::string all;
+  for (const auto& [key, noun] : {std::pair{"reads", "read"}, {"writes", "write"}, {"tunnels", "tunnel"}}) {
+    const std::int64_t count = number(counts, key);
+    if (count == 0) continue;
+    all += (all.empty() ? "" : ", ") + counted(count, noun);
+  }
+  return all.empty() ? "nothing" : all;
+}
+
+std::string print_requests(const json::array& requests, const Look& look) {
+  Table table({"  REQUEST ID", "SITE", "CLASS", "AGE", "METHOD", "PATH"});
+  for (const json::value& value : requests) {
+    const json::object& request = as_object(value);
+    table.add({{"  " + text(request, "request_id")},
+               {text(request, "site")},
+               {text(request, "class")},
+               {duration(request, "age_ms")},
+               {text(request, "method")},
+               {text(request, "path")}});
+  }
+  return table.empty() ? "" : table.print(look);
+}
+
+std::string print_receipt(const json::object& receipt, const Look& look) {
+  const std::string sites = joined(receipt, "sites");
+  std::string out = fmt::format("{}{} at {}, epoch {}\n", sites.empty() ? "" : look.paint(Tone::bold, sites) + ": ",
+                                look.paint(Tone::bold, text(receipt, "change")), text(receipt, "published_at"),
+                                number(receipt, "epoch"));
+  out +=
+      fmt::format("fence passed after {}, drained after {}; ended meanwhile: {}\n", duration(receipt, "fenced_ms"),
+                  duration(receipt, "drained_ms"), print_counts(object_in(receipt, "drained")));
+  out += look.paint(result_tone(text(receipt, "result")), result_text(receipt)) + "\n";
+  if (const auto& cut = array_in(receipt, "cut"); !cut.empty()) out += "cut:\n" + print_requests(cut, look);
+  if (const auto& open = array_in(receipt, "outstanding"); !open.empty()) {
+    out += "still open:\n" + print_requests(open, look);
+  }
+  return out;
+}
+
+std::string print_progress(const json::object& progress) {
+  const std::string stage = text(progress, "stage");
+  if (stage == "published") return "published, waiting for the workers to pass the fence";
+  const std::string waiting = "waiting for " + print_counts(object_in(progress, "open"));
+  if (!progress.contains("timeout_ms")) return waiting;
+  return fmt::format("{} to end, {} of {}", waiting,
+                     base::describe_duration(base::Millis{number(progress, "elapsed_ms") / 1000 * 1000}),
+                     duration(progress, "timeout_ms"));
+}
+
+std::string print_problem(const json::object& problem, const Look& look) {
+  const std::string detail = text(problem, "detail");
+  std::string out = look.paint(Tone::bad, detail.empty() ? text(problem, "title") : detail) + "\n";
+  if (const auto hint = text(problem, "hint"); !hint.empty()) out += upper_first(hint) + "\n";
+  if (const auto keys = joined(problem, "keys"); !keys.empty()) out += "Keys: " + keys + "\n";
+  for (const json::value& value : array_in(problem, "problems")) {
+    // Several lines with a caret: as proxyd --check prints them.
+    const json::value* shown = as_object(value).if_contains("text");
+    if (shown != nullptr && shown->is_string()) out += std::string(shown->get_string());
+  }
+  return out;
+}
+
+std::string print_waited(const json::object& waited, const Look& look) {
+  const std::string after = duration(waited, "waited_ms");
+  if (flag(waited, "reached")) return look.paint(Tone::good, "reached") + " after " + after + "\n";
+  const std::string missing = joined(waited, "missing");
+  return look.paint(Tone::bad, "not reached") +
+         fmt::format(" within {}{}\n", after, missing.empty() ? "" : ": " + missing);
+}
+
+}  // namespace drawbridge::ctl
