@@ -16,6 +16,7 @@
 #include <expected>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -40,7 +41,7 @@ class Api {
   virtual void load(std::vector<core::SiteId> sites,
                     std::function<void(std::vector<control::Workers::SiteLoad>)> done) = 0;
   virtual upstream::ServerHealth health(core::ServerId server) const = 0;
-  virtual Explained explain(const ExplainRequest& request) const = 0;
+  virtual std::optional<core::Explanation> explain(const ExplainRequest& request) const = 0;
   virtual void doctor(std::function<void(std::vector<Check>)> done) = 0;
   virtual void metrics(std::function<void(std::string)> done) = 0;
 };

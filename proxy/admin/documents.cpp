@@ -109,6 +109,22 @@ json::object pool_document(const control::PoolStatus& pool, const Api& api) {
           {"servers", std::move(servers)}};
 }
 
+// Of an answer of our own; 0 if a server answers.
+unsigned own_status(core::Verdict verdict) {
+  switch (verdict) {
+    case core::Verdict::forward:
+    case core::Verdict::park:
+      return 0;
+    case core::Verdict::refuse:
+      return 503;
+    case core::Verdict::no_site:
+      return 404;
+    case core::Verdict::ambiguous:
+      return 400;
+  }
+  return 0;
+}
+
 bool is_wanted(const std::vector<std::string>& only, const std::string& site) {
   return only.empty() || std::find(only.begin(), only.end(), site) != only.end();
 }
@@ -167,8 +183,11 @@ json::object receipt_document(const core::Receipt& receipt) {
   object["drained_ms"] = receipt.drained.count();
   object["drained"] = counts(receipt.ended);
   object["cut"] = requests(receipt.cut);
+  object["cut_counts"] = counts(receipt.cut_counts);
   object["outstanding"] = requests(receipt.outstanding);
+  object["outstanding_counts"] = counts(receipt.outstanding_counts);
   object["result"] = core::name(receipt.outcome);
+  put_if(object, "note", receipt.note);
   return object;
 }
 
@@ -224,17 +243,27 @@ json::object history_document(const std::vector<control::HistoryEntry>& entries)
   return {{"entries", std::move(list)}};
 }
 
-json::object explain_document(const Explained& explained) {
-  json::object object{{"verdict", explained.verdict}};
-  put_if(object, "site", explained.site);
-  put_if(object, "mode", explained.mode);
-  put_if(object, "class", explained.request_class);
-  put_if(object, "why", explained.why);
-  put_if(object, "rule", explained.rule);
-  put_if(object, "pool", explained.pool);
-  put_if(object, "path", explained.path);
-  if (explained.status != 0) object["status"] = explained.status;
-  object["steps"] = strings(explained.steps);
+json::object explain_document(const std::optional<core::Explanation>& explained) {
+  if (!explained) {
+    return {{"verdict", "bad_request"},
+            {"status", 400},
+            {"sentence", "Answered 400 before any rule is asked: this is not a well-formed request line."}};
+  }
+  json::object object{{"verdict", core::name(explained->verdict)}, {"why", core::name(explained->why)}};
+  if (!explained->site.empty()) {
+    object["site"] = explained->site;
+    object["mode"] = core::name(explained->mode);
+    object["class"] = core::name(explained->request_class);
+    object["class_why"] = core::name(explained->class_why);
+  }
+  put_if(object, "rule", explained->rule);
+  put_if(object, "pool", explained->pool);
+  if (explained->notice) object["notice"] = true;
+  if (const unsigned status = own_status(explained->verdict); status != 0) object["status"] = status;
+  object["path"] = explained->normal_form;
+  object["readings"] = strings(explained->readings);
+  put_if(object, "doubt", explained->doubt);
+  object["sentence"] = explained->sentence;
   return object;
 }
 

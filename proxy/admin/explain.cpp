@@ -2,7 +2,6 @@
 
 #include "proxy/base/ascii.h"
 #include "proxy/core/plan.h"
-#include "proxy/core/readings.h"
 #include "proxy/http/target.h"
 
 #include <fmt/format.h>
@@ -80,20 +79,6 @@ core::RequestFacts facts_of(const ExplainRequest& request, const http::RequestLi
   return facts;
 }
 
-void describe_path(std::string_view path, Explained& explained) {
-  const core::Readings readings(path);
-  explained.path = readings.normal();
-  if (readings.all().size() > 1) {
-    std::string others;
-    for (const auto reading : readings.all().subspan(1))
-      others += fmt::format("{}{}", others.empty() ? "" : ", ", reading);
-    explained.steps.push_back(fmt::format("a server may also read the path as {}", others));
-  }
-  if (readings.unjudgeable()) {
-    explained.steps.push_back(fmt::format("no rule that allows can match: {}", core::name(readings.doubt())));
-  }
-}
-
 }  // namespace
 
 base::Expected<ExplainRequest> parse_explained(std::string_view method, std::string_view url,
@@ -119,31 +104,11 @@ base::Expected<ExplainRequest> parse_explained(std::string_view method, std::str
   return request;
 }
 
-Explained explain(const core::Snapshot& snapshot, const ExplainRequest& request) {
-  Explained explained;
+std::optional<core::Explanation> explain(const core::Snapshot& snapshot, const ExplainRequest& request) {
   http::RequestLine line;
   const std::string text = request.method + " " + request.target + " HTTP/1.1";
-  if (http::parse_request_line(text, line)) {
-    explained.verdict = "bad_request";
-    explained.status = 400;
-    explained.steps = {"the request line is not well formed: refused before any rule is asked"};
-    return explained;
-  }
-  describe_path(line.path, explained);
-  const core::Plan plan = core::decide(snapshot, facts_of(request, line));
-  explained.verdict = core::name(plan.verdict);
-  explained.why = core::name(plan.why);
-  if (plan.rule != nullptr) explained.rule = plan.rule->text();
-  if (plan.site != nullptr) {
-    explained.site = plan.site->name;
-    explained.mode = core::name(plan.site->mode.mode);
-    explained.request_class = core::name(plan.request_class);
-  }
-  if (plan.pool != nullptr) explained.pool = plan.pool->name;
-  if (plan.verdict == core::Verdict::refuse) explained.status = 503;
-  if (plan.verdict == core::Verdict::no_site) explained.status = 404;
-  if (plan.verdict == core::Verdict::ambiguous) explained.status = 400;
-  return explained;
+  if (http::parse_request_line(text, line)) return std::nullopt;
+  return core::explain(snapshot, facts_of(request, line));
 }
 
 }  // namespace drawbridge::admin

@@ -1,15 +1,13 @@
 #pragma once
 
 #include "proxy/base/failure.h"
+#include "proxy/core/explain.h"
 
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
-
-namespace drawbridge::core {
-struct Snapshot;
-}
 
 namespace drawbridge::admin {
 
@@ -25,14 +23,7 @@ struct ExplainRequest {
 base::Expected<ExplainRequest> parse_explained(std::string_view method, std::string_view url,
                                                const std::vector<std::string>& headers);
 
-// What would be done with it, in words.
-struct Explained {
-  std::string verdict, site, mode, request_class, why, rule, pool;
-  std::string path;                // the normal form that rules saw
-  unsigned status = 0;             // of an answer of our own; 0 if a server answers
-  std::vector<std::string> steps;  // how it came to that, in order
-};
-
-Explained explain(const core::Snapshot& snapshot, const ExplainRequest& request);
+// nullopt: this is no HTTP, so no rule is asked and the answer is 400.
+std::optional<core::Explanation> explain(const core::Snapshot& snapshot, const ExplainRequest& request);
 
 }  // namespace drawbridge::admin

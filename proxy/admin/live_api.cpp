@@ -129,7 +129,7 @@ upstream::ServerHealth LiveApi::health(core::ServerId server) const {
   return parts_.board.health(server);
 }
 
-Explained LiveApi::explain(const ExplainRequest& request) const {
+std::optional<core::Explanation> LiveApi::explain(const ExplainRequest& request) const {
   return admin::explain(parts_.controller.current(), request);
 }
 

@@ -42,7 +42,7 @@ class LiveApi final : public Api {
   void load(std::vector<core::SiteId> sites,
             std::function<void(std::vector<control::Workers::SiteLoad>)> done) override;
   upstream::ServerHealth health(core::ServerId server) const override;
-  Explained explain(const ExplainRequest& request) const override;
+  std::optional<core::Explanation> explain(const ExplainRequest& request) const override;
   void doctor(std::function<void(std::vector<Check>)> done) override;
   void metrics(std::function<void(std::string)> done) override;
 

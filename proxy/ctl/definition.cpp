@@ -66,7 +66,8 @@ void define_explain(CLI::App& app, Options& options) {
   explain->add_option("URL", options.url, "https://shop.example/cart?x=1, or a path alone")
       ->type_name("URL")
       ->required();
-  explain->add_option("-H,--header", options.headers, "A header field of the request, 'Name: value'; may be repeated")
+  explain
+      ->add_option("-H,--header", options.headers, "A header field of the request, 'Name: value'; may be repeated")
       ->type_name("FIELD")
       ->allow_extra_args(false);
 }

@@ -20,11 +20,15 @@ Tone result_tone(const std::string& result) {
 
 std::string result_text(const json::object& receipt) {
   const std::string result = text(receipt, "result");
-  const auto cut = static_cast<std::int64_t>(array_in(receipt, "cut").size());
-  const auto open = static_cast<std::int64_t>(array_in(receipt, "outstanding").size());
-  if (result == "done") return "done";
-  if (result == "cut") return fmt::format("in force; cut, outcome unknown: {}", counted(cut, "request"));
-  return fmt::format("in force, but the drain deadline passed with {} open", counted(open, "request"));
+  if (result == "cut") {
+    return "in force; cut, their outcome unknown: " + print_counts(object_in(receipt, "cut_counts"));
+  }
+  if (result == "outstanding") {
+    return "in force, but the drain deadline passed with " +
+           print_counts(object_in(receipt, "outstanding_counts")) + " open";
+  }
+  if (result == "superseded") return "no longer in force: another change came first";
+  return result;
 }
 
 std::string upper_first(std::string text) {
@@ -67,6 +71,7 @@ std::string print_receipt(const json::object& receipt, const Look& look) {
       fmt::format("fence passed after {}, drained after {}; ended meanwhile: {}\n", duration(receipt, "fenced_ms"),
                   duration(receipt, "drained_ms"), print_counts(object_in(receipt, "drained")));
   out += look.paint(result_tone(text(receipt, "result")), result_text(receipt)) + "\n";
+  if (const auto note = text(receipt, "note"); !note.empty()) out += note + "\n";
   if (const auto& cut = array_in(receipt, "cut"); !cut.empty()) out += "cut:\n" + print_requests(cut, look);
   if (const auto& open = array_in(receipt, "outstanding"); !open.empty()) {
     out += "still open:\n" + print_requests(open, look);

@@ -78,23 +78,20 @@ std::string print_history(const json::object& history, const Look& look) {
 std::string print_explanation(const json::object& explained, const Look& look) {
   const std::string verdict = text(explained, "verdict");
   const bool forwarded = verdict == "forward";
-  std::string head = forwarded ? fmt::format("forwarded to pool {}", text(explained, "pool")) : verdict;
-  if (const auto status = number(explained, "status"); status != 0)
-    head += fmt::format(", answered with {}", status);
+  std::string head = forwarded ? fmt::format("forward to pool {}", text(explained, "pool")) : verdict;
+  if (const auto status = number(explained, "status"); status != 0) head += fmt::format(", answer {}", status);
   std::string out = look.paint(forwarded ? Tone::good : Tone::warning, head) + "\n";
   const auto line = [&](std::string_view label, const std::string& value) {
     if (!value.empty()) out += fmt::format("  {:<6} {}\n", label, value);
   };
-  const std::string mode = text(explained, "mode");
-  line("site", text(explained, "site") + (mode.empty() ? "" : ", " + mode));
-  const std::string why = text(explained, "why");
+  const std::string site = text(explained, "site");
+  line("site", site.empty() ? "" : fmt::format("{} ({})", site, text(explained, "mode")));
+  const std::string why = text(explained, "class_why");
   line("class", text(explained, "class") + (why.empty() ? "" : ", by " + why));
   line("rule", text(explained, "rule"));
   line("path", text(explained, "path"));
-  for (const json::value& value : array_in(explained, "steps")) {
-    if (value.is_string()) out += "  - " + std::string(value.get_string()) + "\n";
-  }
-  return out;
+  if (array_in(explained, "readings").size() > 1) line("or", joined(explained, "readings", "  "));
+  return out + "  " + text(explained, "sentence") + "\n";
 }
 
 std::string print_doctor(const json::object& doctor, const Look& look) {

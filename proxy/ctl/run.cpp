@@ -77,7 +77,9 @@ Exit tell_receipt(const Options& options, const Console& console, const json::ob
   } else {
     console.out(print_receipt(receipt, console.look));
   }
-  return text(receipt, "result") == "outstanding" ? Exit::undrained : Exit::done;
+  const std::string result = text(receipt, "result");
+  if (result == "superseded") return Exit::refused;
+  return result == "outstanding" ? Exit::undrained : Exit::done;
 }
 
 Exit run_change(const Options& options, const Console& console) {
