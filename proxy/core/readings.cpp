@@ -159,7 +159,7 @@ std::string_view remove_dots(std::string_view text, char* room, bool& climbs) {
       size += segment.copy(room + size, segment.size());
     } else if (segment == "..") {
       climbs = climbs || size == 0;
-      while (size > 0 && room[--size] != '/') continue;
+      if (size > 0) size = std::string_view(room, size).rfind('/');
     }
   }
   if (trailing) room[size++] = '/';

@@ -49,7 +49,8 @@ base::Expected<Rule> Rule::parse(std::string_view text) {
   const auto pattern = base::trim(text.substr(gap));
   auto glob = Glob::parse(pattern);
   if (!glob) return std::unexpected(Error{fmt::format("path '{}': {}", pattern, glob.error().message)});
-  return Rule(fmt::format("{} {}", *method, pattern), *std::move(method), *std::move(glob));
+  auto shown = fmt::format("{} {}", *method, pattern);
+  return Rule(std::move(shown), *std::move(method), *std::move(glob));
 }
 
 Rule::Rule(std::string text, std::string method, Glob glob)

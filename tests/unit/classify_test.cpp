@@ -1,6 +1,7 @@
 #include "proxy/base/ascii.h"
 #include "proxy/core/explain.h"
 #include "proxy/core/plan.h"
+#include "proxy/http/target.h"
 #include "tests/unit/classify_cases.h"
 
 #include <doctest/doctest.h>
@@ -97,6 +98,16 @@ TEST_CASE("each request has the class, the reason and the answer in readonly tha
     if (row.readonly != Verdict::ambiguous) CHECK(name(plan.request_class) == name(row.request_class));
   });
   CHECK(count >= 120);
+}
+
+TEST_CASE("each row of the table can be sent as a request") {
+  for_each_case([&](const ClassifyCase& row, const RequestFacts& facts) {
+    const auto text = std::string(row.method) + " " + std::string(row.target) + " HTTP/1.1";
+    http::RequestLine line;
+    REQUIRE_FALSE(http::parse_request_line(text, line).has_value());
+    CHECK(line.path == facts.path);
+    CHECK(line.query == facts.query);
+  });
 }
 
 TEST_CASE("in live all is forwarded but what is ambiguous, in maintenance nothing but what is exempt") {

@@ -40,6 +40,7 @@ class Model {
 
   void compare() {
     std::vector<std::uint64_t> heard;
+    heard.reserve(office_.heard.drains.size());
     for (const auto& [id, ended] : office_.heard.drains) heard.push_back(id);
     std::sort(heard.begin(), heard.end());
     std::sort(ended_.begin(), ended_.end());

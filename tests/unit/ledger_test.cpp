@@ -100,6 +100,7 @@ TEST_CASE("a request that another drain has cut is still named by a drain that w
 TEST_CASE("a cut stays sound when one request takes others along") {
   Office office;
   std::vector<std::unique_ptr<Request>> requests;
+  requests.reserve(6);
   for (int i = 0; i < 6; ++i) requests.push_back(office.enter(1, RequestClass::write));
   requests[1]->on_cut = [&] {
     for (const int i : {0, 1, 2, 3, 5}) requests[static_cast<std::size_t>(i)]->admission.leave();
@@ -129,6 +130,7 @@ TEST_CASE("all are cut, though only so many are listed") {
 TEST_CASE("tunnels are told to go once each, evenly spread") {
   Office office;
   std::vector<std::unique_ptr<Request>> tunnels;
+  tunnels.reserve(4);
   for (int i = 0; i < 4; ++i) tunnels.push_back(office.enter(1, RequestClass::tunnel));
   auto write = office.enter(1, RequestClass::write);
   office.ledger.fence(7, {.epoch = 2, .sites = {0}, .classes = writes});

@@ -85,6 +85,7 @@ TEST_CASE("of equal claims the first wins") {
 
 TEST_CASE("each of thousands of sites is found, and nothing beside them") {
   std::vector<RouteTable::Claim> claims;
+  claims.reserve(2'000);
   for (int i = 0; i < 2'000; ++i) {
     claims.push_back({.hosts = {"h" + std::to_string(i % 100) + ".org"}, .paths = {"/p" + std::to_string(i)}});
   }
