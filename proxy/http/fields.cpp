@@ -3,8 +3,11 @@
 #include "proxy/base/ascii.h"
 #include "proxy/http/chars.h"
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 
 namespace drawbridge::http {
 namespace {
@@ -109,12 +112,42 @@ constexpr auto slots = [] {
 
 constexpr std::size_t name_bytes_max = 32;
 
+constexpr auto lower_case_names = [] {
+  std::array<std::array<char, name_bytes_max>, field_count> table{};
+  for (std::size_t i = 1; i < field_count; ++i) std::ranges::transform(names[i], table[i].begin(), base::to_lower);
+  return table;
+}();
+
+std::uint64_t load_word(const char* at) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, at, sizeof word);
+  return word;
+}
+
+// Equality without regard to case, eight bytes at a time: byte by byte it was a tenth of the cost of a head.
+// Setting bit 5 makes letters lower-case and leaves digits and hyphens alone; other bytes that it turns into one of
+// those are control bytes, which no token holds.
+bool same_name(std::string_view name, std::size_t index) {
+  const auto& known = lower_case_names[index];
+  if (name.size() != names[index].size()) return false;
+  if (name.size() < sizeof(std::uint64_t)) return base::iequals(name, names[index]);
+  constexpr std::uint64_t case_bits = 0x2020202020202020U;
+  const auto differ = [&](std::size_t at) {
+    return ((load_word(name.data() + at) | case_bits) ^ load_word(known.data() + at)) != 0;
+  };
+  const auto last = name.size() - sizeof(std::uint64_t);
+  for (std::size_t at = 0; at < last; at += sizeof(std::uint64_t)) {
+    if (differ(at)) return false;
+  }
+  return !differ(last);
+}
+
 }  // namespace
 
 Field field_of(std::string_view name) {
   if (name.empty() || name.size() > name_bytes_max) return Field::other;
   const auto field = slots[slot_of(name, seed)];
-  return base::iequals(name, names[static_cast<std::size_t>(field)]) ? field : Field::other;
+  return same_name(name, static_cast<std::size_t>(field)) ? field : Field::other;
 }
 
 std::string_view name(Field field) {
