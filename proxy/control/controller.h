@@ -73,8 +73,10 @@ class Controller {
 
   // Valid until the control thread returns to its loop: a later change may free it.
   const core::Snapshot& current() const;
-  const config::Config& config() const;
+  const config::Config& config() const { return config_; }
   Status status() const;
+  // Snapshots not yet freed, the current one included: a measure of what long requests hold.
+  std::size_t snapshots_in_use() const { return publisher_.in_use(); }
 
   // Newest first, of one site if `site` is not empty, at most `count_max`.
   std::vector<HistoryEntry> history(const std::string& site, std::size_t count_max) const;

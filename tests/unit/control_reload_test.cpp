@@ -1,0 +1,150 @@
+#include "tests/unit/control_room.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+using namespace drawbridge;
+using control::RefusalCode;
+using core::Mode;
+using tests::ControlRoom;
+
+namespace {
+
+std::string without(const std::string& text, const std::string& from, const std::string& to = "") {
+  const auto at = text.find(from);
+  REQUIRE(at != std::string::npos);
+  return std::string(text).replace(at, from.size(), to);
+}
+
+const std::string forum_section = R"([site.forum]
+hosts = ["forum.example"]
+pool = "blue"
+drain = { timeout = "10s", tunnel_spread = "2s" }
+)";
+
+}  // namespace
+
+TEST_CASE("a reload brings new sites and rules and keeps the modes of the old ones") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.mode(Mode::readonly, {"shop"});
+  const auto shop = room.view("shop").id;
+  const auto forum = room.view("forum").id;
+  room.set_config(ControlRoom::default_config + R"(
+[site.blog]
+hosts = ["blog.example"]
+pool = "green"
+mode = "maintenance"
+)");
+  int published = 0;
+  room.controller().on_published([&](const auto& snapshot, const auto& config) {
+    ++published;
+    CHECK(snapshot.sites.size() == 3);
+    CHECK(config.sites.size() == 3);
+  });
+  const auto answer = room.reload();
+  room.alarms.settle();
+  REQUIRE(answer->is_receipt());
+  CHECK(answer->receipt().what == "reload");
+  CHECK(published == 1);
+  CHECK(room.mode_of("shop") == Mode::readonly);
+  CHECK(room.mode_of("blog") == Mode::maintenance);
+  CHECK(room.view("shop").id == shop);
+  CHECK(room.view("forum").id == forum);
+  CHECK(room.view("blog").id != shop);
+}
+
+TEST_CASE("a configuration with errors changes nothing and comes back with all of them") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  const auto epoch = room.controller().current().epoch;
+  room.set_config(
+      without(ControlRoom::default_config, "servers = [\"127.0.0.1:9101\"]", "serves = 1\nbalanse = 2"));
+  const auto answer = room.reload();
+  room.alarms.settle();
+  REQUIRE(answer->done.has_value());
+  REQUIRE_FALSE(answer->is_receipt());
+  CHECK(answer->refusal().code == RefusalCode::config_invalid);
+  CHECK(answer->refusal().problems.size() >= 2);
+  CHECK(room.controller().current().epoch == epoch);
+}
+
+TEST_CASE("a reload that needs a restart is refused and names the keys") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.set_config(without(ControlRoom::default_config, "127.0.0.1:8080", "127.0.0.1:8081"));
+  const auto answer = room.reload();
+  room.alarms.settle();
+  REQUIRE_FALSE(answer->is_receipt());
+  CHECK(answer->refusal().code == RefusalCode::needs_restart);
+  CHECK(answer->refusal().keys == std::vector<std::string>{"listener"});
+}
+
+TEST_CASE("a configuration without an active pool is refused by reload and by start") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  auto text = ControlRoom::default_config;
+  for (int i = 0; i < 2; ++i) text = without(text, "pool = \"blue\"", "pool = \"green\"");
+  text = without(text, "[pool.blue]", "[pool.red]");
+  room.set_config(text);
+  const auto answer = room.reload();
+  room.alarms.settle();
+  REQUIRE_FALSE(answer->is_receipt());
+  CHECK(answer->refusal().code == RefusalCode::refused);
+  CHECK(answer->refusal().message.find("active pool 'blue'") != std::string::npos);
+  room.stop();
+  const auto started = room.start();
+  REQUIRE_FALSE(started.has_value());
+  CHECK(started.error().message.find("active pool 'blue'") != std::string::npos);
+}
+
+TEST_CASE("a site that leaves the configuration and comes back is in the mode it was in") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.mode(Mode::maintenance, {"forum"});
+  room.set_config(without(ControlRoom::default_config, forum_section));
+  CHECK(room.reload() != nullptr);
+  room.alarms.settle();
+  CHECK(room.workers->snapshot()->sites.size() == 1);
+  CHECK(room.has_event("site_kept"));
+  room.restart();
+  CHECK(room.workers->snapshot()->sites.size() == 1);
+  room.set_config(ControlRoom::default_config);
+  const auto back = room.reload();
+  room.alarms.settle();
+  REQUIRE(back->is_receipt());
+  CHECK(room.mode_of("forum") == Mode::maintenance);
+}
+
+TEST_CASE("a reload that cannot be stored changes nothing") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.set_config(without(ControlRoom::default_config, forum_section));
+  room.files.fail_after(0, true);
+  const auto answer = room.reload();
+  room.alarms.settle();
+  REQUIRE_FALSE(answer->is_receipt());
+  CHECK(answer->refusal().code == RefusalCode::not_stored);
+  CHECK(room.workers->snapshot()->sites.size() == 2);
+  CHECK(room.controller().config().sites.size() == 2);
+}
+
+TEST_CASE("what operators wanted of a server that is gone is dropped") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.submit(
+      {.what =
+           core::ServerCommand{
+               .pool = "blue", .address = "127.0.0.1:9002", .admin = core::ServerAdmin::disabled, .reason = ""},
+       .if_epoch = {},
+       .actor = {}});
+  room.set_config(without(ControlRoom::default_config, ", \"127.0.0.1:9002\""));
+  room.reload();
+  room.alarms.settle();
+  CHECK(room.has_event("server_state_dropped"));
+  room.set_config(ControlRoom::default_config);
+  room.reload();
+  room.alarms.settle();
+  CHECK(room.view("shop").pool->servers[1].admin == core::ServerAdmin::ready);
+}

@@ -1,0 +1,122 @@
+#include "tests/unit/control_room.h"
+
+#include <algorithm>
+#include <stdexcept>
+#include <utility>
+
+namespace drawbridge::tests {
+
+const std::string ControlRoom::default_config = R"(
+[server]
+state_dir = "/state"
+[[listener]]
+address = "127.0.0.1:8080"
+[pool.blue]
+servers = ["127.0.0.1:9001", "127.0.0.1:9002"]
+[pool.green]
+servers = ["127.0.0.1:9101"]
+[site.forum]
+hosts = ["forum.example"]
+pool = "blue"
+drain = { timeout = "10s", tunnel_spread = "2s" }
+[site.shop]
+hosts = ["shop.example"]
+pool = "blue"
+readonly = { read = ["POST /login"] }
+)";
+
+ControlRoom::ControlRoom(const std::string& config_text) : config_text_(config_text) {}
+
+base::Expected<void> ControlRoom::start() {
+  auto config = config::parse(config_text_, "test.toml");
+  if (!config) throw std::runtime_error(config::format(config.error()));
+  workers = std::make_unique<FakeWorkers>(alarms);
+  auto store = control::StateStore::open(files, "/state");
+  if (!store) return std::unexpected(store.error());
+  store_ = std::move(*store);
+  history_ = std::make_unique<control::History>(files, "/state");
+  const auto render = [this](const config::Site&, const core::ModeState&) {
+    ++renders;
+    return std::make_shared<const core::AnswerSet>();
+  };
+  controller_ = std::make_unique<control::Controller>(
+      control::Controller::Parts{.workers = *workers,
+                                 .alarms = alarms,
+                                 .store = *store_,
+                                 .history = *history_,
+                                 .events = events,
+                                 .load = [this] { return config::parse(config_text_, "test.toml"); },
+                                 .render = render,
+                                 .boot_id = boot},
+      std::move(*config));
+  return controller_->start();
+}
+
+void ControlRoom::stop() {
+  controller_.reset();
+  history_.reset();
+  store_.reset();
+  alarms.forget_all();
+}
+
+void ControlRoom::restart() {
+  stop();
+  const auto started = start();
+  if (!started) throw std::runtime_error(started.error().message);
+}
+
+std::shared_ptr<Answer> ControlRoom::submit(core::Command command) {
+  auto answer = std::make_shared<Answer>();
+  controller_->submit(std::move(command),
+                      {.progress = [answer](const control::Progress& one) { answer->progress.push_back(one); },
+                       .done =
+                           [answer](control::Done done) {
+                             if (answer->done) throw std::runtime_error("done twice");
+                             answer->done = std::move(done);
+                           }});
+  if (answer->done || !answer->progress.empty()) throw std::runtime_error("told inside submit()");
+  return answer;
+}
+
+core::ModeCommand mode_command(core::Mode mode, std::vector<std::string> sites) {
+  core::ModeCommand command;
+  command.mode = mode;
+  command.sites = std::move(sites);
+  return command;
+}
+
+std::shared_ptr<Answer> ControlRoom::mode(core::Mode mode, std::vector<std::string> sites) {
+  return submit({.what = mode_command(mode, std::move(sites)), .if_epoch = {}, .actor = alice});
+}
+
+std::shared_ptr<Answer> ControlRoom::readonly_for(base::Millis lasts, core::Mode then) {
+  auto command = mode_command(core::Mode::readonly, {"shop"});
+  command.lasts = lasts;
+  command.then = then;
+  command.reason = "patch";
+  return submit({.what = command, .if_epoch = {}, .actor = alice});
+}
+
+const core::SiteView& ControlRoom::view(const std::string& site) const {
+  for (const auto& one : workers->snapshot()->sites) {
+    if (one->name == site) return *one;
+  }
+  throw std::runtime_error("no site " + site);
+}
+
+core::Mode ControlRoom::mode_of(const std::string& site) const {
+  return view(site).mode.mode;
+}
+
+control::SiteStatus ControlRoom::status_of(const std::string& site) const {
+  for (const auto& one : controller_->status().sites) {
+    if (one.name == site) return one;
+  }
+  throw std::runtime_error("no site " + site);
+}
+
+bool ControlRoom::has_event(const std::string& name) const {
+  return std::ranges::any_of(events.since(0), [&](const auto& event) { return event.name == name; });
+}
+
+}  // namespace drawbridge::tests

@@ -1,0 +1,70 @@
+#pragma once
+
+#include "config/load.h"
+#include "proxy/control/controller.h"
+#include "proxy/control/history.h"
+#include "proxy/control/state_store.h"
+#include "tests/unit/control_fakes.h"
+#include "tests/unit/memory_file_system.h"
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace drawbridge::tests {
+
+// What came back of one command.
+struct Answer {
+  std::vector<control::Progress> progress;
+  std::optional<control::Done> done;
+
+  bool is_receipt() const { return done && done->has_value(); }
+  const core::Receipt& receipt() const { return done->value(); }
+  const control::Refusal& refusal() const { return done->error(); }
+};
+
+// A controller with a disk, workers and a clock that obey the test. Starts and restarts like the process.
+class ControlRoom {
+ public:
+  static const std::string default_config;
+
+  explicit ControlRoom(const std::string& config_text = default_config);
+
+  base::Expected<void> start();
+  void stop();                                                       // the process is killed
+  void restart();                                                    // killed and started again on the same boot
+  void set_config(const std::string& text) { config_text_ = text; }  // what a reload or a start reads
+
+  std::shared_ptr<Answer> submit(core::Command command);
+  std::shared_ptr<Answer> mode(core::Mode mode, std::vector<std::string> sites = {});
+  std::shared_ptr<Answer> readonly_for(base::Millis lasts, core::Mode then = core::Mode::live);
+  std::shared_ptr<Answer> reload() {
+    return submit({.what = core::ReloadCommand{}, .if_epoch = {}, .actor = alice});
+  }
+
+  core::Mode mode_of(const std::string& site) const;
+  const core::SiteView& view(const std::string& site) const;
+  control::SiteStatus status_of(const std::string& site) const;
+  control::Controller& controller() { return *controller_; }
+
+  MemoryFileSystem files;
+  FakeAlarms alarms;
+  std::unique_ptr<FakeWorkers> workers;
+  base::EventLog events{false};
+  std::string boot = "boot-1";
+  int renders = 0;
+  inline static const core::Actor alice{.name = "alice", .uid = 1000, .pid = 7};
+
+  bool has_event(const std::string& name) const;
+
+ private:
+  std::string config_text_;
+  std::unique_ptr<control::StateStore> store_;
+  std::unique_ptr<control::History> history_;
+  std::unique_ptr<control::Controller> controller_;
+};
+
+core::ModeCommand mode_command(core::Mode mode, std::vector<std::string> sites = {});
+
+}  // namespace drawbridge::tests

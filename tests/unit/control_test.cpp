@@ -1,0 +1,513 @@
+#include "tests/unit/control_room.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+using namespace drawbridge;
+using control::RefusalCode;
+using core::Mode;
+using core::Outcome;
+using core::RequestClass;
+using tests::ControlRoom;
+using tests::mode_command;
+
+namespace {
+
+constexpr tests::FakeWorkers::Kind a_write{.request_class = RequestClass::write};
+constexpr tests::FakeWorkers::Kind a_read{.request_class = RequestClass::read};
+constexpr tests::FakeWorkers::Kind a_tunnel{.request_class = RequestClass::tunnel};
+
+core::Command command(core::ModeCommand mode) {
+  return {.what = std::move(mode), .if_epoch = {}, .actor = ControlRoom::alice};
+}
+
+}  // namespace
+
+TEST_CASE("the first start takes modes and pools from the configuration, later ones from the state") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  CHECK(room.mode_of("shop") == Mode::live);
+  CHECK(room.view("shop").pool->name == "blue");
+  const auto answer = room.mode(Mode::maintenance, {"shop"});
+  room.alarms.settle();
+  REQUIRE(answer->is_receipt());
+  room.restart();
+  CHECK(room.mode_of("shop") == Mode::maintenance);
+  CHECK(room.mode_of("forum") == Mode::live);
+  CHECK(room.view("shop").mode.by == "alice (uid 1000)");
+}
+
+TEST_CASE("readonly returns when the last write has ended, and not before") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  const auto write = room.workers->enter("shop", a_write);
+  const auto read = room.workers->enter("shop", a_read);
+  const auto elsewhere = room.workers->enter("forum", a_write);
+  const auto answer = room.mode(Mode::readonly, {"shop"});
+  CHECK(room.mode_of("shop") == Mode::readonly);
+  room.alarms.advance(base::Millis(5'000));
+  CHECK_FALSE(answer->done.has_value());
+  room.workers->leave(write);
+  room.alarms.settle();
+  REQUIRE(answer->is_receipt());
+  const auto& receipt = answer->receipt();
+  CHECK(receipt.outcome == Outcome::done);
+  CHECK(receipt.drained.count() == 5'000);
+  CHECK(receipt.ended[RequestClass::write] == 1);
+  CHECK(receipt.ended.total() == 1);
+  CHECK(receipt.sites == std::vector<std::string>{"shop"});
+  CHECK(receipt.epoch == room.controller().current().epoch);
+}
+
+TEST_CASE("maintenance waits for reads as well, live for nothing") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  const auto read = room.workers->enter("shop", a_read);
+  const auto maintenance = room.mode(Mode::maintenance, {"shop"});
+  room.alarms.settle();
+  CHECK_FALSE(maintenance->done.has_value());
+  room.workers->leave(read);
+  room.alarms.settle();
+  REQUIRE(maintenance->is_receipt());
+
+  room.workers->enter("shop", {.request_class = RequestClass::read, .exempt = true});
+  const auto live = room.mode(Mode::live, {"shop"});
+  room.alarms.settle();
+  REQUIRE(live->is_receipt());
+  CHECK(live->receipt().outcome == Outcome::done);
+}
+
+TEST_CASE("exempt requests and tunnels that a read rule names are not waited for in readonly") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.workers->enter("shop", {.request_class = RequestClass::write, .exempt = true});
+  room.workers->enter("shop", {.request_class = RequestClass::tunnel, .read_tunnel = true});
+  const auto answer = room.mode(Mode::readonly, {"shop"});
+  room.alarms.settle();
+  REQUIRE(answer->is_receipt());
+  CHECK(answer->receipt().ended.total() == 0);
+}
+
+TEST_CASE("at the drain deadline what is open is listed and goes on") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  const auto write = room.workers->enter("forum", a_write);
+  const auto answer = room.mode(Mode::readonly, {"forum"});
+  room.alarms.advance(base::Millis(9'999));
+  CHECK_FALSE(answer->done.has_value());
+  room.alarms.advance(base::Millis(1));
+  room.alarms.settle();
+  REQUIRE(answer->is_receipt());
+  CHECK(answer->receipt().outcome == Outcome::outstanding);
+  CHECK(answer->receipt().outstanding_counts[RequestClass::write] == 1);
+  REQUIRE(answer->receipt().outstanding.size() == 1);
+  CHECK(answer->receipt().outstanding.front().request_id == write);
+  CHECK(answer->receipt().ended.total() == 0);
+  CHECK(room.workers->is_open(write));
+  REQUIRE(room.status_of("forum").draining.has_value());
+  CHECK(room.status_of("forum").draining->left.count() == 0);
+  CHECK(room.status_of("forum").draining->open[RequestClass::write] == 1);
+  room.workers->leave(write);
+  room.alarms.settle();
+  CHECK_FALSE(room.status_of("forum").draining.has_value());
+}
+
+TEST_CASE("with cut what is open at the deadline is ended and named") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  const auto write = room.workers->enter("shop", a_write);
+  auto cut = mode_command(Mode::readonly, {"shop"});
+  cut.drain_timeout = base::Millis(0);
+  cut.cut = true;
+  const auto answer = room.submit(command(cut));
+  room.alarms.settle();
+  REQUIRE(answer->is_receipt());
+  CHECK(answer->receipt().outcome == Outcome::cut);
+  REQUIRE(answer->receipt().cut.size() == 1);
+  CHECK(answer->receipt().cut.front().request_id == write);
+  CHECK(answer->receipt().ended.total() == 0);
+  CHECK(room.workers->open_count() == 0);
+}
+
+TEST_CASE("a cut request that takes its time is waited for a moment and named in any case") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.workers->enter("shop", {.request_class = RequestClass::write, .stubborn = true});
+  auto cut = mode_command(Mode::readonly, {"shop"});
+  cut.drain_timeout = base::Millis(100);
+  cut.cut = true;
+  const auto answer = room.submit(command(cut));
+  room.alarms.advance(base::Millis(100));
+  room.alarms.settle();
+  CHECK_FALSE(answer->done.has_value());
+  room.alarms.advance(control::Drain::departure_grace);
+  room.alarms.settle();
+  REQUIRE(answer->is_receipt());
+  CHECK(answer->receipt().outcome == Outcome::cut);
+  CHECK(answer->receipt().cut_counts.total() == 1);
+}
+
+TEST_CASE("tunnels still open at the deadline are cut without being asked to") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  const auto tunnel = room.workers->enter("shop", a_tunnel);
+  const auto write = room.workers->enter("shop", a_write);
+  const auto answer = room.mode(Mode::readonly, {"shop"});
+  room.alarms.advance(base::Millis(30'000));
+  room.alarms.settle();
+  REQUIRE(answer->is_receipt());
+  CHECK_FALSE(room.workers->is_open(tunnel));
+  CHECK(room.workers->is_open(write));
+  CHECK(answer->receipt().outcome == Outcome::outstanding);
+  CHECK(answer->receipt().cut_counts[RequestClass::tunnel] == 1);
+  CHECK(answer->receipt().outstanding_counts.total() == 1);
+}
+
+TEST_CASE("tunnels are told to go within the drain time") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  auto quick = mode_command(Mode::readonly, {"shop"});
+  quick.drain_timeout = base::Millis(500);
+  room.submit(command(quick));
+  CHECK(room.workers->last_tunnel_spread.count() == 500);
+  room.mode(Mode::readonly, {"forum"});
+  CHECK(room.workers->last_tunnel_spread.count() == 2'000);
+}
+
+TEST_CASE("no receipt comes before every worker has passed the fence") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.workers->hold_fences();
+  const auto live = room.mode(Mode::live, {"shop"});
+  const auto readonly = room.mode(Mode::readonly, {"shop"});
+  room.alarms.advance(base::Millis(60'000));
+  CHECK_FALSE(readonly->done.has_value());
+  room.workers->release_fences();
+  room.alarms.settle();
+  REQUIRE(readonly->is_receipt());
+  CHECK(readonly->receipt().fenced.count() == 60'000);
+}
+
+TEST_CASE("readonly on a site that is readonly fences and waits again") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  const auto write = room.workers->enter("shop", a_write);
+  auto impatient = mode_command(Mode::readonly, {"shop"});
+  impatient.drain_timeout = base::Millis(0);
+  impatient.reason = "first";
+  const auto first = room.submit(command(impatient));
+  room.alarms.settle();
+  REQUIRE(first->is_receipt());
+  CHECK(first->receipt().outcome == Outcome::outstanding);
+  const auto since = room.view("shop").mode.since;
+  room.alarms.advance(base::Millis(1'000));
+  const auto second = room.mode(Mode::readonly, {"shop"});
+  room.alarms.settle();
+  CHECK_FALSE(second->done.has_value());
+  room.workers->leave(write);
+  room.alarms.settle();
+  REQUIRE(second->is_receipt());
+  CHECK(second->receipt().outcome == Outcome::done);
+  CHECK(second->receipt().epoch == first->receipt().epoch + 1);
+  CHECK(room.view("shop").mode.since == since);
+  CHECK(room.view("shop").mode.reason == "first");
+}
+
+TEST_CASE("a laxer mode supersedes one that still drains, which says so at once") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.workers->enter("shop", a_write);
+  const auto readonly = room.mode(Mode::readonly, {"shop"});
+  room.alarms.settle();
+  const auto live = room.mode(Mode::live, {"shop"});
+  room.alarms.settle();
+  REQUIRE(readonly->is_receipt());
+  CHECK(readonly->receipt().outcome == Outcome::superseded);
+  CHECK(readonly->receipt().note.find("live of alice") != std::string::npos);
+  CHECK(readonly->receipt().ended.total() == 0);
+  REQUIRE(live->is_receipt());
+  CHECK(live->receipt().outcome == Outcome::done);
+}
+
+TEST_CASE("a stricter mode leaves the promise of the one before whole") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  const auto write = room.workers->enter("shop", a_write);
+  const auto read = room.workers->enter("shop", a_read);
+  const auto readonly = room.mode(Mode::readonly, {"shop"});
+  const auto maintenance = room.mode(Mode::maintenance, {"shop"});
+  room.workers->leave(write);
+  room.alarms.settle();
+  REQUIRE(readonly->is_receipt());
+  CHECK(readonly->receipt().outcome == Outcome::done);
+  CHECK_FALSE(maintenance->done.has_value());
+  room.workers->leave(read);
+  room.alarms.settle();
+  CHECK(maintenance->is_receipt());
+}
+
+TEST_CASE("a change of several sites that one site was taken from says so when the others have drained") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  const auto write = room.workers->enter("forum", a_write);
+  const auto all = room.mode(Mode::readonly);
+  room.alarms.settle();
+  room.mode(Mode::live, {"shop"});
+  room.alarms.settle();
+  CHECK_FALSE(all->done.has_value());
+  room.workers->leave(write);
+  room.alarms.settle();
+  REQUIRE(all->is_receipt());
+  CHECK(all->receipt().outcome == Outcome::superseded);
+}
+
+TEST_CASE("a command for all sites is one snapshot, one epoch and one fence") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  const auto epoch = room.controller().current().epoch;
+  const auto answer = room.mode(Mode::readonly);
+  CHECK(room.controller().current().epoch == epoch + 1);
+  CHECK(room.workers->last_scope.sites.size() == 2);
+  CHECK(room.workers->last_scope.epoch == epoch + 1);
+  room.alarms.settle();
+  REQUIRE(answer->is_receipt());
+  CHECK(answer->receipt().sites.size() == 2);
+}
+
+TEST_CASE("an unknown site refuses the whole command and names the nearest one") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  const auto epoch = room.controller().current().epoch;
+  const auto answer = room.mode(Mode::maintenance, {"shop", "fourm"});
+  room.alarms.settle();
+  REQUIRE(answer->done.has_value());
+  REQUIRE_FALSE(answer->is_receipt());
+  CHECK(answer->refusal().code == RefusalCode::unknown_site);
+  CHECK(answer->refusal().hint.find("'forum'") != std::string::npos);
+  CHECK(answer->progress.empty());
+  CHECK(room.controller().current().epoch == epoch);
+  CHECK(room.mode_of("shop") == Mode::live);
+}
+
+TEST_CASE("arguments that make no sense together are refused") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  const auto now = room.alarms.now().wall;
+  std::vector<core::ModeCommand> commands(10, mode_command(Mode::readonly));
+  commands[0].mode = Mode::live;
+  commands[0].lasts = base::Millis(1);
+  commands[1].lasts = base::Millis(1);
+  commands[1].until = now + base::Millis(1);
+  commands[2].then = Mode::maintenance;
+  commands[3].lasts = base::Millis(0);
+  commands[4].until = now;
+  commands[5].until = now + std::chrono::days(400);
+  commands[6].mode = Mode::live;
+  commands[6].cut = true;
+  commands[7].drain_timeout = base::Millis(-1);
+  commands[8].reason = std::string(501, 'x');
+  commands[9].mode = Mode::hold;
+  for (std::size_t i = 0; i < commands.size(); ++i) {
+    CAPTURE(i);
+    const auto answer = room.submit(command(commands[i]));
+    room.alarms.settle();
+    REQUIRE(answer->done.has_value());
+    CHECK_FALSE(answer->is_receipt());
+  }
+  CHECK(room.mode_of("shop") == Mode::live);
+}
+
+TEST_CASE("a command for another epoch than the current one is refused") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  const auto epoch = room.controller().current().epoch;
+  const auto crossing = room.submit({.what = mode_command(Mode::readonly), .if_epoch = epoch - 1, .actor = {}});
+  const auto fitting = room.submit({.what = mode_command(Mode::readonly), .if_epoch = epoch, .actor = {}});
+  room.alarms.settle();
+  REQUIRE_FALSE(crossing->is_receipt());
+  CHECK(crossing->refusal().code == RefusalCode::epoch_changed);
+  CHECK(fitting->is_receipt());
+}
+
+TEST_CASE("a disk that takes no state refuses the change and nothing has changed") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  const auto epoch = room.controller().current().epoch;
+  room.files.fail_after(0, true);
+  const auto answer = room.mode(Mode::readonly);
+  room.alarms.settle();
+  REQUIRE(answer->done.has_value());
+  REQUIRE_FALSE(answer->is_receipt());
+  CHECK(answer->refusal().code == RefusalCode::not_stored);
+  CHECK(answer->refusal().message.find("No space left") != std::string::npos);
+  CHECK(room.controller().current().epoch == epoch);
+  CHECK(room.mode_of("shop") == Mode::live);
+  CHECK(room.has_event("state_not_stored"));
+  CHECK_FALSE(room.controller().status().warnings.empty());
+  room.files.heal();
+  const auto again = room.mode(Mode::readonly);
+  room.alarms.settle();
+  CHECK(again->is_receipt());
+  CHECK(room.controller().status().warnings.empty());
+}
+
+TEST_CASE("a proxy whose disk is full at its start serves in the stored modes") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.mode(Mode::readonly, {"shop"});
+  room.alarms.settle();
+  room.stop();
+  room.files.fail_after(0, true);
+  REQUIRE(room.start().has_value());
+  CHECK(room.mode_of("shop") == Mode::readonly);
+  CHECK_FALSE(room.controller().status().warnings.empty());
+}
+
+TEST_CASE("a change whose history cannot be written is made, with a warning") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  int operations = room.files.operations();
+  room.mode(Mode::readonly, {"shop"});
+  room.alarms.settle();
+  const int of_state = 7;  // open, write, write, sync; unlink, link; rename; then the folder
+  REQUIRE(room.files.operations() - operations > of_state + 1);
+  room.files.fail_after(of_state + 1, true);
+  const auto answer = room.mode(Mode::live, {"shop"});
+  room.alarms.settle();
+  REQUIRE(answer->is_receipt());
+  CHECK(room.mode_of("shop") == Mode::live);
+  CHECK(room.has_event("history_not_written"));
+  REQUIRE_FALSE(room.controller().status().warnings.empty());
+  CHECK(room.controller().status().warnings.back().find("history") != std::string::npos);
+}
+
+TEST_CASE("lost state puts every site into maintenance and says why") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.mode(Mode::readonly, {"shop"});
+  room.alarms.settle();
+  const auto epoch = room.controller().current().epoch;
+  room.stop();
+  room.files.overwrite("/state/state.json", "{");
+  room.files.overwrite("/state/state.json.previous", "{");
+  REQUIRE(room.start().has_value());
+  CHECK(room.mode_of("shop") == Mode::maintenance);
+  CHECK(room.mode_of("forum") == Mode::maintenance);
+  CHECK(room.controller().current().epoch > epoch);
+  CHECK(room.has_event("state_lost"));
+  CHECK(room.controller().status().warnings.size() >= 3);
+  room.mode(Mode::live);
+  room.alarms.settle();
+  CHECK(room.controller().status().warnings.empty());
+}
+
+TEST_CASE("history tells who changed what, from what, and how it ended") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  auto patch = mode_command(Mode::readonly, {"shop"});
+  patch.reason = "schema\npatch \xff";
+  room.submit(command(patch));
+  room.alarms.settle();
+  room.restart();
+  const auto entries = room.controller().history("shop", 10);
+  REQUIRE(entries.size() == 4);
+  CHECK(entries[0].what == "start");
+  CHECK(entries[1].kind == control::HistoryEntry::Kind::ended);
+  CHECK(entries[1].outcome == Outcome::done);
+  CHECK(entries[2].what == "readonly");
+  CHECK(entries[2].actor.name == "alice");
+  CHECK(entries[2].actor.pid == 7);
+  CHECK(entries[2].reason == "schema patch ?");
+  REQUIRE(entries[2].sites.size() == 1);
+  CHECK(entries[2].sites.front().before == "live");
+  CHECK(entries[2].sites.front().after == "readonly");
+  CHECK(room.controller().history("forum", 10).size() == 2);
+}
+
+TEST_CASE("old snapshots are kept while a request reads them and freed after") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  const auto* first = room.workers->snapshot();
+  const auto first_epoch = first->epoch;
+  const auto read = room.workers->enter("shop", a_read);
+  for (int i = 0; i < 20; ++i) room.mode(i % 2 == 0 ? Mode::readonly : Mode::live, {"shop"});
+  room.alarms.settle();
+  CHECK(first->epoch == first_epoch);
+  CHECK(room.controller().snapshots_in_use() == 21);
+  room.workers->leave(read);
+  room.alarms.settle();
+  CHECK(room.controller().snapshots_in_use() == 1);
+}
+
+TEST_CASE("answers are rendered once and shared by epochs that do not concern the site") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.mode(Mode::readonly, {"shop"});
+  const auto answers = room.view("shop").answers;
+  REQUIRE(answers != nullptr);
+  room.mode(Mode::maintenance, {"forum"});
+  CHECK(room.view("shop").answers == answers);
+  CHECK(room.renders == 2);
+  CHECK(room.view("forum").answers != nullptr);
+  room.mode(Mode::live);
+  CHECK(room.view("shop").answers == nullptr);
+}
+
+TEST_CASE("a server taken out stays out across a restart and comes back when told") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  const auto set = [&](core::ServerAdmin admin, const std::string& address) {
+    auto answer =
+        room.submit({.what = core::ServerCommand{.pool = "blue", .address = address, .admin = admin, .reason = ""},
+                     .if_epoch = {},
+                     .actor = ControlRoom::alice});
+    room.alarms.settle();
+    return answer;
+  };
+  CHECK(set(core::ServerAdmin::drain, "127.0.0.1:9002")->is_receipt());
+  room.restart();
+  CHECK(room.view("shop").pool->servers[1].admin == core::ServerAdmin::drain);
+  CHECK(room.view("shop").pool->servers[0].admin == core::ServerAdmin::ready);
+  CHECK(set(core::ServerAdmin::ready, "127.0.0.1:9002")->is_receipt());
+  CHECK(room.view("shop").pool->servers[1].admin == core::ServerAdmin::ready);
+  const auto unknown = set(core::ServerAdmin::drain, "127.0.0.1:9003");
+  REQUIRE_FALSE(unknown->is_receipt());
+  CHECK(unknown->refusal().code == RefusalCode::unknown_server);
+  CHECK_FALSE(unknown->refusal().hint.empty());
+}
+
+TEST_CASE("progress tells published, fenced and then what is open once a second") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  const auto write = room.workers->enter("shop", a_write);
+  const auto answer = room.mode(Mode::readonly, {"shop"});
+  room.alarms.advance(base::Millis(2'500));
+  REQUIRE(answer->progress.size() == 5);
+  CHECK(answer->progress[0].stage == control::Stage::published);
+  CHECK(answer->progress[1].stage == control::Stage::fenced);
+  for (std::size_t i = 2; i < 5; ++i) {
+    CHECK(answer->progress[i].stage == control::Stage::draining);
+    CHECK(answer->progress[i].open[RequestClass::write] == 1);
+    CHECK(answer->progress[i].timeout->count() == 30'000);
+  }
+  room.workers->leave(write);
+  room.alarms.settle();
+  CHECK(answer->is_receipt());
+}
+
+TEST_CASE("a stop ends every wait and tells that the change stays") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.workers->enter("shop", a_write);
+  const auto answer = room.mode(Mode::readonly, {"shop"});
+  room.controller().stop();
+  room.alarms.settle();
+  REQUIRE(answer->done.has_value());
+  CHECK(answer->refusal().code == RefusalCode::shutting_down);
+  const auto later = room.mode(Mode::live);
+  room.alarms.settle();
+  CHECK(later->refusal().code == RefusalCode::shutting_down);
+  room.restart();
+  CHECK(room.mode_of("shop") == Mode::readonly);
+}

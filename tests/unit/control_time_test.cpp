@@ -1,0 +1,152 @@
+#include "tests/unit/control_room.h"
+
+#include <doctest/doctest.h>
+
+using namespace drawbridge;
+using base::Millis;
+using core::Mode;
+using tests::ControlRoom;
+
+TEST_CASE("a mode with an end gives way by itself, recorded as the timer's doing") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.readonly_for(Millis(60'000));
+  room.alarms.advance(Millis(59'999));
+  CHECK(room.mode_of("shop") == Mode::readonly);
+  CHECK(room.status_of("shop").ends_in->count() == 1);
+  room.alarms.advance(Millis(1));
+  CHECK(room.mode_of("shop") == Mode::live);
+  CHECK(room.view("shop").mode.by == "timer");
+  CHECK_FALSE(room.view("shop").mode.until.has_value());
+  const auto entries = room.controller().history("shop", 2);
+  CHECK(entries[1].actor.name == "timer");
+  CHECK(entries[1].sites.front().before == "readonly");
+  room.restart();
+  CHECK(room.mode_of("shop") == Mode::live);
+}
+
+TEST_CASE("the mode that follows may be maintenance, which keeps the reason") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.readonly_for(Millis(1'000), Mode::maintenance);
+  room.alarms.advance(Millis(1'000));
+  CHECK(room.mode_of("shop") == Mode::maintenance);
+  CHECK(room.view("shop").mode.reason == "patch");
+  room.alarms.advance(Millis(1'000'000));
+  CHECK(room.mode_of("shop") == Mode::maintenance);
+}
+
+TEST_CASE("a new command replaces the end of the mode before") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.readonly_for(Millis(1'000));
+  room.readonly_for(Millis(5'000));
+  room.alarms.advance(Millis(4'999));
+  CHECK(room.mode_of("shop") == Mode::readonly);
+  room.mode(Mode::readonly, {"shop"});
+  room.alarms.advance(Millis(1'000'000));
+  CHECK(room.mode_of("shop") == Mode::readonly);
+}
+
+TEST_CASE("a timer that ends a mode supersedes a drain that still waits") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.workers->enter("shop", {.request_class = core::RequestClass::write});
+  const auto answer = room.readonly_for(Millis(2'000));
+  room.alarms.advance(Millis(2'000));
+  REQUIRE(answer->is_receipt());
+  CHECK(answer->receipt().outcome == core::Outcome::superseded);
+  CHECK(answer->receipt().note.find("timer") != std::string::npos);
+}
+
+TEST_CASE("jumps of the wall clock neither stretch nor shorten a mode") {
+  for (const auto jump : {Millis(-3'600'000), Millis(3'600'000)}) {
+    for (const bool restarts : {false, true}) {
+      CAPTURE(jump.count());
+      CAPTURE(restarts);
+      ControlRoom room;
+      REQUIRE(room.start().has_value());
+      room.readonly_for(Millis(60'000));
+      room.alarms.advance(Millis(10'000));
+      room.alarms.jump_wall(jump);
+      if (restarts) room.restart();
+      CHECK(room.status_of("shop").ends_in->count() == 50'000);
+      room.alarms.advance(Millis(49'999));
+      CHECK(room.mode_of("shop") == Mode::readonly);
+      room.alarms.advance(Millis(1));
+      CHECK(room.mode_of("shop") == Mode::live);
+    }
+  }
+}
+
+TEST_CASE("after a command that follows a jump of the wall clock the new end holds") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.readonly_for(Millis(60'000));
+  room.alarms.jump_wall(Millis(-3'600'000));
+  room.readonly_for(Millis(60'000));
+  room.alarms.advance(Millis(59'999));
+  CHECK(room.mode_of("shop") == Mode::readonly);
+  room.alarms.advance(Millis(1));
+  CHECK(room.mode_of("shop") == Mode::live);
+}
+
+TEST_CASE("after a reboot the wall clock decides, but never for longer than was meant") {
+  struct Row {
+    std::int64_t down_ms;
+    std::int64_t left_ms;
+  };
+  const Row rows[] = {{20'000, 30'000}, {50'000, 0}, {900'000, 0}, {-3'600'000, 60'000}};
+  for (const auto& row : rows) {
+    CAPTURE(row.down_ms);
+    ControlRoom room;
+    REQUIRE(room.start().has_value());
+    room.readonly_for(Millis(60'000));
+    room.alarms.advance(Millis(10'000));
+    room.stop();
+    room.alarms.reboot(Millis(row.down_ms));
+    room.boot = "boot-2";
+    REQUIRE(room.start().has_value());
+    CHECK(room.status_of("shop").ends_in->count() == row.left_ms);
+    room.alarms.advance(Millis(row.left_ms));
+    CHECK(room.mode_of("shop") == Mode::live);
+  }
+}
+
+TEST_CASE("an end that passed while the proxy was down comes at the start") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.readonly_for(Millis(5'000), Mode::maintenance);
+  room.stop();
+  room.alarms.advance(Millis(10'000));
+  REQUIRE(room.start().has_value());
+  room.alarms.settle();
+  CHECK(room.mode_of("shop") == Mode::maintenance);
+}
+
+TEST_CASE("a timer whose change cannot be stored keeps trying and says so") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.readonly_for(Millis(5'000));
+  room.files.fail_after(0, true);
+  room.alarms.advance(Millis(60'000));
+  CHECK(room.mode_of("shop") == Mode::readonly);
+  CHECK(room.has_event("timer_change_failed"));
+  CHECK_FALSE(room.controller().status().warnings.empty());
+  room.files.heal();
+  room.alarms.advance(Millis(30'000));
+  CHECK(room.mode_of("shop") == Mode::live);
+  CHECK(room.controller().status().warnings.empty());
+}
+
+TEST_CASE("sites whose time ends together and that go different ways each go theirs") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.readonly_for(Millis(1'000), Mode::maintenance);
+  auto forum = tests::mode_command(Mode::maintenance, {"forum"});
+  forum.until = room.alarms.now().wall + Millis(1'000);
+  room.submit({.what = forum, .if_epoch = {}, .actor = ControlRoom::alice});
+  room.alarms.advance(Millis(1'000));
+  CHECK(room.mode_of("shop") == Mode::maintenance);
+  CHECK(room.mode_of("forum") == Mode::live);
+}
