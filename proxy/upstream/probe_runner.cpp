@@ -2,9 +2,7 @@
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
-#include <boost/asio/bind_cancellation_slot.hpp>
 #include <boost/asio/co_spawn.hpp>
-#include <boost/asio/this_coro.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
@@ -70,9 +68,9 @@ asio::awaitable<Answered> ask(beast::tcp_stream& stream, const ProbeTask& task) 
   co_return Answered{status >= 200 && status < 400, fmt::format("status {}", status)};
 }
 
-asio::awaitable<ProbeFinding> probe(ProbeTask task) {
+// `stream` is the runner's and outlives the probe.
+asio::awaitable<ProbeFinding> probe(beast::tcp_stream& stream, ProbeTask task) {
   const auto start = base::SteadyClock::now();
-  beast::tcp_stream stream(co_await asio::this_coro::executor);
   stream.expires_after(task.timeout);  // of everything together; it closes the socket, which is all we want here
   const auto [not_connected] = co_await stream.async_connect(to_asio(task.endpoint), awaited);
   Answered answered{true, "connected"};
@@ -89,6 +87,15 @@ asio::awaitable<ProbeFinding> probe(ProbeTask task) {
 
 }  // namespace
 
+struct ProbeRunner::Running {
+  explicit Running(asio::io_context& context) : stream(context) {}
+  beast::tcp_stream stream;
+};
+
+ProbeRunner::ProbeRunner(asio::io_context& context) : context_(context) {}
+
+ProbeRunner::~ProbeRunner() = default;
+
 void ProbeRunner::run(ProbeTask task, Done done) {
   if (stopped_) return;
   if (running_.size() < running_max) {
@@ -99,7 +106,7 @@ void ProbeRunner::run(ProbeTask task, Done done) {
 }
 
 void ProbeRunner::start(ProbeTask task, Done done) {
-  const auto running = running_.emplace(running_.end());
+  const auto running = running_.insert(running_.end(), std::make_unique<Running>(context_));
   auto ended = [this, running, done = std::move(done)](const std::exception_ptr& failed,
                                                        const ProbeFinding& finding) {
     running_.erase(running);
@@ -107,7 +114,7 @@ void ProbeRunner::start(ProbeTask task, Done done) {
     done(failed ? ProbeFinding{false, "probe could not run", {}} : finding);
     start_waiting();
   };
-  asio::co_spawn(context_, probe(std::move(task)), asio::bind_cancellation_slot(running->slot(), std::move(ended)));
+  asio::co_spawn(context_, probe((*running)->stream, std::move(task)), std::move(ended));
 }
 
 void ProbeRunner::start_waiting() {
@@ -121,7 +128,7 @@ void ProbeRunner::start_waiting() {
 void ProbeRunner::stop() {
   stopped_ = true;
   waiting_.clear();
-  for (auto& running : running_) running.emit(asio::cancellation_type::terminal);
+  for (const auto& running : running_) running->stream.close();
 }
 
 }  // namespace drawbridge::upstream

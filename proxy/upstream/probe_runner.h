@@ -3,13 +3,13 @@
 #include "proxy/base/time.h"
 #include "proxy/net/endpoint.h"
 
-#include <boost/asio/cancellation_signal.hpp>
 #include <boost/asio/io_context.hpp>
 
 #include <cstddef>
 #include <deque>
 #include <functional>
 #include <list>
+#include <memory>
 #include <string>
 
 namespace drawbridge::upstream {
@@ -35,7 +35,8 @@ class ProbeRunner {
   static constexpr std::size_t running_max = 64;
 
   // Outlives the last run of `context`.
-  explicit ProbeRunner(boost::asio::io_context& context) : context_(context) {}
+  explicit ProbeRunner(boost::asio::io_context& context);
+  ~ProbeRunner();
   ProbeRunner(const ProbeRunner&) = delete;
   ProbeRunner& operator=(const ProbeRunner&) = delete;
 
@@ -48,12 +49,14 @@ class ProbeRunner {
     ProbeTask task;
     Done done;
   };
+  struct Running;
+
   void start(ProbeTask task, Done done);
   void start_waiting();
 
   boost::asio::io_context& context_;
   std::deque<Waiting> waiting_;
-  std::list<boost::asio::cancellation_signal> running_;
+  std::list<std::unique_ptr<Running>> running_;
   bool stopped_ = false;
 };
 

@@ -20,12 +20,8 @@ TEST_CASE("rise and fall decide how many probes it takes") {
       {2, 3, "+--+--+---", "uuuuuuuuud"},
       {2, 3, "-+-++", "ddddu"},
       {1, 1, "+-+-", "udud"},
-      {3, 2, "+--++-+++",
-       "uudddd"
-       "ddu"},
-      {2, 3, "---++--+",
-       "ddddu"
-       "uuu"},
+      {3, 2, "+--++-+++", "uuddddddu"},
+      {2, 3, "---++--+", "dddduuuu"},
   };
   for (const auto& row : rows) {
     CAPTURE(row.probes);

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <list>
 #include <map>
 #include <memory>
 #include <string>
@@ -32,7 +33,13 @@ class FakeServer {
   std::string host() const { return acceptor_.local_endpoint().address().to_string(); }
   unsigned port() const { return acceptor_.local_endpoint().port(); }
   void answer_with(std::string text) { answer_ = std::move(text); }
-  void close() { acceptor_.close(); }
+  // Accepts no more and ends what is open.
+  void close() {
+    boost::system::error_code ignored;
+    acceptor_.close(ignored);
+    for (const auto& session : sessions_) session->socket.close(ignored);
+    sessions_.clear();
+  }
 
   int connections = 0;
   std::vector<std::string> requests;
@@ -49,7 +56,7 @@ class FakeServer {
     acceptor_.async_accept([this](const boost::system::error_code& failed, tcp::socket socket) {
       if (failed) return;
       ++connections;
-      serve(std::make_shared<Session>(std::move(socket)));
+      serve(sessions_.emplace_back(std::make_shared<Session>(std::move(socket))));
       accept();
     });
   }
@@ -69,6 +76,7 @@ class FakeServer {
   }
 
   tcp::acceptor acceptor_;
+  std::vector<std::shared_ptr<Session>> sessions_;
   std::string answer_ = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 };
 
@@ -82,11 +90,14 @@ struct TestWatch {
   }
   ~TestWatch() {
     watch->stop();
+    for (auto& server : servers) server.close();
     context.run_for(std::chrono::seconds(5));
     CHECK(context.stopped());  // stop() leaves no work behind
   }
   TestWatch(const TestWatch&) = delete;
   TestWatch& operator=(const TestWatch&) = delete;
+
+  FakeServer& serve() { return servers.emplace_back(context, "127.0.0.1"); }
 
   bool run_until(const std::function<bool()>& condition) {
     const auto deadline = base::SteadyClock::now() + std::chrono::seconds(8);
@@ -105,6 +116,7 @@ struct TestWatch {
   boost::asio::io_context context;
   base::EventLog events{false};
   upstream::HealthBoard board;
+  std::list<FakeServer> servers;
   std::map<core::ServerId, upstream::EndpointSlots> addresses;
   std::vector<upstream::HealthBoard::Change> changes;
   std::unique_ptr<upstream::ServerWatch> watch;
@@ -136,7 +148,7 @@ TEST_CASE("a numeric address is known and usable as soon as it is watched") {
 
 TEST_CASE("a server that answers its health path is up, and is asked as itself") {
   TestWatch test;
-  FakeServer server(test.context, "127.0.0.1");
+  auto& server = test.serve();
   test.watch->set_targets({target_of(0, server.address())});
   REQUIRE(test.reaches(0, HealthState::up));
   REQUIRE_FALSE(server.requests.empty());
@@ -144,23 +156,21 @@ TEST_CASE("a server that answers its health path is up, and is asked as itself")
   CHECK(server.requests[0].find(fmt::format("Host: {}\r\n", server.address())) != std::string::npos);
   CHECK(server.requests[0].find("User-Agent: drawbridge-probe/") != std::string::npos);
   CHECK(test.board.health(0).endpoints[0].reason == "status 200");
-  server.close();
 }
 
 TEST_CASE("the configured host goes into the probe") {
   TestWatch test;
-  FakeServer server(test.context, "127.0.0.1");
+  auto& server = test.serve();
   auto target = target_of(0, server.address());
   target.health.host = "shop.internal";
   test.watch->set_targets({target});
   REQUIRE(test.reaches(0, HealthState::up));
   CHECK(server.requests[0].find("Host: shop.internal\r\n") != std::string::npos);
-  server.close();
 }
 
 TEST_CASE("a server goes down after as many bad probes as configured and comes back after as many good ones") {
   TestWatch test;
-  FakeServer server(test.context, "127.0.0.1");
+  auto& server = test.serve();
   test.watch->set_targets({target_of(0, server.address())});
   REQUIRE(test.reaches(0, HealthState::up));
   server.answer_with("HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n");
@@ -177,7 +187,6 @@ TEST_CASE("a server goes down after as many bad probes as configured and comes b
   CHECK(test.event_names() == "server_up server_down server_up");
   REQUIRE(test.changes.size() == 3);
   CHECK(test.changes[1].reason == "status 500");
-  server.close();
 }
 
 TEST_CASE("each way to fail a probe is named") {
@@ -192,18 +201,17 @@ TEST_CASE("each way to fail a probe is named") {
   for (const auto& row : rows) {
     CAPTURE(row.reason);
     TestWatch test;
-    FakeServer server(test.context, "127.0.0.1");
+    auto& server = test.serve();
     server.answer_with(row.answer);
     test.watch->set_targets({target_of(0, server.address())});
     CHECK(test.reaches(0, HealthState::down));
     CHECK(test.board.health(0).reason == row.reason);
-    server.close();
   }
 }
 
 TEST_CASE("a server that nobody runs is down at its first probe") {
   TestWatch test;
-  FakeServer server(test.context, "127.0.0.1");
+  auto& server = test.serve();
   const auto address = server.address();
   server.close();
   test.watch->set_targets({target_of(0, address)});
@@ -214,17 +222,16 @@ TEST_CASE("a server that nobody runs is down at its first probe") {
 
 TEST_CASE("without a path a connection that opens is healthy") {
   TestWatch test;
-  FakeServer server(test.context, "127.0.0.1");
+  auto& server = test.serve();
   test.watch->set_targets({target_of(0, server.address(), "")});
   REQUIRE(test.reaches(0, HealthState::up));
   CHECK(server.requests.empty());
   CHECK(test.board.health(0).endpoints[0].reason == "connected");
-  server.close();
 }
 
 TEST_CASE("without active checks nothing is probed until requests fail, and a success brings it back") {
   TestWatch test;
-  FakeServer server(test.context, "127.0.0.1");
+  auto& server = test.serve();
   auto target = target_of(0, server.address());
   target.health.active = false;
   test.watch->set_targets({target});
@@ -236,12 +243,11 @@ TEST_CASE("without active checks nothing is probed until requests fail, and a su
   REQUIRE(test.run_until([&] { return test.board.health(0).state != HealthState::down; }));
   CHECK(server.connections == 0);
   CHECK(test.event_names() == "server_down server_up");
-  server.close();
 }
 
 TEST_CASE("a server that is no longer probed does not stay down") {
   TestWatch test;
-  FakeServer server(test.context, "127.0.0.1");
+  auto& server = test.serve();
   server.answer_with("HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n");
   auto target = target_of(0, server.address());
   test.watch->set_targets({target});
@@ -249,12 +255,12 @@ TEST_CASE("a server that is no longer probed does not stay down") {
   target.health.active = false;
   test.watch->set_targets({target});
   CHECK(test.board.eligible(0, base::now().steady));
-  server.close();
 }
 
 TEST_CASE("targets that stay the same go on, others are forgotten") {
   TestWatch test;
-  FakeServer first(test.context, "127.0.0.1"), second(test.context, "127.0.0.1");
+  auto& first = test.serve();
+  auto& second = test.serve();
   test.watch->set_targets({target_of(0, first.address()), target_of(1, second.address())});
   REQUIRE(test.reaches(0, HealthState::up));
   REQUIRE(test.reaches(1, HealthState::up));
@@ -266,13 +272,11 @@ TEST_CASE("targets that stay the same go on, others are forgotten") {
   const auto asked = first.requests.size();
   CHECK(test.run_until([&] { return first.requests.size() > asked + 2; }));
   CHECK(test.event_names() == "server_up server_up");
-  first.close();
-  second.close();
 }
 
 TEST_CASE("all addresses of a name are probed and used, each on its own") {
   TestWatch test;
-  FakeServer v4(test.context, "127.0.0.1");
+  auto& v4 = test.serve();
   test.watch->set_targets({target_of(0, fmt::format("localhost:{}", v4.port()))});
   CHECK(test.board.health(0).state == HealthState::unknown);
   REQUIRE(test.reaches(0, HealthState::up));
@@ -281,7 +285,6 @@ TEST_CASE("all addresses of a name are probed and used, each on its own") {
   for (const auto& endpoint : health.endpoints) {
     CHECK((endpoint.state == HealthState::up || endpoint.endpoint.address() == "::1"));
   }
-  v4.close();
 }
 
 TEST_CASE("a name that does not resolve is said once, with the reason, and retried") {
@@ -295,7 +298,8 @@ TEST_CASE("a name that does not resolve is said once, with the reason, and retri
 
 TEST_CASE("a check on demand tells about each address, whatever its interval") {
   TestWatch test;
-  FakeServer good(test.context, "127.0.0.1"), bad(test.context, "127.0.0.1");
+  auto& good = test.serve();
+  auto& bad = test.serve();
   bad.answer_with("HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n");
   auto patient = target_of(0, good.address());
   patient.health.interval = std::chrono::hours(1);
@@ -311,8 +315,6 @@ TEST_CASE("a check on demand tells about each address, whatever its interval") {
   CHECK((results[1].server == 1 && !results[1].healthy && results[1].reason == "status 500"));
   CHECK((results[2].server == 2 && results[2].healthy && results[2].reason == "connected"));
   CHECK((results[3].server == 99 && !results[3].healthy && results[3].reason == "no address is known"));
-  good.close();
-  bad.close();
 }
 
 TEST_CASE("a check of no server is answered too, after the call") {
@@ -325,7 +327,7 @@ TEST_CASE("a check of no server is answered too, after the call") {
 
 TEST_CASE("more servers than may be probed at once all get their turn") {
   TestWatch test;
-  FakeServer server(test.context, "127.0.0.1");
+  auto& server = test.serve();
   std::vector<upstream::Target> targets;
   for (core::ServerId id = 0; id < 200; ++id) targets.push_back(target_of(id, server.address()));
   test.watch->set_targets(targets);
@@ -333,5 +335,16 @@ TEST_CASE("more servers than may be probed at once all get their turn") {
     CAPTURE(id);
     CHECK(test.reaches(id, HealthState::up));
   }
-  server.close();
+}
+
+TEST_CASE("a watch may end with probes under way and a context that runs no more") {
+  boost::asio::io_context context;
+  base::EventLog events{false};
+  upstream::HealthBoard board;
+  FakeServer silent(context, "127.0.0.1");
+  silent.answer_with("");
+  upstream::ServerWatch watch(context, board, events, {.addresses = [](const auto&) {}, .health = {}});
+  watch.set_targets({target_of(0, silent.address()), target_of(1, "localhost:1")});
+  while (silent.requests.empty()) context.run_one_for(Millis(50));
+  CHECK(board.health(0).state == HealthState::unknown);
 }
