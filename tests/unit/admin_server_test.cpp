@@ -1,17 +1,14 @@
 #include "tests/unit/admin_bench.h"
+#include "tests/unit/raw_unix_client.h"
 
 #include <boost/json/parse.hpp>
 #include <doctest/doctest.h>
 
-#include <fcntl.h>
-#include <fstream>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 using namespace drawbridge;
 using tests::AdminBench;
+using tests::RawClient;
 
 namespace {
 
@@ -23,42 +20,6 @@ std::string code_of(const ctl::WireReply& reply) {
   CHECK(reply.content_type == "application/problem+json");
   return std::string(parsed(reply.body).at("code").as_string());
 }
-
-// A client that writes what it likes and reads to the end.
-class RawClient {
- public:
-  explicit RawClient(const std::string& path) : socket_(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    path.copy(address.sun_path, sizeof address.sun_path - 1);
-    REQUIRE(::connect(socket_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-  }
-  ~RawClient() { hang_up(); }
-  RawClient(const RawClient&) = delete;
-  RawClient& operator=(const RawClient&) = delete;
-
-  void send(const std::string& bytes) const {
-    std::size_t sent = 0;
-    while (sent < bytes.size()) {
-      const auto n = ::send(socket_, bytes.data() + sent, bytes.size() - sent, MSG_NOSIGNAL);
-      if (n <= 0) return;
-      sent += static_cast<std::size_t>(n);
-    }
-  }
-  std::string read_until(const std::string& mark) const {
-    std::string all;
-    char byte = 0;
-    while (all.find(mark) == std::string::npos && ::recv(socket_, &byte, 1, 0) == 1) all += byte;
-    return all;
-  }
-  void hang_up() {
-    if (socket_ >= 0) ::close(socket_);
-    socket_ = -1;
-  }
-
- private:
-  int socket_;
-};
 
 std::string post_head(const std::string& target, const std::string& body) {
   return "POST " + target + " HTTP/1.1\r\nHost: x\r\nContent-Length: " + std::to_string(body.size()) + "\r\n\r\n" +
@@ -262,91 +223,4 @@ TEST_CASE("those who wait or follow leave room for those who command") {
   }
   CHECK(code_of(bench.ask("GET", "/v1/events")) == "busy");
   CHECK(bench.ask("GET", "/v1/status").status == 200);
-}
-
-TEST_CASE("the socket file is for its owner alone") {
-  AdminBench bench;
-  struct stat found{};
-  REQUIRE(::lstat(bench.path.c_str(), &found) == 0);
-  CHECK(S_ISSOCK(found.st_mode));
-  CHECK((found.st_mode & 0777) == 0600);
-}
-
-TEST_CASE("with a group the socket file is for the group too, and an unknown group is an error") {
-  boost::asio::io_context context;
-  tests::FakeApi api(context);
-  base::EventLog events(false);
-  tests::TemporaryFolder folder;
-  admin::ServerOptions options;
-  options.socket_path = folder.path + "/admin.sock";
-  options.group = "no-such-group";
-  const auto refused = admin::Server::open(context, options, api, events);
-  REQUIRE_FALSE(refused.has_value());
-  CHECK(refused.error().message == "server.admin_group: there is no group 'no-such-group'");
-  if (::geteuid() == 0) options.group = "nogroup";
-  if (::geteuid() != 0) options.group.clear();
-  const auto opened = admin::Server::open(context, options, api, events);
-  REQUIRE(opened.has_value());
-  struct stat found{};
-  REQUIRE(::lstat(options.socket_path.c_str(), &found) == 0);
-  CHECK((found.st_mode & 0777) == (options.group.empty() ? 0600 : 0660));
-}
-
-TEST_CASE("what a dead proxy left is replaced, a live one and other files are left alone") {
-  AdminBench bench;
-  boost::asio::io_context context;
-  base::EventLog events(false);
-  admin::ServerOptions options;
-
-  SUBCASE("a live one") {
-    options.socket_path = bench.path;
-    const auto second = admin::Server::open(context, options, bench.api, events);
-    REQUIRE_FALSE(second.has_value());
-    CHECK(second.error().message.find("another proxyd") != std::string::npos);
-    CHECK(bench.ask("GET", "/v1/version").status == 200);
-  }
-  SUBCASE("a live one that holds no lock") {
-    options.socket_path = bench.path;
-    std::filesystem::remove(bench.path + ".lock");
-    const auto second = admin::Server::open(context, options, bench.api, events);
-    REQUIRE_FALSE(second.has_value());
-    CHECK(second.error().message.find("another proxyd") != std::string::npos);
-  }
-  SUBCASE("a dead one") {
-    options.socket_path = bench.folder.path + "/dead.sock";
-    const int dead = ::socket(AF_UNIX, SOCK_STREAM, 0);
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX;
-    options.socket_path.copy(address.sun_path, sizeof address.sun_path - 1);
-    REQUIRE(::bind(dead, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0);
-    ::close(dead);
-    CHECK(admin::Server::open(context, options, bench.api, events).has_value());
-  }
-  SUBCASE("a file") {
-    options.socket_path = bench.folder.path + "/notes.txt";
-    std::ofstream(options.socket_path) << "mine";
-    const auto refused = admin::Server::open(context, options, bench.api, events);
-    REQUIRE_FALSE(refused.has_value());
-    CHECK(refused.error().message.find("not a socket") != std::string::npos);
-    std::string kept;
-    std::getline(std::ifstream(options.socket_path), kept);
-    CHECK(kept == "mine");
-  }
-  SUBCASE("a path that is too long") {
-    options.socket_path = bench.folder.path + "/" + std::string(120, 'x');
-    CHECK_FALSE(admin::Server::open(context, options, bench.api, events).has_value());
-  }
-}
-
-TEST_CASE("the socket file goes with the server") {
-  std::string path;
-  tests::TemporaryFolder folder;
-  {
-    admin::ServerOptions options;
-    options.socket_path = folder.path + "/run/admin.sock";
-    AdminBench bench(options);
-    path = bench.path;
-    CHECK(std::filesystem::exists(path));
-  }
-  CHECK_FALSE(std::filesystem::exists(path));
 }

@@ -1,0 +1,198 @@
+#include "proxy/ctl/print.h"
+
+#include <boost/json/parse.hpp>
+#include <doctest/doctest.h>
+
+#include <string>
+
+using namespace drawbridge::ctl;
+
+namespace {
+
+boost::json::object document(const char* text) {
+  return boost::json::parse(text).as_object();
+}
+
+constexpr const char* quiet_night = R"json({
+  "version": "0.1.0", "epoch": 7, "now": "2026-03-01T02:04:10Z", "started_at": "2026-02-27T11:00:00Z",
+  "sites": [{"site": "shop", "mode": "live", "since": "2026-03-01T01:00:00Z", "by": "config", "pool": "blue",
+             "in_flight": {"reads": 12, "writes": 1, "tunnels": 0},
+             "oldest_writes": [{"request_id": "5f0c", "method": "POST", "path": "/orders", "age_ms": 120}]}],
+  "pools": [{"pool": "blue", "sites": ["shop"],
+             "servers": [{"address": "127.0.0.1:9001", "weight": 1, "admin": "ready", "health": "up",
+                          "health_since": "2026-03-01T02:00:00Z"}]}],
+  "warnings": []})json";
+
+constexpr const char* bad_night = R"json({
+  "version": "0.1.0", "epoch": 43, "now": "2026-03-01T02:04:10Z", "started_at": "2026-02-27T11:00:00Z",
+  "sites": [
+    {"site": "ide", "mode": "maintenance", "since": "2026-03-01T02:00:00Z", "by": "alice (uid 1000)",
+     "reason": "database upgrade", "until": "2026-03-01T02:10:00Z", "ends_in_ms": 350000, "then": "live",
+     "pool": "blue", "in_flight": {"reads": 0, "writes": 2, "tunnels": 1},
+     "oldest_writes": [{"request_id": "5f0c", "method": "POST", "path": "/orders", "age_ms": 42000}],
+     "draining": {"change": "maintenance", "elapsed_ms": 250000, "left_ms": 0,
+                  "open": {"reads": 0, "writes": 2, "tunnels": 1}}},
+    {"site": "shop", "mode": "live", "since": "2026-03-01T01:00:00Z", "by": "config", "pool": "green",
+     "in_flight": {"reads": 3, "writes": 0, "tunnels": 0}, "oldest_writes": []}],
+  "pools": [
+    {"pool": "blue", "sites": ["ide"], "servers": [
+      {"address": "127.0.0.1:9001", "weight": 1, "admin": "ready", "health": "up"},
+      {"address": "127.0.0.1:9002", "weight": 2, "admin": "drain", "health": "up"}]},
+    {"pool": "green", "sites": ["shop"], "servers": [
+      {"address": "127.0.0.1:9101", "weight": 1, "admin": "ready", "health": "down",
+       "health_reason": "connect refused", "health_since": "2026-03-01T02:01:10Z"}]}],
+  "warnings": ["the state was read from its previous copy"]})json";
+
+}  // namespace
+
+TEST_CASE("a quiet night is one line, then the tables") {
+  CHECK("\n" + print_status(document(quiet_night), {}) == R"json(
+Nothing unusual.
+
+SITE  MODE  SINCE      POOL  READS  WRITES  TUNNELS  OLDEST WRITE  BY
+shop  live  1h 4m ago  blue  12     1       0        120ms         config
+
+POOL  SERVER          WEIGHT  ADMIN  HEALTH  SINCE       SITES
+blue  127.0.0.1:9001  1       ready  up      4m 10s ago  shop
+
+epoch 7 · proxyd 0.1.0, up 1d 15h · 2026-03-01T02:04:10Z
+)json");
+}
+
+TEST_CASE("what is unusual comes first, the worst of it at the top") {
+  CHECK("\n" + print_status(document(bad_night), {}) == R"json(
+! the state was read from its previous copy
+! pool green has no server that can answer: shop is down
+! 127.0.0.1:9101 of pool green is down for 3m: connect refused
+! ide: the drain deadline of maintenance has passed with 2 writes, 1 tunnel open
+! 127.0.0.1:9002 of pool blue is set to drain
+! ide is maintenance for 4m 10s, live in 5m 50s, by alice (uid 1000): database upgrade
+! ide has a write open for 42s: POST /orders (5f0c)
+
+SITE  MODE         SINCE       THEN            POOL   READS  WRITES  TUNNELS  OLDEST WRITE  BY                WHY
+ide   maintenance  4m 10s ago  live in 5m 50s  blue   0      2       1        42s           alice (uid 1000)  database upgrade
+shop  live         1h 4m ago                   green  3      0       0                      config
+
+POOL   SERVER          WEIGHT  ADMIN  HEALTH  SINCE   WHY              SITES
+blue   127.0.0.1:9001  1       ready  up                               ide
+blue   127.0.0.1:9002  2       drain  up                               ide
+green  127.0.0.1:9101  1       ready  down    3m ago  connect refused  shop
+
+epoch 43 · proxyd 0.1.0, up 1d 15h · 2026-03-01T02:04:10Z
+)json");
+}
+
+TEST_CASE("a receipt is a few lines for the log of the night") {
+  CHECK("\n" + print_receipt(document(R"json({"epoch": 43, "change": "readonly", "sites": ["search", "shop"],
+      "published_at": "2026-03-01T02:00:00Z", "fenced_ms": 1, "drained_ms": 212,
+      "drained": {"reads": 0, "writes": 3, "tunnels": 0}, "cut": [], "outstanding": [], "result": "done"})json"),
+                             {}) ==
+        R"json(
+search, shop: readonly at 2026-03-01T02:00:00Z, epoch 43
+fence passed after 1ms, drained after 212ms; ended meanwhile: 3 writes
+done
+)json");
+}
+
+TEST_CASE("a receipt names what is still open") {
+  CHECK("\n" + print_receipt(document(R"json({"epoch": 43, "change": "readonly", "sites": ["shop"],
+      "published_at": "2026-03-01T02:00:00Z", "fenced_ms": 1, "drained_ms": 5000,
+      "drained": {"reads": 0, "writes": 1, "tunnels": 0}, "cut": [],
+      "outstanding": [{"request_id": "5f0c", "site": "shop", "class": "write", "method": "POST", "path": "/orders", "age_ms": 7000}],
+      "outstanding_counts": {"reads": 0, "writes": 1, "tunnels": 0}, "result": "outstanding"})json"),
+                             {}) ==
+        R"json(
+shop: readonly at 2026-03-01T02:00:00Z, epoch 43
+fence passed after 1ms, drained after 5s; ended meanwhile: 1 write
+in force, but the drain deadline passed with 1 write open
+still open:
+  REQUEST ID  SITE  CLASS  AGE  METHOD  PATH
+  5f0c        shop  write  7s   POST    /orders
+)json");
+}
+
+TEST_CASE("history joins a change with its end") {
+  CHECK("\n" + print_history(document(R"json({"entries": [
+      {"at": "2026-03-01T02:00:05Z", "kind": "ended", "epoch": 43, "change": "readonly", "sites": ["shop"], "result": "done",
+       "drained_ms": 5000, "drained": {"reads": 0, "writes": 3, "tunnels": 0}},
+      {"at": "2026-03-01T02:00:00Z", "kind": "changed", "epoch": 43, "change": "readonly", "sites": ["shop"], "user": "alice",
+       "uid": 1000, "pid": 4711, "reason": "schema patch", "before": {"shop": "live"}, "after": {"shop": "readonly"}},
+      {"at": "2026-03-01T01:00:00Z", "kind": "changed", "epoch": 42, "change": "reload", "sites": [], "user": "timer"}]})json"),
+                             {}) ==
+        R"json(
+TIME                  EPOCH  CHANGE           SITES  BY                          END                           WHY
+2026-03-01T02:00:00Z  43     live → readonly  shop   alice (uid 1000, pid 4711)  done in 5s, drained 3 writes  schema patch
+2026-03-01T01:00:00Z  42     reload                  timer                       no end recorded
+)json");
+}
+
+TEST_CASE("the doctor says what to do about each finding") {
+  CHECK("\n" + print_doctor(document(R"json({"result": "fail", "checks": [
+      {"check": "clock", "result": "ok", "text": "right"},
+      {"check": "descriptors", "result": "warn", "text": "few", "advice": "raise the limit"}]})json"),
+                            {}) ==
+        R"json(
+ok    clock        right
+warn  descriptors  few
+                   → raise the limit
+)json");
+}
+
+TEST_CASE("an explanation begins with the verdict") {
+  CHECK("\n" + print_explanation(
+                   document(R"json({"verdict": "refuse", "why": "method", "site": "shop", "mode": "readonly",
+      "class": "write", "class_why": "method", "status": 503, "path": "/b", "readings": ["/b"],
+      "sentence": "A write. Refused by mode readonly."})json"),
+                   {}) ==
+        R"json(
+refuse, answer 503
+  site   shop (readonly)
+  class  write, by method
+  path   /b
+  A write. Refused by mode readonly.
+)json");
+}
+
+TEST_CASE("errors show the hint and the lines of the file") {
+  CHECK(
+      print_problem(
+          document(
+              R"json({"title": "Not found", "detail": "there is no site 'shpo'", "hint": "did you mean 'shop'?"})json"),
+          {}) == "there is no site 'shpo'\nDid you mean 'shop'?\n");
+  CHECK(
+      print_problem(
+          document(
+              R"json({"detail": "nothing was changed", "problems": [{"text": "a.toml:1:1: error\n  1 | x\n"}]})json"),
+          {}) == "nothing was changed\na.toml:1:1: error\n  1 | x\n");
+}
+
+TEST_CASE("progress fits one line and says how long it may take") {
+  CHECK(print_progress(document(R"json({"stage": "draining", "elapsed_ms": 3400, "timeout_ms": 30000,
+      "open": {"reads": 0, "writes": 2, "tunnels": 1}})json")) ==
+        "waiting for 2 writes, 1 tunnel to end, 3s of 30s");
+}
+
+TEST_CASE("colours are only for terminals") {
+  Look terminal;
+  terminal.colour = true;
+  CHECK(print_status(document(bad_night), terminal).find("\x1b[") != std::string::npos);
+  CHECK(print_status(document(bad_night), {}).find('\x1b') == std::string::npos);
+}
+
+TEST_CASE("what people and requests wrote cannot drive the terminal") {
+  const auto printed = print_status(
+      document(R"json({"sites": [{"site": "a", "mode": "readonly", "reason": "\u001b[2Jgone\nok"}]})json"), {});
+  CHECK(printed.find('\x1b') == std::string::npos);
+  CHECK(printed.find("?[2Jgone?ok") != std::string::npos);
+}
+
+TEST_CASE("documents with missing or strange members still print") {
+  for (const char* text :
+       {"{}", R"json({"sites": 1, "pools": [1, {}], "epoch": "x"})json", R"json({"sites": [{"site": 1}]})json"}) {
+    CAPTURE(text);
+    for (const auto& printed :
+         {print_status(document(text), {}), print_history(document(text), {}), print_pools(document(text), {})}) {
+      CHECK(printed.ends_with("\n"));
+    }
+  }
+}
