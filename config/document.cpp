@@ -59,7 +59,7 @@ std::string_view statement_key(std::string_view line) {
 std::string key_path(const std::vector<std::string>& lines, std::uint32_t line) {
   if (line == 0 || line > lines.size()) return {};
   const auto key = statement_key(lines[line - 1]);
-  if (is_header(lines[line - 1])) return std::string(key);
+  if (key.empty() || is_header(lines[line - 1])) return std::string(key);
   for (auto at = line - 1; at > 0; --at) {
     if (is_header(lines[at - 1])) return fmt::format("{}.{}", statement_key(lines[at - 1]), key);
   }

@@ -7,6 +7,20 @@
 namespace drawbridge::config {
 namespace {
 
+// Bytes of the character at the start of `text`, which begins with a byte from 0x80; 0 if it is not well-formed
+// (RFC 3629 section 4: no overlong forms, no surrogates, nothing above U+10FFFF).
+std::size_t utf8_length(std::string_view text) {
+  const auto at = [text](std::size_t i) { return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U; };
+  const auto lead = at(0);
+  const std::size_t length = lead < 0xc2 ? 0 : lead < 0xe0 ? 2 : lead < 0xf0 ? 3 : lead < 0xf5 ? 4 : 0;
+  for (std::size_t i = 1; i < length; ++i) {
+    if ((at(i) & 0xc0) != 0x80) return 0;
+  }
+  const auto second_min = lead == 0xe0 ? 0xa0U : lead == 0xf0 ? 0x90U : 0x80U;
+  const auto second_max = lead == 0xed ? 0x9fU : lead == 0xf4 ? 0x8fU : 0xbfU;
+  return length > 0 && at(1) >= second_min && at(1) <= second_max ? length : 0;
+}
+
 // Follows the text byte by byte: inside which quotes, how many brackets deep, how many dots in this statement. It
 // agrees with TOML up to the first syntax error, and behind that the parser does not go.
 class Walker {
@@ -16,6 +30,12 @@ class Walker {
   std::optional<Obstacle> walk() {
     while (at_ < text_.size()) {
       if (const auto obstacle = control_byte()) return obstacle;
+      if (static_cast<unsigned char>(text_[at_]) >= 0x80) {
+        const auto length = utf8_length(text_.substr(at_));
+        if (length == 0) return Obstacle{place(), "the text is not UTF-8"};
+        at_ += length;
+        continue;
+      }
       if (quote_.empty()) {
         outside_quotes();
       } else {
@@ -69,7 +89,8 @@ class Walker {
 
   void inside_quotes() {
     const char c = text_[at_];
-    if (c == '\\' && quote_.front() == '"' && at_ + 1 < text_.size() && text_[at_ + 1] != '\n') {
+    const char next = at_ + 1 < text_.size() ? text_[at_ + 1] : '\n';
+    if (c == '\\' && quote_.front() == '"' && (next == '"' || next == '\\')) {
       ++at_;
     } else if (c == '\n') {
       if (quote_.size() == 1) quote_ = {};  // not closed: a syntax error of this line only

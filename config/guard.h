@@ -13,8 +13,9 @@ struct Obstacle {
   std::string message;
 };
 
-// What must not reach the TOML parser, which recurses once a level and takes control bytes for text: the first
-// place where nesting passes nesting_max, or a control byte stands. nullopt: the text may be parsed.
+// What must not reach the TOML parser, which recurses once a level, takes control bytes for text, and reads out of
+// bounds while it reports text that is not UTF-8: the first place where nesting passes nesting_max, or such a byte
+// stands. nullopt: the text may be parsed.
 std::optional<Obstacle> find_obstacle(std::string_view text);
 
 }  // namespace drawbridge::config

@@ -276,6 +276,16 @@ TEST_CASE("what a file says cannot steer the terminal it is shown on") {
   CHECK_FALSE(c1.contains("\xc2\x9b"));
 }
 
+TEST_CASE("text that is not UTF-8 is refused before the parser sees it") {
+  // Stray continuation, cut short, overlong, surrogate, above U+10FFFF, Latin-1.
+  for (const std::string bytes :
+       {"\x80", "\xe2\x82", "\xc0\xaf", "\xe0\x80\xaf", "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xfc"}) {
+    CHECK(refused("# " + bytes + "\n").contains("test.toml:7:3: error: the text is not UTF-8"));
+    CHECK(refused("'we" + bytes + "'nbl\n").contains("the text is not UTF-8"));
+  }
+  accepted(std::string(smallest) + "# \xc2\xa7 \xe2\x82\xac \xf0\x9f\x8c\x89 \xef\xbf\xbd\n");
+}
+
 TEST_CASE("line ends of Windows and a byte order mark do no harm") {
   std::string text = "\xef\xbb\xbf";
   for (const char c : smallest) text += c == '\n' ? "\r\n" : std::string(1, c);
