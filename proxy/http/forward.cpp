@@ -180,7 +180,10 @@ void write_persistence(HeadWriter& writer, const ResponseHead& head, const Respo
 
 void write_upstream_request(HeadWriter& writer, const RequestHead& head, const ForwardSpec& spec) {
   write_request_line(writer, head, spec);
-  write_copies(writer, head.headers, not_copied_to_upstream, spec.edits);
+  auto not_copied = not_copied_to_upstream;
+  not_copied[static_cast<std::size_t>(Field::max_forwards)] = head.max_forwards.has_value();
+  write_copies(writer, head.headers, not_copied, spec.edits);
+  if (head.max_forwards) writer.field("Max-Forwards", std::max<std::uint32_t>(*head.max_forwards, 1) - 1);
   write_framing(writer, head.body, head.headers);
   if (head.expects_continue) writer.text("Expect: 100-continue\r\n");
   write_forwarded(writer, head, spec);

@@ -4,8 +4,10 @@
 #include "proxy/http/chars.h"
 #include "proxy/http/target.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 
 namespace drawbridge::http {
 namespace {
@@ -168,6 +170,15 @@ std::optional<Rule> judge_expectation(RequestHead& head) {
   return std::nullopt;
 }
 
+// RFC 9110 section 7.6.2: a request for options goes no further than its client wants. What is no number is passed
+// on.
+std::optional<std::uint32_t> read_max_forwards(const RequestHead& head) {
+  if (head.method != Method::options || !head.headers.has(Field::max_forwards)) return std::nullopt;
+  const auto value = base::parse_decimal(head.headers.value(Field::max_forwards));
+  if (!value) return std::nullopt;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(*value, std::numeric_limits<std::uint32_t>::max()));
+}
+
 }  // namespace
 
 std::optional<Rule> judge_request(RequestHead& head) {
@@ -178,6 +189,8 @@ std::optional<Rule> judge_request(RequestHead& head) {
   if (framing.chunked) head.body = {.kind = Body::Kind::chunked};
   if (framing.has_length) head.body = {.kind = Body::Kind::sized, .bytes = framing.length};
   if (const auto broken = judge_expectation(head)) return broken;
+
+  head.max_forwards = read_max_forwards(head);
 
   const auto connection = read_connection(head.headers);
   if (connection.malformed) return Rule::connection_malformed;

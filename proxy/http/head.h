@@ -6,6 +6,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string_view>
 
@@ -87,6 +88,7 @@ struct RequestHead : RequestLine {
   bool expects_continue = false;  // HTTP/1.1, "Expect: 100-continue", and a body to wait for
   std::string_view upgrade;       // protocol asked for by Upgrade and Connection: upgrade; empty if none, or if a
                                   // body follows, or if the protocol is one we do not tunnel (h2c, TLS)
+  std::optional<std::uint32_t> max_forwards;  // OPTIONS only: at 0 we answer ourselves, else one less is passed on
   HeaderList headers;
 };
 

@@ -90,6 +90,10 @@ const std::vector<Case> requests{
                "chunked\r\nX_HTTP_Method_Override: PUT\r\n"
                "X-Forwarded_Proto: https\r\nX_Plain: 1\r\n"),
      plain + "X_Plain: 1\r\n"},
+    {"a request for options comes one step less far",
+     "OPTIONS / HTTP/1.1\r\nHost: a.example\r\nmax-forwards: 010\r\n\r\n",
+     "OPTIONS / HTTP/1.1\r\nHost: a.example\r\nMax-Forwards: 9\r\n"},
+    {"steps of other methods are not counted", wire::get("Max-Forwards: 5\r\n"), plain + "Max-Forwards: 5\r\n"},
     {"an upgrade that the plan does not allow goes", wire::get("Connection: upgrade\r\nUpgrade: websocket\r\n"),
      plain},
 };
@@ -142,6 +146,13 @@ TEST_CASE("the site decides about Host, path, identity and fields") {
         "192.0.2.9\r\n"
         "X-Forwarded-Proto: https\r\nX-Forwarded-Host: a.example\r\nVia: 1.1 drawbridge\r\nX-Request-Id: "
         "0123\r\n\r\n");
+}
+
+TEST_CASE("no configuration takes away what the proxy answers for") {
+  const std::string removals[] = {"via", "x-http-method-override"};
+  const auto bytes = wire::get("Via: 1.0 first\r\nX-HTTP-Method-Override: PUT\r\n");
+  CHECK(forwarded(bytes, {.edits = {.remove = removals}}) ==
+        plain + "Via: 1.0 first\r\nX-HTTP-Method-Override: PUT\r\n" + tail);
 }
 
 TEST_CASE("a request without Host gets the server's own authority") {

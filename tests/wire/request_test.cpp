@@ -134,6 +134,14 @@ TEST_CASE("the scanner stops at the end of the head, whatever follows") {
   }
 }
 
+TEST_CASE("a head is judged only if it is one head and nothing more") {
+  static RequestHead head;
+  for (const std::string& rest : {std::string("x"), std::string("\r\n"), wire::target("/b")}) {
+    const auto bytes = wire::target("/a") + rest;
+    CHECK(parse_request(bytes, HeadLimits{}, head).has_value());
+  }
+}
+
 TEST_CASE("an empty line on an idle connection starts no request") {
   HeadScanner scanner(HeadScanner::Side::request, HeadLimits{});
   for (const char* bytes : {"", "\r", "\r\n"}) {

@@ -7,7 +7,10 @@
 #include "tests/wire/response_cases.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
+#include <fstream>
+#include <iterator>
 #include <set>
 #include <string>
 
@@ -57,4 +60,14 @@ TEST_CASE("the tables hold at least 250 rows, each with its own name and its rea
     }
   }
   CHECK(rows >= 250);
+}
+
+TEST_CASE("docs/HTTP.md shows the table as it is") {
+  std::ifstream file(DRAWBRIDGE_DOCS "/HTTP.md");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  for (const auto& rule : http::rules) {
+    const auto row = fmt::format("| `{}` | {} | {} | {} |\n", rule.name, rule.status, rule.section, rule.why);
+    CAPTURE(row);
+    CHECK(text.contains(row));
+  }
 }
