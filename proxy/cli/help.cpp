@@ -42,4 +42,29 @@ std::string help_of(const CLI::App& app) {
   return chosen->help(before);
 }
 
+CLI::App* add_help_command(CLI::App& app, HelpTopic& topic) {
+  CLI::App* help = app.add_subcommand("help", "");
+  help->group("");
+  help->add_flag_callback("--man", [&topic] { topic = HelpTopic::manual; });
+  help->add_option_function<std::string>("--completion", [&topic](const std::string& shell) {
+    if (shell != "bash" && shell != "zsh") throw CLI::ValidationError("--completion", "bash or zsh");
+    topic = shell == "bash" ? HelpTopic::completion_bash : HelpTopic::completion_zsh;
+  });
+  return help;
+}
+
+std::string help_text(const CLI::App& app, const ProgramInfo& info, HelpTopic topic) {
+  switch (topic) {
+    case HelpTopic::usage:
+      return app.help();
+    case HelpTopic::manual:
+      return manual_page(app, info);
+    case HelpTopic::completion_bash:
+      return bash_completion(app, info);
+    case HelpTopic::completion_zsh:
+      return zsh_completion(app, info);
+  }
+  return {};
+}
+
 }  // namespace drawbridge::cli

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <map>
 #include <set>
 #include <string>
@@ -49,6 +50,15 @@ void use_house_help(CLI::App& app);
 
 // The help of the command that was parsed, or of the program.
 std::string help_of(const CLI::App& app);
+
+// What `PROGRAM help …` prints: a hidden command, for the build and for the shells.
+enum class HelpTopic : std::uint8_t { usage, manual, completion_bash, completion_zsh };
+
+// Adds it: `help --man`, `help --completion bash|zsh`. `topic` is set by parsing and must outlive `app`.
+CLI::App* add_help_command(CLI::App& app, HelpTopic& topic);
+
+// Ends with a line end.
+std::string help_text(const CLI::App& app, const ProgramInfo& info, HelpTopic topic);
 
 // The one of `known` that was probably meant; empty if none is near.
 std::string nearest(std::string_view text, const std::vector<std::string>& known);

@@ -183,21 +183,9 @@ std::variant<Options, Stop> parse_command_line(const std::vector<std::string>& a
   return options;
 }
 
-std::string help_text(HelpTopic topic) {
+std::string help_text(cli::HelpTopic topic) {
   Options options;
-  const auto app = define_command_line(options);
-  switch (topic) {
-    case HelpTopic::usage:
-    case HelpTopic::names:
-      return cli::help_of(*app);
-    case HelpTopic::manual:
-      return cli::manual_page(*app, program_info());
-    case HelpTopic::completion_bash:
-      return cli::bash_completion(*app, program_info());
-    case HelpTopic::completion_zsh:
-      return cli::zsh_completion(*app, program_info());
-  }
-  return {};
+  return cli::help_text(*define_command_line(options), program_info(), topic);
 }
 
 }  // namespace drawbridge::ctl

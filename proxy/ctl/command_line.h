@@ -18,7 +18,6 @@ struct Stop {
 std::variant<Options, Stop> parse_command_line(const std::vector<std::string>& arguments,
                                                const std::string& socket_default);
 
-// The text of a help topic other than names (which only the daemon knows). Ends with a line end.
-std::string help_text(HelpTopic topic);
+std::string help_text(cli::HelpTopic topic);
 
 }  // namespace drawbridge::ctl

@@ -132,17 +132,10 @@ void define_rest(CLI::App& app, Options& options) {
 }
 
 void define_help(CLI::App& app, Options& options) {
-  CLI::App* help = command(app, "help", "", options, Verb::help);
-  help->group("");
-  help->add_flag_callback("--man", [&options] { options.topic = HelpTopic::manual; });
-  help->add_option_function<std::string>("--completion", [&options](const std::string& shell) {
-    if (shell != "bash" && shell != "zsh") throw CLI::ValidationError("--completion", "bash or zsh");
-    options.topic = shell == "bash" ? HelpTopic::completion_bash : HelpTopic::completion_zsh;
-  });
-  help->add_option_function<std::string>("--names", [&options](const std::string& type) {
-    options.topic = HelpTopic::names;
-    options.names = type;
-  });
+  CLI::App* help = cli::add_help_command(app, options.topic);
+  help->fallthrough();
+  help->callback([&options] { options.verb = Verb::help; });
+  help->add_option("--names", options.names);
 }
 
 }  // namespace

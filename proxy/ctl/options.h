@@ -1,7 +1,6 @@
 #pragma once
 
-#include "proxy/base/time.h"
-#include "proxy/core/mode.h"
+#include "proxy/cli/manual.h"
 
 #include <cstdint>
 #include <optional>
@@ -25,9 +24,6 @@ enum class Verb : std::uint8_t {
   version,
   help,
 };
-
-// What `proxyctl help` prints: hidden, for the build and for the shells.
-enum class HelpTopic : std::uint8_t { usage, manual, completion_bash, completion_zsh, names };
 
 // A command line after parsing: each value has been read once, so that a mistake is a usage error and never reaches
 // the daemon. Durations keep their text: they go over the wire as they were typed.
@@ -58,8 +54,8 @@ struct Options {
   bool has_after = false;
   std::uint64_t count = 0;  // history; 0: the daemon's
 
-  HelpTopic topic = HelpTopic::usage;
-  std::string names;  // help --names TYPE
+  cli::HelpTopic topic = cli::HelpTopic::usage;
+  std::string names;  // help --names TYPE: what the shells complete with
 };
 
 }  // namespace drawbridge::ctl

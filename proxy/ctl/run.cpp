@@ -244,7 +244,7 @@ Exit run_names(const Options& options, const Console& console) {
 }  // namespace
 
 Exit run(const Options& options, const Console& console) {
-  if (options.verb == Verb::help && options.topic == HelpTopic::names) return run_names(options, console);
+  if (options.verb == Verb::help && !options.names.empty()) return run_names(options, console);
   if (options.verb == Verb::help) {
     console.out(help_text(options.topic));
     return Exit::done;

@@ -9,6 +9,7 @@
 #include <vector>
 
 using namespace drawbridge::ctl;
+using drawbridge::cli::HelpTopic;
 
 namespace {
 
