@@ -64,7 +64,7 @@ auto Changes::for_change(std::uint64_t id, Call call) {
     const auto found = (*self)->changes_.find(id);
     if (found == (*self)->changes_.end()) return;
     call(**self, *found->second, std::forward<decltype(values)>(values)...);
-    (*self)->drop_over();
+    (*self)->sweep_soon();
     (*self)->listener_.moved();
   };
 }
@@ -233,6 +233,17 @@ void Changes::log_requests(const char* event, const std::vector<core::OpenReques
   }
 }
 
+// Later, not at once: we may stand inside a callback that the workers keep beside what forget() removes.
+void Changes::sweep_soon() {
+  if (std::exchange(sweeps_, true)) return;
+  alarms_.post([weak = std::weak_ptr(self_)] {
+    const auto self = weak.lock();
+    if (!self) return;
+    (*self)->sweeps_ = false;
+    (*self)->drop_over();
+  });
+}
+
 // A change that told its end stays only while a site of its own still has something of it open.
 void Changes::drop_over() {
   std::erase_if(changes_, [this](const auto& entry) {
@@ -255,7 +266,7 @@ void Changes::supersede(core::SiteId site, const std::string& name, core::ClassM
     const auto note = fmt::format("{}: superseded by {}", name, by_what);
     perform(*change, change->drain.on_superseded(note, change->promised.empty(), alarms_.now().steady));
   }
-  drop_over();
+  sweep_soon();
 }
 
 bool Changes::concerns(const Change& change, core::SiteId site) const {

@@ -74,6 +74,7 @@ class Changes {
   void tell(Change& change, Stage stage);
   void log(const Change& change) const;
   void log_requests(const char* event, const std::vector<core::OpenRequest>& requests) const;
+  void sweep_soon();
   void drop_over();
   bool concerns(const Change& change, core::SiteId site) const;
   // `call` with the change, if it and we still exist.
@@ -86,6 +87,7 @@ class Changes {
   Listener listener_;
   std::uint64_t last_id_ = 0;
   std::map<std::uint64_t, std::unique_ptr<Change>> changes_;
+  bool sweeps_ = false;
   std::shared_ptr<Changes*> self_;  // callbacks of workers may outlive us: they hold it weakly
 };
 

@@ -40,6 +40,7 @@ class Workers {
   virtual void list_open(std::uint64_t drain_id, Listing done) = 0;
   // Ends what is left of a drain (tunnels_only: only tunnels) and tells what it ended. Answered after `fenced`.
   virtual void cut(std::uint64_t drain_id, bool tunnels_only, Listing done) = 0;
+  // Nothing more is called for this drain. Never called inside a callback of DrainEvents.
   virtual void forget(std::uint64_t drain_id) = 0;
 
   // In flight of each given site by class, and its oldest writes (at most a few), oldest first.

@@ -135,7 +135,9 @@ void FakeWorkers::release_fences() {
 void FakeWorkers::pass_fence(std::uint64_t drain_id) {
   const auto found = watches_.find(drain_id);
   if (found == watches_.end()) return;
+  tells_ = true;
   found->second.events.fenced(left(found->second.scope, 0).counts);
+  tells_ = false;
   const auto still = watches_.find(drain_id);
   if (still == watches_.end()) return;
   still->second.events.fenced = nullptr;
@@ -159,6 +161,11 @@ void FakeWorkers::report() {
     unused_reported.push_back(oldest);
     if (unused_) unused_(oldest);
   });
+}
+
+void FakeWorkers::forget(std::uint64_t drain_id) {
+  if (tells_) throw std::logic_error("forget() inside a callback");
+  watches_.erase(drain_id);
 }
 
 void FakeWorkers::list_open(std::uint64_t drain_id, Listing done) {

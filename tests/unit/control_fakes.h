@@ -76,7 +76,7 @@ class FakeWorkers final : public control::Workers {
              DrainEvents events) override;
   void list_open(std::uint64_t drain_id, Listing done) override;
   void cut(std::uint64_t drain_id, bool tunnels_only, Listing done) override;
-  void forget(std::uint64_t drain_id) override { watches_.erase(drain_id); }
+  void forget(std::uint64_t drain_id) override;
   void load(std::vector<core::SiteId>, std::function<void(std::vector<SiteLoad>)>) override {}
   void on_unused(std::function<void(std::uint64_t)> listener) override { unused_ = std::move(listener); }
 
@@ -104,6 +104,7 @@ class FakeWorkers final : public control::Workers {
   std::map<std::string, Request> open_;
   std::map<std::uint64_t, Watch> watches_;
   std::function<void(std::uint64_t)> unused_;
+  bool tells_ = false;  // inside a callback of DrainEvents
   bool fences_held_ = false;
   std::vector<std::function<void()>> held_;
   std::uint64_t last_request_ = 0;
