@@ -52,5 +52,6 @@ Problem problem_at(const Document& document, Place place, std::string_view key, 
                    std::string_view suggestion = {});
 
 inline constexpr std::size_t nesting_max = 16;
+inline constexpr std::size_t line_bytes_max = 8 * 1024;  // problems show whole lines
 
 }  // namespace drawbridge::config

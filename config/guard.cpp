@@ -41,6 +41,9 @@ class Walker {
       } else {
         inside_quotes();
       }
+      if (at_ >= line_start_ + line_bytes_max) {
+        return Obstacle{place(), fmt::format("the line is longer than {} bytes; break it up", line_bytes_max)};
+      }
       if (brackets_ > nesting_max || dots_ > nesting_max) {
         return Obstacle{place(), fmt::format("nested more than {} levels deep", nesting_max)};
       }

@@ -48,18 +48,35 @@ std::vector<Span> components(std::string_view text) {
 // fit; so keys are looked up in the source, and integers keep their text (no key allows the clamped value).
 class Converter {
  public:
-  explicit Converter(const std::vector<std::string>& lines) : lines_(lines) {}
+  explicit Converter(const std::vector<std::string>& lines) : lines_(lines) {
+    std::size_t start = 0;
+    for (const auto& line : lines_) {
+      line_starts_.push_back(start);
+      start += line.size() + 1;
+    }
+  }
 
   Node convert(const toml::value& value) {
     Node node;
-    const auto location = value.location();
-    node.place = {.line = location.line(), .column = location.column(), .width = std::max(location.region(), 1U)};
+    node.place = place_of(value);
     node.key_place = node.place;
     fill(node, value);
     return node;
   }
 
  private:
+  // By offset: toml11's `location()` counts lines from the start and copies the line, for each value again.
+  Place place_of(const toml::value& value) const {
+    const auto* region = dynamic_cast<const toml::detail::region*>(toml::detail::get_region(value));
+    if (region == nullptr) return {.line = 1, .column = 1, .width = 1};
+    const auto offset = static_cast<std::size_t>(region->first() - region->begin());
+    const auto next = std::ranges::upper_bound(line_starts_, offset);
+    const auto line = static_cast<std::size_t>(next - line_starts_.begin());
+    return {.line = static_cast<std::uint32_t>(line),
+            .column = static_cast<std::uint32_t>(offset - line_starts_[line - 1] + 1),
+            .width = static_cast<std::uint32_t>(std::max<std::size_t>(region->size(), 1))};
+  }
+
   void fill(Node& node, const toml::value& value) {
     switch (value.type()) {
       case toml::value_t::boolean:
@@ -168,6 +185,7 @@ class Converter {
   }
 
   const std::vector<std::string>& lines_;
+  std::vector<std::size_t> line_starts_;  // offsets in the text of join_lines
 };
 
 }  // namespace

@@ -1,3 +1,4 @@
+#include "config/document.h"
 #include "config/load.h"
 #include "config/manual.h"
 #include "config/restart.h"
@@ -303,6 +304,15 @@ TEST_CASE("a very broken file is told a bounded number of problems") {
   REQUIRE_FALSE(outcome.has_value());
   CHECK(outcome.error().size() == problems_max + 1);
   CHECK(outcome.error().back().message.contains("more"));
+}
+
+TEST_CASE("a line without end is refused, a large file is read") {
+  CHECK(refused("# " + std::string(line_bytes_max, 'x') + "\n").contains("the line is longer than 8192 bytes"));
+  std::string text(smallest);
+  for (int i = 0; i < 3'000; ++i) {
+    text += fmt::format("[site.s{}]\nhosts = [\"h{}.example\"]\npool = \"blue\"\n", i, i);
+  }
+  CHECK(accepted(text).sites.size() == 3'001);
 }
 
 TEST_CASE("a file that is no file is one clear problem") {
