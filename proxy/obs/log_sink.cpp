@@ -60,6 +60,12 @@ LogSink LogSink::standard_output() {
   return {STDOUT_FILENO, false};
 }
 
+bool LogSink::is_same_file(const LogSink& other) const {
+  struct stat mine{}, theirs{};
+  return fstat(descriptor_, &mine) == 0 && fstat(other.descriptor_, &theirs) == 0 && mine.st_dev == theirs.st_dev &&
+         mine.st_ino == theirs.st_ino;
+}
+
 base::Result<std::size_t> LogSink::write(std::string_view bytes) {
   // Standard output may be shared with other programs, so it is not made non-blocking: after POLLOUT a pipe takes
   // PIPE_BUF bytes without a wait.

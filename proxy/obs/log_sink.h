@@ -19,6 +19,7 @@ class LogSink {
   LogSink(LogSink&& other) noexcept;
   LogSink& operator=(LogSink&& other) noexcept;
 
+  bool is_same_file(const LogSink& other) const;
   // Writes a part of `bytes`; 0 when the sink takes none for a tenth of a second.
   base::Result<std::size_t> write(std::string_view bytes);
 

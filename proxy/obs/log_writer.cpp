@@ -135,7 +135,7 @@ void LogWriter::reopen_sink() {
     events_.error("access_log_reopen_failed", {{"error", sink.error().message}});
     return;
   }
-  discard_torn_line();
+  if (!sink->is_same_file(sink_)) discard_torn_line();
   sink_ = std::move(*sink);
   events_.info("access_log_reopened", {{"file", path_}});
 }

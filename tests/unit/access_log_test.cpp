@@ -173,10 +173,10 @@ TEST_CASE("a full disk is said once, tears no line and costs none while the ring
   {
     auto log = open_file(folder.file("access.log"), 2, events);
     setrlimit(RLIMIT_FSIZE, &tight);
-    log_numbered(log->lane(0), "a", 1, 20);
+    log_numbered(log->lane(1), "a", 1, 20);
     REQUIRE(eventually([&] { return count_events(events, "access_log_write_failed") == 1; }));
     CHECK(text_of(folder.file("access.log")).size() == 1'000);
-    log_numbered(log->lane(1), "b", 1, 20);
+    log_numbered(log->lane(0), "b", 1, 20);
     setrlimit(RLIMIT_FSIZE, &before);
     CHECK(eventually([&] { return count_events(events, "access_log_recovered") == 1; }));
     CHECK(log->lost_lines() == 0);
@@ -202,13 +202,16 @@ TEST_CASE("a file opened while the disk is full begins with a whole line") {
     REQUIRE(eventually([&] { return count_events(events, "access_log_write_failed") == 1; }));
     std::filesystem::rename(folder.file("access.log"), folder.file("access.log.1"));
     log->reopen();
-    REQUIRE(eventually([&] { return count_events(events, "access_log_reopened") == 1; }));
+    REQUIRE(eventually([&] { return text_of(folder.file("access.log")).size() == 1'000; }));
+    log->reopen();  // the same file again: its last line is only continued
+    REQUIRE(eventually([&] { return count_events(events, "access_log_reopened") == 2; }));
     setrlimit(RLIMIT_FSIZE, &before);
     CHECK(log->lost_lines() == 1);
   }
   const auto ids = ids_of(folder.file("access.log"));
   REQUIRE_FALSE(ids.empty());
   CHECK(ids == numbered("a", 21 - static_cast<int>(ids.size()), 20));
+  CHECK(count_events(events, "access_log_write_failed") == 1);  // though the new file filled up too
 }
 
 TEST_CASE("a reader that stands still never stops a worker: lines are lost, counted and said") {

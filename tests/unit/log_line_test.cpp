@@ -5,6 +5,7 @@
 #include <boost/json.hpp>
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <random>
 #include <string>
 
@@ -98,7 +99,7 @@ TEST_CASE("bytes from outside cannot forge a line in either format") {
   CHECK(bytes_of(json_of(record).at("target")) == record.target);
 }
 
-TEST_CASE("each byte at each place of a field survives the way through JSON") {
+TEST_CASE("each byte at each place of a field survives the way through JSON and breaks no combined line") {
   for (std::size_t length = 1; length <= 17; ++length) {
     for (std::size_t at = 0; at < length; ++at) {
       for (int byte = 0; byte < 256; ++byte) {
@@ -107,6 +108,10 @@ TEST_CASE("each byte at each place of a field survives the way through JSON") {
         obs::Record record;
         record.user_agent = text;
         REQUIRE(bytes_of(json_of(record).at("user_agent")) == text);
+        const auto combined = line_of(record, AccessLogFormat::combined);
+        REQUIRE(std::ranges::count(combined, '"') == 6);
+        REQUIRE(std::ranges::all_of(combined.substr(0, combined.size() - 1),
+                                    [](char c) { return c >= ' ' && c < 0x7f; }));
       }
     }
   }

@@ -274,6 +274,34 @@ TEST_CASE("targets that stay the same go on, others are forgotten") {
   CHECK(test.event_names() == "server_up server_up");
 }
 
+TEST_CASE("watching the same again asks nothing again") {
+  TestWatch test;
+  auto& patient = test.serve();
+  auto& other = test.serve();
+  auto target = target_of(0, patient.address());
+  target.health.interval = std::chrono::hours(1);
+  test.watch->set_targets({target});
+  REQUIRE(test.reaches(0, HealthState::up));
+  test.watch->set_targets({target, target_of(1, other.address())});
+  REQUIRE(test.reaches(1, HealthState::up));
+  CHECK(patient.requests.size() == 1);
+}
+
+TEST_CASE("another policy takes effect at once and does not forget what the probes have found") {
+  TestWatch test;
+  auto& server = test.serve();
+  server.answer_with("HTTP/1.1 500 Oops\r\nContent-Length: 0\r\n\r\n");
+  auto target = target_of(0, server.address());
+  test.watch->set_targets({target});
+  REQUIRE(test.reaches(0, HealthState::down));
+  server.answer_with("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+  const auto asked = server.requests.size();
+  target.health.rise = 6;
+  test.watch->set_targets({target});
+  REQUIRE(test.reaches(0, HealthState::up));
+  CHECK(server.requests.size() - asked >= 6);
+}
+
 TEST_CASE("all addresses of a name are probed and used, each on its own") {
   TestWatch test;
   auto& v4 = test.serve();
