@@ -153,6 +153,8 @@ TEST_CASE("a new address in the slot of one that was out starts afresh") {
   test.board.set_probed(server, 0, HealthState::down, "status 500", 3);
   test.board.set_addresses(server, addresses({"127.0.0.9:1", "127.0.0.2:1"}), noon);
   CHECK(test.usable() == 0b11);
+  test.board.sweep(noon);
+  CHECK(test.board.health(server).endpoints[0].state == HealthState::unknown);
   fail(test.board, 0, 2);
   CHECK(test.usable() == 0b11);
 }
