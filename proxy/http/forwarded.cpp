@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <charconv>
 #include <cstddef>
+#include <ranges>
+#include <utility>
 
 namespace drawbridge::http {
 namespace {
@@ -99,10 +101,9 @@ void append_number(IpText& out, unsigned value, int base) {
 // The elements of all X-Forwarded-For lines from the last to the first.
 template <typename Visit>
 void walk_from_right(const HeaderList& headers, Visit visit) {
-  const auto all = headers.all();
-  for (auto line = all.rbegin(); line != all.rend(); ++line) {
-    if (line->field != Field::x_forwarded_for) continue;
-    auto list = line->value;
+  for (const auto& line : std::ranges::reverse_view(headers.all())) {
+    if (line.field != Field::x_forwarded_for) continue;
+    auto list = line.value;
     while (true) {
       const auto comma = list.rfind(',');
       const auto begin = comma == std::string_view::npos ? 0 : comma + 1;

@@ -127,7 +127,9 @@ TEST_CASE("the scanner stops at the end of the head, whatever follows") {
   const auto head = wire::target("/a");
   for (const std::string& rest : {std::string("hello"), wire::target("/b"), std::string("\0\n\r", 3)}) {
     HeadScanner scanner(HeadScanner::Side::request, HeadLimits{});
-    const auto scan = scanner.scan("\r\n" + head + rest);
+    auto bytes = "\r\n" + head;
+    bytes += rest;
+    const auto scan = scanner.scan(bytes);
     CHECK(scan.state == HeadScanner::State::complete);
     CHECK(scan.begin == 2);
     CHECK(scan.end == 2 + head.size());
