@@ -77,4 +77,8 @@ extern const std::array<RuleEntry, rule_count> rules;
 
 Refusal refuse(Rule rule);
 
+// Allow of a 405 (RFC 9110 section 15.5.6) and of an OPTIONS that we answer ourselves; unknown methods pass as
+// well.
+inline constexpr std::string_view allowed_methods = "GET, HEAD, POST, PUT, DELETE, OPTIONS, PATCH";
+
 }  // namespace drawbridge::http
