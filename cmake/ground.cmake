@@ -25,7 +25,7 @@ target_compile_definitions(drawbridge_ground INTERFACE
   BOOST_ASIO_NO_DEPRECATED BOOST_ASIO_RECYCLING_ALLOCATOR_CACHE_SIZE=16
   DRAWBRIDGE_VERSION="${PROJECT_VERSION}")
 target_compile_options(drawbridge_ground INTERFACE
-  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast -Werror
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wnon-virtual-dtor -Wold-style-cast -Wno-missing-designated-field-initializers -Werror
   -fno-omit-frame-pointer)
 target_link_libraries(drawbridge_ground INTERFACE Threads::Threads fmt::fmt)
 if(CMAKE_CXX_COMPILER_ID STREQUAL "Clang")

@@ -30,11 +30,7 @@ class Workers {
   virtual void fence(std::uint64_t drain_id, core::DrainScope scope, base::Millis tunnel_spread,
                      DrainEvents events) = 0;
 
-  // Summed over all workers. `counts` is complete, `requests` bounded (limits::listed_requests_max a worker).
-  struct OpenList {
-    core::ClassCounts counts;
-    std::vector<core::OpenRequest> requests;
-  };
+  using OpenList = core::OpenList;  // of all workers together
   using Listing = std::function<void(OpenList)>;
   // What is left of a drain and was not cut by it. Answered after `fenced`; empty for one that has ended.
   virtual void list_open(std::uint64_t drain_id, Listing done) = 0;

@@ -30,6 +30,7 @@ void Ledger::enter(Admission& admission, const Entry& entry) {
   admission.class_ = entry.request_class;
   admission.exempt_ = entry.exempt;
   admission.read_tunnel_ = entry.read_tunnel;
+  admission.answered_ = entry.answered;
   admission.told_ = admission.cut_ = false;
   admission.since_ = entry.since;
   admission.id_ = entry.id;
@@ -41,6 +42,7 @@ void Ledger::enter(Admission& admission, const Entry& entry) {
   admission.previous_ = last_;
   (last_ != nullptr ? last_->next_ : first_) = &admission;
   last_ = &admission;
+  if (entry.answered) return;
   ++open_[entry.site][entry.request_class];
   ++total_;
 }
@@ -59,8 +61,10 @@ void Ledger::leave(Admission& admission) {
   const bool was_first = first_ == &admission;
   const auto request_class = admission.class_;
   unlink(admission);
-  --open_[admission.site_][request_class];
-  --total_;
+  if (!admission.answered_) {
+    --open_[admission.site_][request_class];
+    --total_;
+  }
   for (auto& watch : watches_) {
     if (!meant(watch.scope, admission)) continue;
     --watch.left[request_class];
@@ -72,7 +76,7 @@ void Ledger::leave(Admission& admission) {
 }
 
 bool Ledger::meant(const DrainScope& scope, const Admission& admission) {
-  return admission.epoch_ < scope.epoch && !admission.exempt_ && scope.classes.has(admission.class_) &&
+  return admission.epoch_ < scope.epoch && !admission.exempt_ && !admission.answered_ && scope.classes.has(admission.class_) &&
          !(scope.spare_read_tunnels && admission.read_tunnel_) &&
          std::binary_search(scope.sites.begin(), scope.sites.end(), admission.site_);
 }
@@ -114,29 +118,28 @@ void Ledger::report_drained() {
   }
 }
 
-std::vector<OpenRequest> Ledger::cut(std::uint64_t drain_id, base::SteadyTime now, bool tunnels_only) {
-  std::vector<OpenRequest> listed;
+OpenList Ledger::cut(std::uint64_t drain_id, base::SteadyTime now, bool tunnels_only) {
+  OpenList listed;
   const auto* watch = find(drain_id);
   if (watch == nullptr) return listed;
   const auto scope = watch->scope;
   visit(scope, [&](Admission& admission) {
     if (tunnels_only && admission.class_ != RequestClass::tunnel) return;
     if (admission.cut_ && admission.cut_by_ == drain_id) return;
-    if (listed.size() < listed_requests_max) listed.push_back(describe(admission, now));
+    add(listed, admission, now);
     admission.cut_by_ = drain_id;
     if (!std::exchange(admission.cut_, true)) admission.owner_->cut();
   });
   return listed;
 }
 
-std::vector<OpenRequest> Ledger::outstanding(std::uint64_t drain_id, base::SteadyTime now) const {
-  std::vector<OpenRequest> listed;
+OpenList Ledger::outstanding(std::uint64_t drain_id, base::SteadyTime now) const {
+  OpenList listed;
   const auto* watch = find(drain_id);
   if (watch == nullptr) return listed;
   for (const auto* at = first_; at != nullptr && at->epoch_ < watch->scope.epoch; at = at->next_) {
-    if (listed.size() == listed_requests_max) break;
     if (!meant(watch->scope, *at) || (at->cut_ && at->cut_by_ == drain_id)) continue;
-    listed.push_back(describe(*at, now));
+    add(listed, *at, now);
   }
   return listed;
 }
@@ -177,13 +180,18 @@ std::vector<OpenRequest> Ledger::oldest(SiteId site, RequestClass request_class,
                                         std::size_t count_max) const {
   std::vector<OpenRequest> listed;
   for (const auto* at = first_; at != nullptr && listed.size() < count_max; at = at->next_) {
-    if (at->site_ == site && at->class_ == request_class) listed.push_back(describe(*at, now));
+    if (at->site_ == site && at->class_ == request_class && !at->answered_) listed.push_back(describe(*at, now));
   }
   return listed;
 }
 
+void Ledger::add(OpenList& list, const Admission& admission, base::SteadyTime now) {
+  ++list.counts[admission.class_];
+  if (list.requests.size() < listed_requests_max) list.requests.push_back(describe(admission, now));
+}
+
 OpenRequest Ledger::describe(const Admission& admission, base::SteadyTime now) {
-  return {.request_id = std::string(admission.id_ != nullptr ? admission.id_->view() : std::string_view{}),
+  return {.request_id = std::string(admission.id_),
           .site = admission.site_name_ != nullptr ? *admission.site_name_ : std::string{},
           .request_class = admission.class_,
           .method = std::string(admission.method_),

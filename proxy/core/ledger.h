@@ -1,6 +1,5 @@
 #pragma once
 
-#include "proxy/base/ids.h"
 #include "proxy/base/limits.h"
 #include "proxy/base/time.h"
 #include "proxy/core/mode.h"
@@ -46,6 +45,15 @@ struct ClassCounts {
   }
 };
 
+// Requests that are still open: all counted, the oldest listed (at most limits::listed_requests_max a ledger).
+struct OpenList {
+  ClassCounts counts;
+  std::vector<OpenRequest> requests;
+
+  std::size_t size() const { return requests.size(); }
+  bool empty() const { return counts.total() == 0; }
+};
+
 class Ledger;
 
 // One admitted request: a member of the exchange that owns it, linked into the worker's ledger while in flight.
@@ -84,11 +92,12 @@ class Admission {
   RequestClass class_ = RequestClass::read;
   bool exempt_ = false;
   bool read_tunnel_ = false;
+  bool answered_ = false;
   bool told_ = false;
   bool cut_ = false;
   std::uint64_t cut_by_ = 0;  // the drain that named it as cut
   base::SteadyTime since_;
-  const base::RequestId* id_ = nullptr;
+  std::string_view id_;
   std::string_view method_, path_;
   const std::string* site_name_ = nullptr;
 };
@@ -101,8 +110,9 @@ struct Entry {
   RequestClass request_class = RequestClass::read;
   bool exempt = false;
   bool read_tunnel = false;  // a tunnel that a read rule names
+  bool answered = false;     // gets an answer of ours: keeps its snapshot alive, but no drain and no count knows it
   base::SteadyTime since;
-  const base::RequestId* id = nullptr;
+  std::string_view id;  // request id
   std::string_view method, path;
   Admission::Owner* owner = nullptr;
 };
@@ -135,11 +145,11 @@ class Ledger {
   // returns), or later when the last has left, the listener hears drained(drain_id, …) exactly once, and the drain
   // is forgotten.
   ClassCounts fence(std::uint64_t drain_id, const DrainScope& scope);
-  // Cuts all that is left of a drain and lists it (at most limits::listed_requests_max). The drain stays watched.
+  // Cuts all that is left of a drain and lists it. The drain stays watched.
   // What it has cut is not listed again, by cut() or outstanding(), while it takes its time to leave.
-  std::vector<OpenRequest> cut(std::uint64_t drain_id, base::SteadyTime now, bool tunnels_only);
-  // What is left of a drain, oldest first, at most limits::listed_requests_max.
-  std::vector<OpenRequest> outstanding(std::uint64_t drain_id, base::SteadyTime now) const;
+  OpenList cut(std::uint64_t drain_id, base::SteadyTime now, bool tunnels_only);
+  // What is left of a drain, oldest first.
+  OpenList outstanding(std::uint64_t drain_id, base::SteadyTime now) const;
   // What is left of a drain by class, listed or not; nothing for a drain that has ended.
   ClassCounts left(std::uint64_t drain_id) const;
   // Tells the tunnels of a drain that were not told before to go, evenly spread over `spread` from now.
@@ -174,6 +184,7 @@ class Ledger {
   void leave(Admission& admission);
   void unlink(Admission& admission);
   static bool meant(const DrainScope& scope, const Admission& admission);
+  static void add(OpenList& list, const Admission& admission, base::SteadyTime now);
   static OpenRequest describe(const Admission& admission, base::SteadyTime now);
   template <class Visit>
   void visit(const DrainScope& scope, Visit&& visit);

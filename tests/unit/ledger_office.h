@@ -1,5 +1,6 @@
 #pragma once
 
+#include "proxy/base/ids.h"
 #include "proxy/core/ledger.h"
 
 #include <functional>
@@ -53,7 +54,7 @@ struct Office {
             .site_name = &shop,
             .request_class = request_class,
             .since = start,
-            .id = &request.id,
+            .id = request.id.view(),
             .method = "POST",
             .path = "/orders",
             .owner = &request};

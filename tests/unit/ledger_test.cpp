@@ -69,14 +69,14 @@ TEST_CASE("a cut reaches each request once and names it once, also when it takes
 
   const auto tunnels = office.ledger.cut(7, start + 4s, true);
   REQUIRE(tunnels.size() == 1);
-  CHECK(tunnels[0].request_class == RequestClass::tunnel);
+  CHECK(tunnels.requests[0].request_class == RequestClass::tunnel);
   CHECK(office.ledger.outstanding(7, start).size() == 2);
 
   const auto rest = office.ledger.cut(7, start + 5s, false);
   REQUIRE(rest.size() == 2);
-  CHECK(rest[0].path == "/orders");
-  CHECK(rest[0].site == "shop");
-  CHECK(rest[0].age == 5s);
+  CHECK(rest.requests[0].path == "/orders");
+  CHECK(rest.requests[0].site == "shop");
+  CHECK(rest.requests[0].age == 5s);
   CHECK(office.ledger.outstanding(7, start).empty());
   CHECK(office.ledger.cut(7, start + 6s, false).empty());
   CHECK(prompt->cuts + slow->cuts + tunnel->cuts == 3);
