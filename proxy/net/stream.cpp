@@ -69,10 +69,15 @@ void Stream::cancel(base::Reason reason) {
   if (writer_ != nullptr) writer_->finish(*broken_);
 }
 
-bool Stream::has_input() const {
+bool Stream::has_input() {
   char byte = 0;
   const auto got = ::recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
-  return got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+  readable_ = got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
+  return readable_;
+}
+
+void Stream::interrupt_read() {
+  if (reader_ != nullptr) reader_->finish(failure(base::Reason::timed_out));
 }
 
 void Stream::shutdown_send() {

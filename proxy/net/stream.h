@@ -46,15 +46,20 @@ class Stream final : public Watcher, private Deadline::Owner {
 
   // Writes all of `parts` (at most parts_max; empty ones are fine). `patience` bounds the time without progress.
   // On failure bytes_written() tells how far it came.
-  static constexpr std::size_t parts_max = 8;
+  static constexpr std::size_t parts_max = 12;
   Write write(std::span<const std::string_view> parts, base::Millis patience);
 
   // Ends whoever waits, now and from now on, with this failure. The descriptor stays open.
   void cancel(base::Reason reason);
   bool cancelled() const { return broken_.has_value(); }
 
-  // True if bytes, an end or an error wait to be read. Looks at the socket without reading.
-  bool has_input() const;
+  // False if the loop has seen something that may not have been read. Costs nothing; may be a turn late.
+  bool quiet() const { return !readable_ && !peer_finished_; }
+  // True if bytes, an end or an error wait to be read. Asks the kernel, reads nothing.
+  bool has_input();
+
+  // Ends a waiting read with timed_out, as if its deadline had come. Nothing happens if none waits.
+  void interrupt_read();
 
   void shutdown_send();
   // Closes so that the peer sees a reset: for answers that must not look complete.

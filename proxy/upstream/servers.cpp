@@ -1,0 +1,209 @@
+#include "proxy/upstream/servers.h"
+
+#include <bit>
+#include <cerrno>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <sys/socket.h>
+#include <utility>
+
+namespace drawbridge::upstream {
+namespace {
+
+constexpr std::chrono::milliseconds sweep_interval{1'000};
+
+net::UniqueFd open_socket(const net::Endpoint& endpoint) {
+  net::UniqueFd fd(::socket(endpoint.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  if (fd.valid()) ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  return fd;
+}
+
+}  // namespace
+
+Lease::Lease(Lease&& other) noexcept
+    : servers_(std::exchange(other.servers_, nullptr)),
+      server_(other.server_),
+      slot_(other.slot_),
+      reused_(other.reused_),
+      stream_(std::move(other.stream_)) {}
+
+Lease& Lease::operator=(Lease&& other) noexcept {
+  if (this != &other) {
+    reset();
+    servers_ = std::exchange(other.servers_, nullptr);
+    server_ = other.server_;
+    slot_ = other.slot_;
+    reused_ = other.reused_;
+    stream_ = std::move(other.stream_);
+  }
+  return *this;
+}
+
+void Lease::hold(Servers& servers, core::ServerId server) {
+  servers_ = &servers;
+  server_ = server;
+  ++servers.server(server).in_flight;
+}
+
+void Lease::reset() {
+  if (servers_ == nullptr) return;
+  auto& servers = *std::exchange(servers_, nullptr);
+  --servers.server(server_).in_flight;
+  if (stream_ != nullptr) servers.counters_.upstream_connections_open.subtract();
+  stream_.reset();
+}
+
+void Lease::keep(const core::PoolView& pool) {
+  auto& servers = *servers_;
+  auto& server = servers.server(server_);
+  const bool known = slot_ < server.slots.size() && !server.slots[slot_].empty();
+  if (known && server.idle.size() < pool.idle_connections_max && !stream_->cancelled() && !servers.closing_) {
+    server.idle.push_back({std::move(stream_), slot_, servers.loop_.now() + pool.timing.idle});
+    if (!servers.sweep_.armed()) servers.sweep_.arm(servers.loop_.now() + sweep_interval);
+    --server.in_flight;
+    servers_ = nullptr;
+    return;
+  }
+  reset();
+}
+
+Servers::Servers(net::Loop& loop, HealthBoard& board, obs::Counters& counters, std::size_t workers)
+    : loop_(loop), board_(board), counters_(counters), workers_(workers), sweep_(loop.wheel(), *this) {}
+
+Servers::~Servers() = default;
+
+Servers::Server& Servers::server(core::ServerId id) {
+  if (servers_.size() <= id) servers_.resize(std::size_t{id} + 1);
+  if (!servers_[id]) servers_[id] = std::make_unique<Server>();
+  return *servers_[id];
+}
+
+void Servers::set_addresses(core::ServerId id, EndpointSlots slots) {
+  auto& target = server(id);
+  std::erase_if(target.idle, [&](const Idle& idle) {
+    const bool gone = idle.slot >= slots.size() || !(slots[idle.slot] == target.slots[idle.slot]);
+    if (gone) counters_.upstream_connections_open.subtract();
+    return gone;
+  });
+  target.slots = std::move(slots);
+}
+
+void Servers::close_idle() {
+  closing_ = true;
+  for (auto& target : servers_) {
+    if (!target) continue;
+    counters_.upstream_connections_open.subtract(target->idle.size());
+    target->idle.clear();
+  }
+}
+
+std::optional<std::size_t> Servers::choose(const core::PoolView& pool, const Tried& tried) {
+  if (balance_.size() <= pool.id) balance_.resize(std::size_t{pool.id} + 1);
+  candidates_.clear();
+  for (std::size_t place = 0; place < pool.servers.size(); ++place) {
+    const auto& target = pool.servers[place];
+    const auto load = server(target.id).in_flight;
+    const auto share =
+        target.max_connections == 0 ? UINT32_MAX : (target.max_connections + workers_ - 1) / workers_;
+    const bool eligible = target.admin == core::ServerAdmin::ready && !tried.has(place) && load < share &&
+                          board_.eligible(target.id, loop_.now());
+    candidates_.push_back({.eligible = eligible, .in_flight = load, .weight = target.weight});
+  }
+  return core::pick(pool.balance, candidates_, balance_[pool.id]);
+}
+
+std::optional<std::size_t> Servers::choose_slot(Server& target, EndpointMask usable) {
+  const auto count = target.slots.size();
+  for (std::size_t step = 0; step < count; ++step) {
+    const auto slot = target.next_slot++ % count;
+    if ((usable >> slot & 1U) != 0 && !target.slots[slot].empty()) return slot;
+  }
+  return std::nullopt;
+}
+
+// A kept connection that has something to read is not idle but broken: closed by the server, or about to be.
+std::unique_ptr<net::Stream> Servers::take_idle(Server& target, EndpointMask usable, bool proven,
+                                                std::size_t& slot) {
+  while (!target.idle.empty()) {
+    auto idle = std::move(target.idle.back());
+    target.idle.pop_back();
+    const bool good = idle.expires > loop_.now() && (usable >> idle.slot & 1U) != 0 &&
+                      ((idle.stream->quiet() && !proven) || !idle.stream->has_input());
+    if (good) {
+      slot = idle.slot;
+      return std::move(idle.stream);
+    }
+    counters_.upstream_connections_open.subtract();
+  }
+  return nullptr;
+}
+
+net::Task<base::Result<std::unique_ptr<net::Stream>>> Servers::dial(net::Endpoint endpoint, base::Millis patience) {
+  counters_.upstream_connects.add();
+  auto fd = open_socket(endpoint);
+  if (!fd.valid()) co_return std::unexpected(base::os_failure(base::Fault::proxy, errno));
+  const auto connected = ::connect(fd.get(), endpoint.data(), endpoint.length);
+  if (connected != 0 && errno != EINPROGRESS) {
+    co_return std::unexpected(base::os_failure(base::Fault::upstream, errno));
+  }
+  auto stream =
+      std::make_unique<net::Stream>(loop_, std::move(fd), base::Fault::upstream, net::Stream::Start::connecting);
+  const auto ready = co_await stream->write({}, patience);
+  if (!ready) co_return std::unexpected(ready.error());
+  co_return stream;
+}
+
+net::Task<base::Result<Servers::Chosen>> Servers::lease(const core::PoolView& pool, Tried& tried, LeaseWish wish) {
+  base::Failure last{.fault = base::Fault::proxy, .reason = base::Reason::no_server, .retry_safe = true};
+  while (const auto place = choose(pool, tried)) {
+    const auto& wanted = pool.servers[*place];
+    auto& target = server(wanted.id);
+    const auto usable = board_.usable(wanted.id, loop_.now());
+    Chosen chosen{.place = *place};
+    chosen.lease.hold(*this, wanted.id);
+    if (!wish.fresh) chosen.lease.stream_ = take_idle(target, usable, wish.proven, chosen.lease.slot_);
+    if (chosen.lease) {
+      chosen.lease.reused_ = true;
+      counters_.upstream_reused.add();
+      co_return chosen;
+    }
+    const auto slot = choose_slot(target, usable);
+    if (!slot) {
+      tried.add(*place);
+      continue;
+    }
+    const auto start = base::SteadyClock::now();
+    auto dialled = co_await dial(target.slots[*slot], pool.timing.connect);
+    if (dialled) {
+      chosen.lease.slot_ = *slot;
+      chosen.lease.stream_ = std::move(*dialled);
+      counters_.upstream_connections_open.add();
+      chosen.connect = std::chrono::duration_cast<std::chrono::microseconds>(base::SteadyClock::now() - start);
+      co_return chosen;
+    }
+    last = dialled.error();
+    if (last.fault == base::Fault::proxy) break;
+    counters_.connect_failed(wanted.id);
+    board_.report_failure(wanted.id, *slot, last.reason, loop_.now());
+    tried.add(*place);
+  }
+  last.retry_safe = true;
+  co_return std::unexpected(last);
+}
+
+void Servers::deadline_passed(net::Deadline&) {
+  bool left = false;
+  for (auto& target : servers_) {
+    if (!target) continue;
+    const auto before = target->idle.size();
+    std::erase_if(target->idle, [&](const Idle& idle) {
+      return idle.expires <= loop_.now() || (!idle.stream->quiet() && idle.stream->has_input());
+    });
+    counters_.upstream_connections_open.subtract(before - target->idle.size());
+    left = left || !target->idle.empty();
+  }
+  if (left) sweep_.arm(loop_.now() + sweep_interval);
+}
+
+}  // namespace drawbridge::upstream

@@ -1,0 +1,127 @@
+#pragma once
+
+#include "proxy/base/failure.h"
+#include "proxy/core/balance.h"
+#include "proxy/core/snapshot.h"
+#include "proxy/net/loop.h"
+#include "proxy/net/stream.h"
+#include "proxy/net/task.h"
+#include "proxy/obs/counters.h"
+#include "proxy/upstream/health_board.h"
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <vector>
+
+namespace drawbridge::upstream {
+
+class Servers;
+
+// A connection to a server for the time of one exchange. Closes at its end unless keep() gave it back.
+class Lease {
+ public:
+  Lease() = default;
+  ~Lease() { reset(); }
+  Lease(Lease&& other) noexcept;
+  Lease& operator=(Lease&& other) noexcept;
+
+  explicit operator bool() const { return stream_ != nullptr; }
+  net::Stream& stream() const { return *stream_; }
+  core::ServerId server() const { return server_; }
+  std::size_t slot() const { return slot_; }
+  bool reused() const { return reused_; }  // it has carried an exchange before: it may have gone stale
+
+  // The exchange ended cleanly: the connection may carry another.
+  void keep(const core::PoolView& pool);
+  void reset();
+
+ private:
+  friend class Servers;
+  void hold(Servers& servers, core::ServerId server);
+
+  Servers* servers_ = nullptr;
+  core::ServerId server_ = 0;
+  std::size_t slot_ = 0;
+  bool reused_ = false;
+  std::unique_ptr<net::Stream> stream_;
+};
+
+// Servers that this request has asked in vain, by their place in the pool; the first 64 places are told apart.
+class Tried {
+ public:
+  void add(std::size_t place) { bits_ |= bit(place); }
+  bool has(std::size_t place) const { return (bits_ & bit(place)) != 0; }
+
+ private:
+  static std::uint64_t bit(std::size_t place) { return place < 64 ? std::uint64_t{1} << place : 0; }
+  std::uint64_t bits_ = 0;
+};
+
+// How a lease is wanted.
+struct LeaseWish {
+  bool fresh = false;   // a new connection: the last attempt met a stale one
+  bool proven = false;  // ask the kernel whether a kept one is still good: the request may not be repeated
+};
+
+// The upstream side of one worker: addresses, kept connections and load of each server. Worker thread only.
+class Servers final : private net::Deadline::Owner {
+ public:
+  Servers(net::Loop& loop, HealthBoard& board, obs::Counters& counters, std::size_t workers);
+  ~Servers();
+  Servers(const Servers&) = delete;
+  Servers& operator=(const Servers&) = delete;
+
+  // The resolver's word, posted to this worker.
+  void set_addresses(core::ServerId server, EndpointSlots slots);
+
+  struct Chosen {
+    Lease lease;
+    std::size_t place = 0;                  // in pool.servers
+    std::chrono::microseconds connect{-1};  // of a new connection; negative: a kept one
+  };
+  // A connection to the server that balancing chooses among those not tried. A server that cannot be connected to
+  // is reported, added to `tried` and the next one is asked. Fails with no_server when none is left, or with the
+  // failure of the last attempt.
+  net::Task<base::Result<Chosen>> lease(const core::PoolView& pool, Tried& tried, LeaseWish wish);
+
+  // Shutdown: closes all kept connections and keeps none from now on.
+  void close_idle();
+
+  HealthBoard& board() { return board_; }
+  obs::Counters& counters() { return counters_; }
+
+ private:
+  friend class Lease;
+  struct Idle {
+    std::unique_ptr<net::Stream> stream;
+    std::size_t slot = 0;
+    base::SteadyTime expires;
+  };
+  struct Server {
+    EndpointSlots slots;
+    std::vector<Idle> idle;  // last used at the back
+    std::uint32_t in_flight = 0;
+    std::size_t next_slot = 0;
+  };
+
+  Server& server(core::ServerId id);
+  std::optional<std::size_t> choose(const core::PoolView& pool, const Tried& tried);
+  std::optional<std::size_t> choose_slot(Server& server, EndpointMask usable);
+  std::unique_ptr<net::Stream> take_idle(Server& server, EndpointMask usable, bool proven, std::size_t& slot);
+  net::Task<base::Result<std::unique_ptr<net::Stream>>> dial(net::Endpoint endpoint, base::Millis patience);
+  void deadline_passed(net::Deadline& deadline) override;
+
+  net::Loop& loop_;
+  HealthBoard& board_;
+  obs::Counters& counters_;
+  std::size_t workers_;
+  std::vector<std::unique_ptr<Server>> servers_;  // by ServerId
+  std::vector<core::BalanceState> balance_;       // by PoolId
+  std::vector<core::Candidate> candidates_;
+  net::Deadline sweep_;
+  bool closing_ = false;
+};
+
+}  // namespace drawbridge::upstream
