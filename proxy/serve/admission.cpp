@@ -1,0 +1,52 @@
+#include "proxy/serve/admission.h"
+
+namespace drawbridge::serve {
+namespace {
+
+constexpr http::Field override_fields[] = {http::Field::x_http_method_override, http::Field::x_http_method,
+                                           http::Field::x_method_override};
+
+}  // namespace
+
+core::RequestFacts facts_of(const http::RequestHead& head) {
+  core::RequestFacts facts{.method = head.method_text,
+                           .host = head.host,
+                           .path = head.path,
+                           .query = head.query,
+                           .overrides = {},
+                           .override_repeated = false,
+                           .upgrade = !head.upgrade.empty()};
+  for (std::size_t i = 0; i < std::size(override_fields); ++i) {
+    if (!head.headers.has(override_fields[i])) continue;
+    std::size_t lines = 0;
+    for (const auto& header : head.headers.all()) lines += header.field == override_fields[i] ? 1 : 0;
+    facts.overrides[i] = head.headers.value(override_fields[i]);
+    facts.override_repeated = facts.override_repeated || lines > 1;
+  }
+  return facts;
+}
+
+void admit(Call& call, core::Admission& admission, core::Admission::Owner& owner) {
+  const auto& head = call.request();
+  const auto& snapshot = call.worker.snapshot();
+  call.plan = core::decide(snapshot, facts_of(head));
+  const auto& plan = call.plan;
+  if (plan.site == nullptr) return;
+  const bool forwarded = plan.verdict == core::Verdict::forward;
+  call.worker.ledger().enter(admission,
+                             {.epoch = snapshot.epoch,
+                              .site = plan.site->id,
+                              .site_name = &plan.site->name,
+                              .request_class = plan.request_class,
+                              .exempt = plan.exempt,
+                              .read_tunnel = plan.request_class == core::RequestClass::tunnel && !plan.told_to_go,
+                              .answered = !forwarded,
+                              .since = call.since,
+                              .id = call.request_id,
+                              .method = head.method_text,
+                              .path = head.path,
+                              .owner = &owner});
+  if (forwarded) call.worker.counters().entered(plan.site->id, plan.request_class);
+}
+
+}  // namespace drawbridge::serve

@@ -1,0 +1,16 @@
+#pragma once
+
+#include "proxy/core/ledger.h"
+#include "proxy/serve/call.h"
+
+namespace drawbridge::serve {
+
+// Loads the snapshot, decides, and counts the request in the snapshot's epoch. Nothing suspends in here: that is
+// why a fence, which runs on the same thread, can miss no request and count none twice. On return `call.plan` is
+// set, and its pointers stay valid until `admission` leaves.
+void admit(Call& call, core::Admission& admission, core::Admission::Owner& owner);
+
+// What decide() wants to know of a head.
+core::RequestFacts facts_of(const http::RequestHead& head);
+
+}  // namespace drawbridge::serve

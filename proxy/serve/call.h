@@ -1,0 +1,35 @@
+#pragma once
+
+#include "proxy/base/ids.h"
+#include "proxy/core/plan.h"
+#include "proxy/http/forwarded.h"
+#include "proxy/obs/record.h"
+#include "proxy/serve/connection.h"
+#include "proxy/serve/worker.h"
+
+#include <string_view>
+
+namespace drawbridge::serve {
+
+// One request as the parts of serve/ see it: who asked, what was decided, and the record that is filled on the way.
+// Owned by the exchange.
+struct Call {
+  Worker& worker;
+  Connection& connection;
+  core::Plan plan;
+  base::RequestId made_id;
+  std::string_view request_id;  // kept from a trusted proxy, or made_id
+  http::EffectiveClient client;
+  http::IpText client_text;
+  base::SteadyTime since;
+  obs::Record record;
+  bool head_sent = false;  // the final response head is on its way to the client
+  bool body_used = false;  // part of the request body went to an upstream
+  bool keep = true;        // the connection may serve another request
+  bool cut = false;        // ended by an operator's deadline or at shutdown
+
+  Workspace& space() { return connection.space(); }
+  const http::RequestHead& request() { return connection.space().request; }
+};
+
+}  // namespace drawbridge::serve

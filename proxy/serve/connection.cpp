@@ -1,0 +1,144 @@
+#include "proxy/serve/connection.h"
+
+#include "pages/reply.h"
+#include "proxy/serve/exchange.h"
+#include "proxy/serve/own_answer.h"
+#include "proxy/serve/worker.h"
+
+#include <algorithm>
+#include <array>
+
+namespace drawbridge::serve {
+namespace {
+
+// What a client may still send after our last answer, and for how long we take it: closing with unread input would
+// reset the connection and destroy the answer in flight (RFC 9112 section 9.6).
+constexpr std::uint64_t linger_bytes_max = 1024 * 1024;
+constexpr std::chrono::seconds linger_time{2};
+
+// A head must fit its buffer with room to spare, whatever the configuration says.
+constexpr std::size_t head_bytes_cap = net::Buffer::size() - 4096;
+
+}  // namespace
+
+Connection::Connection(Worker& worker, net::UniqueFd fd, const http::IpAddress& peer)
+    : worker_(worker),
+      stream_(worker.loop(), std::move(fd), base::Fault::client),
+      peer_(peer),
+      peer_text_(http::format_ip(peer)) {}
+
+Connection::~Connection() = default;
+
+net::Task<> Connection::run() {
+  while (co_await next_request()) {
+    const bool keep = co_await serve_request();
+    if (!keep) break;
+  }
+  co_await close();
+}
+
+// Without a request there is no workspace: an idle connection holds no buffers.
+net::Task<bool> Connection::next_request() {
+  if (space_) space_->client.restart();
+  if (!space_ || space_->client.empty()) {
+    space_.reset();
+    if (worker_.stopping()) co_return false;
+    const auto& bounds = worker_.snapshot().bounds;
+    const auto readable = co_await stream_.readable(worker_.loop().now() + bounds.idle_timeout);
+    if (!readable) co_return false;
+    space_ = worker_.workspaces().take();
+  }
+  const bool read = co_await read_head();
+  co_return read;
+}
+
+net::Task<bool> Connection::read_head() {
+  auto bounds = worker_.snapshot().bounds;
+  bounds.head.head_bytes_max = std::min(bounds.head.head_bytes_max, head_bytes_cap);
+  const auto deadline = worker_.loop().now() + bounds.head_timeout;
+  auto& input = space_->client;
+  http::HeadScanner scanner(http::HeadScanner::Side::request, bounds.head);
+  for (;;) {
+    const auto scan = scanner.scan(input.view());
+    if (scan.state == http::HeadScanner::State::refused) {
+      space_->request = {};
+      http::parse_request(input.view(), bounds.head, space_->request);
+      co_await refuse(scan.refusal.status, scan.refusal.rule);
+      co_return false;
+    }
+    if (scan.state == http::HeadScanner::State::complete) {
+      const auto head = input.view().substr(scan.begin, scan.end - scan.begin);
+      const auto refusal = http::parse_request(head, bounds.head, space_->request);
+      input.consume(scan.end);
+      input.keep_consumed();
+      if (!refusal) co_return true;
+      co_await refuse(refusal->status, refusal->rule);
+      co_return false;
+    }
+    const auto got = co_await stream_.read_some(input.room(), deadline);
+    if (got && *got > 0) {
+      input.commit(*got);
+      continue;
+    }
+    const bool late = !got && got.error().reason == base::Reason::timed_out;
+    if (late && scanner.started()) {
+      space_->request = {};
+      co_await refuse(408, "head_timeout");
+    }
+    co_return false;
+  }
+}
+
+net::Task<bool> Connection::serve_request() {
+  Exchange exchange(worker_, *this);
+  exchange_ = &exchange;
+  const bool keep = co_await exchange.run();
+  exchange_ = nullptr;
+  co_return keep;
+}
+
+net::Task<> Connection::refuse(std::uint16_t status, std::string_view rule) {
+  const auto& head = space_->request;
+  linger_ = true;
+  render_answer(worker_, *space_, worker_.shared().errors.of(status), {.close = true});
+  obs::Record record{.at = worker_.wall_now(),
+                     .client = peer_text(),
+                     .method = head.method_text,
+                     .target = head.target,
+                     .host = head.authority,
+                     .status = status,
+                     .failure = rule};
+  record.version_minor = head.minor_version;
+  worker_.counters().head_refused(status == 408                    ? base::Reason::timed_out
+                                  : status == 414 || status == 431 ? base::Reason::too_large
+                                                                   : base::Reason::malformed);
+  worker_.counters().finished(record);
+  worker_.log().write(record);
+  const std::array<std::string_view, 1> parts{space_->text};
+  [[maybe_unused]] const auto sent = co_await stream_.write(parts, worker_.snapshot().bounds.body_timeout);
+}
+
+net::Task<> Connection::close() {
+  if (abandoned_ || stream_.cancelled()) co_return;
+  const bool unread = linger_ || (space_ && !space_->client.empty()) || stream_.has_input();
+  stream_.shutdown_send();
+  if (!unread) co_return;
+  if (!space_) space_ = worker_.workspaces().take();
+  const auto deadline = worker_.loop().now() + linger_time;
+  const auto before = stream_.bytes_read();
+  while (stream_.bytes_read() - before < linger_bytes_max) {
+    const auto got = co_await stream_.read_some(space_->upstream.room(), deadline);
+    if (!got || *got == 0) co_return;
+  }
+}
+
+void Connection::close_if_idle() {
+  if (!space_) stream_.cancel(base::Reason::cancelled);
+}
+
+void Connection::end() {
+  if (exchange_ != nullptr) exchange_->cut();
+  stream_.cancel(base::Reason::cancelled);
+}
+
+}  // namespace drawbridge::serve

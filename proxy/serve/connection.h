@@ -1,0 +1,62 @@
+#pragma once
+
+#include "proxy/http/forwarded.h"
+#include "proxy/http/reader.h"
+#include "proxy/net/stream.h"
+#include "proxy/net/task.h"
+#include "proxy/serve/workspace.h"
+
+#include <boost/intrusive/list.hpp>
+
+#include <cstdint>
+#include <string_view>
+
+namespace drawbridge::serve {
+
+class Exchange;
+class Worker;
+
+// One client connection: reads heads, has each served by an Exchange, in order, and closes so that the last answer
+// arrives. Lives in the frame of Worker::serve; worker thread only.
+class Connection final
+    : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+ public:
+  Connection(Worker& worker, net::UniqueFd fd, const http::IpAddress& peer);
+  ~Connection();
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  net::Task<> run();
+
+  // Shutdown: a connection without a request ends now; one with a request ends after it.
+  void close_if_idle();
+  // Ends the connection whatever it does; a request in flight is cut.
+  void end();
+
+  net::Stream& stream() { return stream_; }
+  Workspace& space() { return *space_; }
+  const http::IpAddress& peer() const { return peer_; }
+  std::string_view peer_text() const { return peer_text_.view(); }
+  // An answer was sent that must not look complete: no orderly close.
+  void abandon() { abandoned_ = true; }
+  // The client may still be sending what nobody will read: take it for a while, so that our answer arrives.
+  void expect_unread_input() { linger_ = true; }
+
+ private:
+  net::Task<bool> next_request();
+  net::Task<bool> read_head();
+  net::Task<bool> serve_request();
+  net::Task<> refuse(std::uint16_t status, std::string_view rule);
+  net::Task<> close();
+
+  Worker& worker_;
+  net::Stream stream_;
+  http::IpAddress peer_;
+  http::IpText peer_text_;
+  WorkspacePool::Loan space_;
+  Exchange* exchange_ = nullptr;
+  bool abandoned_ = false;
+  bool linger_ = false;
+};
+
+}  // namespace drawbridge::serve

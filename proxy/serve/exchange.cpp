@@ -1,0 +1,179 @@
+#include "proxy/serve/exchange.h"
+
+#include "proxy/core/answer.h"
+#include "proxy/serve/admission.h"
+#include "proxy/serve/failure_status.h"
+#include "proxy/serve/forward.h"
+#include "proxy/serve/own_answer.h"
+#include "proxy/serve/unread_body.h"
+
+#include <algorithm>
+#include <array>
+
+namespace drawbridge::serve {
+
+Exchange::Exchange(Worker& worker, Connection& connection)
+    : call_{.worker = worker, .connection = connection, .since = worker.loop().now()} {}
+
+Exchange::~Exchange() = default;
+
+net::Task<bool> Exchange::run() {
+  identify();
+  if (const auto reserved = core::parse_reserved_path(call_.request().path)) {
+    co_await answer_reserved(*reserved);
+  } else {
+    co_await follow_plan();
+  }
+  finish();
+  co_return call_.keep && !call_.worker.stopping();
+}
+
+void Exchange::identify() {
+  const auto& head = call_.request();
+  call_.keep = head.keep_alive;
+  call_.client = http::effective_client(call_.connection.peer(), "http", head, call_.worker.shared().trusted);
+  call_.client_text = http::format_ip(call_.client.address);
+  const auto given = call_.client.trusted ? head.headers.value(http::Field::x_request_id) : std::string_view{};
+  if (http::is_well_formed_request_id(given)) {
+    call_.request_id = given;
+  } else {
+    call_.made_id = call_.worker.ids().next();
+    call_.request_id = call_.made_id.view();
+  }
+}
+
+net::Task<> Exchange::follow_plan() {
+  admit(call_, admission_, *this);
+  switch (call_.plan.verdict) {
+    case core::Verdict::forward:
+      return forward();
+    case core::Verdict::refuse:
+      return refuse();
+    case core::Verdict::park:
+      return refuse();
+    case core::Verdict::no_site:
+      return answer(call_.worker.shared().errors.of(404));
+    case core::Verdict::ambiguous:
+      return answer(call_.worker.shared().errors.of(400));
+  }
+  return refuse();
+}
+
+net::Task<> Exchange::refuse() {
+  return answer(*call_.plan.site->answers);
+}
+
+net::Task<> Exchange::forward() {
+  Forward forward(call_);
+  forward_ = &forward;
+  const auto result = co_await forward.run();
+  forward_ = nullptr;
+  if (!result) co_await answer_failure(result.error());
+}
+
+// Once the response head is out, a failure can only show as a truncated answer.
+net::Task<> Exchange::answer_failure(base::Failure failure) {
+  call_.record.failure = base::name(failure.reason);
+  call_.keep = false;
+  if (call_.head_sent) {
+    if (call_.cut) call_.connection.stream().abort();
+    co_return;
+  }
+  if (failure.fault == base::Fault::client && failure.reason != base::Reason::timed_out) {
+    call_.worker.counters().client_aborts.add();
+  }
+  const auto status = status_of(failure);
+  if (status == 0) co_return;
+  if (failure.reason == base::Reason::no_server) {
+    co_await answer(call_.worker.no_server_answers(*call_.plan.site));
+  } else {
+    co_await answer(call_.worker.shared().errors.of(status));
+  }
+}
+
+net::Task<> Exchange::answer_reserved(const core::ReservedPath& path) {
+  const auto& sites = call_.worker.snapshot().sites;
+  const auto site = std::find_if(sites.begin(), sites.end(), [&](const auto& s) { return s->name == path.site; });
+  if (site == sites.end()) {
+    co_await follow_plan();
+    co_return;
+  }
+  const auto& shown = (*site)->answers;
+  UnreadBody body(call_);
+  call_.keep = call_.keep && body.will_end_soon();
+  render_reserved(call_.worker, call_.space(), shown.get(), path.asset,
+                  {.request_id = call_.request_id, .close = !call_.keep, .write = false});
+  co_await send_text(200);
+  co_await body.discard();
+}
+
+net::Task<> Exchange::answer(const core::AnswerSet& answers) {
+  UnreadBody body(call_);
+  call_.keep = call_.keep && body.will_end_soon();
+  render_answer(call_.worker, call_.space(), answers,
+                {.request_id = call_.request_id,
+                 .close = !call_.keep || call_.worker.stopping(),
+                 .write = call_.plan.request_class != core::RequestClass::read});
+  co_await send_text(answers.status);
+  co_await body.discard();
+}
+
+net::Task<> Exchange::send_text(unsigned status) {
+  auto& stream = call_.connection.stream();
+  const auto& text = call_.space().text;
+  call_.record.status = status;
+  call_.head_sent = true;
+  const std::array<std::string_view, 1> parts{text};
+  const auto sent = co_await stream.write(parts, call_.worker.snapshot().bounds.body_timeout);
+  if (!sent) {
+    call_.record.failure = base::name(sent.error().reason);
+    call_.keep = false;
+    call_.connection.abandon();
+  }
+  const auto head_end = text.find("\r\n\r\n");
+  call_.record.response_bytes = head_end == std::string::npos ? 0 : text.size() - head_end - 4;
+}
+
+void Exchange::finish() {
+  const auto& head = call_.request();
+  const auto& plan = call_.plan;
+  auto& record = call_.record;
+  auto& worker = call_.worker;
+  record.at = worker.wall_now();
+  record.client = call_.client_text.view();
+  record.method = head.method_text;
+  record.target = head.target;
+  record.host = head.authority;
+  record.version_minor = head.minor_version;
+  record.decided = true;
+  record.request_class = plan.request_class;
+  record.verdict = plan.verdict;
+  record.why = plan.why;
+  if (plan.site != nullptr) {
+    record.site_id = plan.site->id;
+    record.site = plan.site->name;
+    record.mode = plan.site->mode.mode;
+  }
+  record.total = std::chrono::duration_cast<obs::Micros>(base::SteadyClock::now() - call_.since);
+  record.request_id = call_.request_id;
+  record.user_agent = head.headers.value(http::Field::user_agent);
+  record.referer = head.headers.value(http::Field::referer);
+  if (plan.site != nullptr && plan.verdict == core::Verdict::forward) {
+    worker.counters().left(plan.site->id, plan.request_class);
+  }
+  worker.counters().finished(record);
+  worker.log().write(record);
+  admission_.leave();
+}
+
+void Exchange::cut() {
+  call_.cut = true;
+  if (forward_ != nullptr) forward_->cut();
+  if (call_.head_sent) call_.connection.stream().abort();
+}
+
+void Exchange::told_to_go(base::SteadyTime at) {
+  if (forward_ != nullptr) forward_->told_to_go(at);
+}
+
+}  // namespace drawbridge::serve

@@ -1,0 +1,41 @@
+#pragma once
+
+#include "proxy/core/ledger.h"
+#include "proxy/net/task.h"
+#include "proxy/serve/call.h"
+
+namespace drawbridge::serve {
+
+class Forward;
+
+// One request from its parsed head to its record. This file reads as the table of contents of the proxy: admit,
+// then do what the plan says. Lives on the connection's task; worker thread only.
+class Exchange final : public core::Admission::Owner {
+ public:
+  Exchange(Worker& worker, Connection& connection);
+  ~Exchange();
+
+  // True if the connection may serve another request.
+  net::Task<bool> run();
+
+  // core::Admission::Owner: an operator's deadline or the end of the process.
+  void cut() override;
+  void told_to_go(base::SteadyTime at) override;
+
+ private:
+  void identify();
+  net::Task<> follow_plan();
+  net::Task<> answer_reserved(const core::ReservedPath& path);
+  net::Task<> refuse();
+  net::Task<> forward();
+  net::Task<> answer_failure(base::Failure failure);
+  net::Task<> answer(const core::AnswerSet& answers);
+  net::Task<> send_text(unsigned status);
+  void finish();
+
+  Call call_;
+  core::Admission admission_;
+  Forward* forward_ = nullptr;
+};
+
+}  // namespace drawbridge::serve

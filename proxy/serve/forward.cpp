@@ -1,0 +1,197 @@
+#include "proxy/serve/forward.h"
+
+#include "proxy/core/readings.h"
+#include "proxy/core/retry.h"
+#include "proxy/http/forward.h"
+#include "proxy/serve/relay.h"
+#include "proxy/serve/tunnel.h"
+#include "proxy/serve/worker.h"
+
+#include <array>
+#include <string>
+
+namespace drawbridge::serve {
+
+using base::Failure;
+using base::Fault;
+using base::Reason;
+using base::Result;
+
+Forward::Forward(Call& call) : call_(call), pool_(*call.plan.pool), bounds_(call.worker.snapshot().bounds) {
+  wish_.proven = !core::is_idempotent(call.request().method_text) || !body_is_here();
+}
+
+Forward::~Forward() = default;
+
+net::Task<Result<void>> Forward::run() {
+  const bool replayable = body_is_here();
+  const auto mark = call_.space().client.mark();
+  for (;;) {
+    auto leased = co_await call_.worker.servers().lease(pool_, tried_, wish_);
+    if (!leased) co_return std::unexpected(leased.error());
+    lease_ = std::move(leased->lease);
+    place_ = leased->place;
+    const auto& server = pool_.servers[place_];
+    call_.record.pool = pool_.name;
+    call_.record.server = server.address;
+    call_.record.server_id = server.id;
+    if (leased->connect.count() >= 0) call_.record.upstream_connect = leased->connect;
+    if (call_.cut) co_return std::unexpected(Failure{.fault = Fault::proxy, .reason = Reason::cancelled});
+
+    const auto result = co_await attempt();
+    note_result(result);
+    if (result) co_return result;
+    if (!replayable || !may_retry(result.error())) {
+      lease_.reset();
+      co_return result;
+    }
+    if (!lease_.reused()) tried_.add(place_);
+    wish_.fresh = true;
+    lease_.reset();
+    call_.space().client.rewind(mark);
+    ++call_.record.retries;
+  }
+}
+
+net::Task<Result<void>> Forward::attempt() {
+  call_.space().upstream.restart_empty();
+  upload_failure_.reset();
+  auto sent = co_await send_request();
+  auto result = Result<void>{};
+  if (sent || sent.error().fault == Fault::upstream) {
+    // A server that stopped reading may have answered before: its answer counts, and only without one our failure.
+    result = co_await receive_response();
+    if (!result && !sent) result = sent;
+  } else {
+    result = sent;
+  }
+  co_await stop_upload();
+  if (!result && upload_failure_ && upload_failure_->fault == Fault::client)
+    co_return std::unexpected(*upload_failure_);
+  co_return result;
+}
+
+bool Forward::may_retry(const Failure& failure) {
+  const core::RetryFacts facts{.failure = failure,
+                               .method = call_.request().method_text,
+                               .attempts = call_.record.retries + 1,
+                               .connection_reused = lease_.reused(),
+                               .request_bytes_sent = lease_.stream().bytes_written() > 0,
+                               .response_bytes_seen = call_.head_sent || !call_.space().upstream.empty(),
+                               .cut = call_.cut || call_.worker.stopping(),
+                               .request_class = call_.plan.request_class};
+  return core::may_retry(facts);
+}
+
+void Forward::note_result(const Result<void>& result) {
+  if (!lease_) return;
+  auto& servers = call_.worker.servers();
+  if (result) {
+    servers.board().report_success(lease_.server(), lease_.slot());
+    return;
+  }
+  if (result.error().fault != Fault::upstream || call_.cut) return;
+  call_.worker.counters().exchange_failed(lease_.server());
+  if (!lease_.reused()) {
+    servers.board().report_failure(lease_.server(), lease_.slot(), result.error().reason,
+                                   call_.worker.loop().now());
+  }
+}
+
+void Forward::cut() {
+  if (lease_) lease_.stream().cancel(Reason::cancelled);
+  call_.connection.stream().interrupt_read();
+}
+
+void Forward::told_to_go(base::SteadyTime at) {
+  if (tunnel_ != nullptr) tunnel_->go(at);
+}
+
+std::string_view Forward::upstream_path(std::string& storage) const {
+  const auto& plan = call_.plan;
+  if (!plan.site->forward.strip_prefix || plan.prefix_bytes <= 1) return {};
+  storage = core::normal_form(call_.request().path).substr(plan.prefix_bytes);
+  if (!storage.starts_with('/')) storage.insert(0, 1, '/');
+  return storage;
+}
+
+std::string_view Forward::write_request_head() {
+  const auto& policy = call_.plan.site->forward;
+  const auto& address = pool_.servers[place_].address;
+  std::string path;
+  http::ForwardSpec spec{.client_address = call_.connection.peer_text(),
+                         .scheme = call_.client.scheme,
+                         .client_trusted = call_.client.trusted,
+                         .request_id = call_.request_id,
+                         .host = {},
+                         .fallback_host = address,
+                         .path = upstream_path(path),
+                         .tunnel = call_.plan.request_class == core::RequestClass::tunnel,
+                         .edits = {.set = policy.request_set, .remove = policy.request_remove}};
+  if (policy.host == core::ForwardPolicy::Host::upstream) spec.host = address;
+  if (policy.host == core::ForwardPolicy::Host::fixed) spec.host = policy.fixed_host;
+  http::HeadWriter writer(call_.space().request_out.span());
+  http::write_upstream_request(writer, call_.request(), spec);
+  return writer.overflow() ? std::string_view{} : writer.view();
+}
+
+bool Forward::body_is_here() const {
+  const auto& body = call_.request().body;
+  return body.kind == http::Body::Kind::none ||
+         (body.kind == http::Body::Kind::sized && body.bytes <= call_.space().client.view().size());
+}
+
+// A body that is in the buffer already goes out with the head, in one write. Any other is sent beside the receiving
+// of the response: the server may answer before it has read all.
+net::Task<Result<void>> Forward::send_request() {
+  const auto head = write_request_head();
+  if (head.empty()) co_return std::unexpected(Failure{.fault = Fault::client, .reason = Reason::too_large});
+  body_.emplace(call_.request().body, Fault::client, bounds_.request_body_bytes_max);
+  sent_at_ = call_.worker.loop().now();
+  if (body_is_here()) {
+    const auto sent = co_await upload(head);
+    co_return sent;
+  }
+  call_.body_used = true;
+  upload_.emplace(upload_beside(head));
+  co_return Result<void>{};
+}
+
+net::Task<Result<void>> Forward::upload(std::string_view head) {
+  return relay_body({.from = call_.connection.stream(),
+                     .input = call_.space().client,
+                     .source = *body_,
+                     .read_patience = bounds_.body_timeout,
+                     .to = lease_.stream(),
+                     .framing = call_.request().body.kind,
+                     .write_patience = pool_.timing.body},
+                    head);
+}
+
+// The client's failure ends the exchange; the server's does not: it may have answered already.
+net::Task<Result<void>> Forward::upload_beside(std::string_view head) {
+  const auto sent = co_await upload(head);
+  sent_at_ = call_.worker.loop().now();
+  if (!sent) {
+    upload_failure_ = sent.error();
+    if (sent.error().fault == Fault::client) lease_.stream().cancel(Reason::cancelled);
+  }
+  co_return sent;
+}
+
+net::Task<> Forward::stop_upload() {
+  call_.record.request_bytes = body_ ? body_->bytes() : 0;
+  if (!upload_) co_return;
+  if (!upload_->done()) {
+    lease_.stream().cancel(Reason::cancelled);
+    call_.connection.stream().interrupt_read();
+  }
+  const auto sent = co_await upload_->join();
+  upload_.reset();
+  call_.record.request_bytes = body_->bytes();
+  if (sent) co_return;
+  call_.keep = false;
+  call_.connection.expect_unread_input();
+}
+
+}  // namespace drawbridge::serve

@@ -1,0 +1,67 @@
+#pragma once
+
+#include "proxy/base/failure.h"
+#include "proxy/net/fork.h"
+#include "proxy/net/task.h"
+#include "proxy/serve/body_source.h"
+#include "proxy/serve/call.h"
+#include "proxy/upstream/servers.h"
+
+#include <optional>
+#include <string_view>
+
+namespace drawbridge::serve {
+
+class Tunnel;
+
+// Takes one admitted request to a server of its pool and the answer back: lease, send, receive, relay; once more on
+// another connection where core/retry allows it. Lives inside the exchange's task.
+class Forward {
+ public:
+  explicit Forward(Call& call);
+  ~Forward();
+
+  // Success: an answer has gone to the client, whole or cut short (call.keep and the stream tell). Failure: none
+  // has begun, unless call.head_sent.
+  net::Task<base::Result<void>> run();
+
+  void cut();                            // ends waiting for the upstream
+  void told_to_go(base::SteadyTime at);  // tunnels: close at `at`
+
+ private:
+  net::Task<base::Result<void>> attempt();
+  bool may_retry(const base::Failure& failure);
+  void note_result(const base::Result<void>& result);
+
+  // Request.
+  std::string_view write_request_head();
+  std::string_view upstream_path(std::string& storage) const;
+  bool body_is_here() const;
+  net::Task<base::Result<void>> send_request();
+  net::Task<base::Result<void>> upload(std::string_view head);
+  net::Task<base::Result<void>> upload_beside(std::string_view head);
+  net::Task<> stop_upload();
+
+  // Response.
+  net::Task<base::Result<void>> receive_response();
+  net::Task<base::Result<void>> read_response_head();
+  net::Task<base::Result<void>> pass_interim();
+  net::Task<base::Result<void>> relay_response();
+  std::string_view write_response_head(const http::ResponseFraming& framing);
+  void end_response(const BodySource& source, const base::Result<void>& relayed, bool until_close);
+
+  Call& call_;
+  const core::PoolView& pool_;
+  core::ClientBounds bounds_;
+  upstream::Lease lease_;
+  upstream::Tried tried_;
+  upstream::LeaseWish wish_;
+  std::size_t place_ = 0;
+  std::optional<BodySource> body_;
+  std::optional<net::Fork<base::Result<void>>> upload_;
+  std::optional<base::Failure> upload_failure_;
+  base::SteadyTime sent_at_;
+  Tunnel* tunnel_ = nullptr;
+};
+
+}  // namespace drawbridge::serve

@@ -1,0 +1,63 @@
+#pragma once
+
+#include "proxy/net/buffer_pool.h"
+
+#include <cstring>
+#include <span>
+#include <string_view>
+
+namespace drawbridge::serve {
+
+// What was read from one side and not yet used: a buffer with a window. Bytes before `floor` (a head whose views
+// are still needed) stay where they are. Worker thread only.
+class Input {
+ public:
+  void take_buffer(net::BufferPool& pool) {
+    buffer_ = pool.take();
+    floor_ = begin_ = end_ = 0;
+  }
+  void give_buffer_back() { buffer_.reset(); }
+
+  bool empty() const { return begin_ == end_; }
+  std::string_view view() const { return {buffer_.data() + begin_, end_ - begin_}; }
+  std::span<char> bytes() const { return {buffer_.data() + begin_, end_ - begin_}; }
+  void consume(std::size_t bytes) { begin_ += bytes; }
+  void commit(std::size_t bytes) { end_ += bytes; }
+
+  // Everything up to here was used but must stay; what follows may move.
+  void keep_consumed() { floor_ = begin_; }
+
+  // Where the next read goes. Empty only if unused bytes fill the buffer.
+  std::span<char> room() {
+    if (begin_ == end_) {
+      begin_ = end_ = floor_;
+    } else if (end_ == net::Buffer::size() && begin_ > floor_) {
+      std::memmove(buffer_.data() + floor_, buffer_.data() + begin_, end_ - begin_);
+      end_ = floor_ + (end_ - begin_);
+      begin_ = floor_;
+    }
+    return {buffer_.data() + end_, net::Buffer::size() - end_};
+  }
+
+  // Where the unused part begins. Valid for rewind() as long as nothing was read into this input meanwhile.
+  std::size_t mark() const { return begin_; }
+  void rewind(std::size_t mark) { begin_ = mark; }
+
+  // Forgets everything.
+  void restart_empty() { floor_ = begin_ = end_ = 0; }
+
+  // Forgets the kept part: what is unused moves to the front.
+  void restart() {
+    std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
+    end_ -= begin_;
+    floor_ = begin_ = 0;
+  }
+
+ private:
+  net::Buffer buffer_;
+  std::size_t floor_ = 0;
+  std::size_t begin_ = 0;
+  std::size_t end_ = 0;
+};
+
+}  // namespace drawbridge::serve

@@ -1,0 +1,49 @@
+#include "proxy/serve/own_answer.h"
+
+#include "pages/negotiate.h"
+#include "pages/reply.h"
+
+namespace drawbridge::serve {
+namespace {
+
+pages::ConnectionField connection_field(const http::RequestHead& head, const AnswerTraits& traits) {
+  if (traits.close) return pages::ConnectionField::close;
+  return head.minor_version == 0 ? pages::ConnectionField::keep_alive : pages::ConnectionField::none;
+}
+
+pages::Reply describe(Worker& worker, const http::RequestHead& head, const AnswerTraits& traits) {
+  const auto& fields = head.headers;
+  const auto* dest = fields.find(std::string_view("Sec-Fetch-Dest"));
+  const auto* script = fields.find(std::string_view("X-Requested-With"));
+  const pages::ClientHints hints{.accept = fields.value(http::Field::accept),
+                                 .content_type = fields.value(http::Field::content_type),
+                                 .fetch_dest = dest != nullptr ? dest->value : std::string_view{},
+                                 .requested_with = script != nullptr ? script->value : std::string_view{},
+                                 .path = head.path};
+  const auto referer = fields.value(http::Field::referer);
+  return {.form = pages::negotiate(hints),
+          .write = traits.write,
+          .head_only = head.method == http::Method::head,
+          .connection = connection_field(head, traits),
+          .date = worker.http_date(),
+          .holes = {.retry_after_seconds = 0,
+                    .request_id = traits.request_id,
+                    .return_to = pages::return_address(traits.write, head.target, referer, head.authority)}};
+}
+
+}  // namespace
+
+void render_answer(Worker& worker, Workspace& space, const core::AnswerSet& answers, const AnswerTraits& traits) {
+  auto reply = describe(worker, space.request, traits);
+  reply.holes.retry_after_seconds = pages::retry_after_seconds(answers, worker.wall_now());
+  space.text.clear();
+  pages::append_reply(answers, reply, space.text);
+}
+
+void render_reserved(Worker& worker, Workspace& space, const core::AnswerSet* shown, std::string_view asset,
+                     const AnswerTraits& traits) {
+  space.text.clear();
+  pages::append_reserved_reply(shown, asset, describe(worker, space.request, traits), space.text);
+}
+
+}  // namespace drawbridge::serve

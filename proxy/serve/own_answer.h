@@ -1,0 +1,24 @@
+#pragma once
+
+#include "proxy/core/answer.h"
+#include "proxy/serve/worker.h"
+#include "proxy/serve/workspace.h"
+
+#include <string_view>
+
+namespace drawbridge::serve {
+
+struct AnswerTraits {
+  std::string_view request_id = {};
+  bool close = false;  // says Connection: close
+  bool write = false;  // the request would have changed something
+};
+
+// Writes a whole answer of our own into space.text, in the form that suits the client whose head is space.request.
+void render_answer(Worker& worker, Workspace& space, const core::AnswerSet& answers, const AnswerTraits& traits);
+
+// The answer to a path under core::reserved_prefix; `shown` is null while the site shows no page.
+void render_reserved(Worker& worker, Workspace& space, const core::AnswerSet* shown, std::string_view asset,
+                     const AnswerTraits& traits);
+
+}  // namespace drawbridge::serve

@@ -1,0 +1,122 @@
+#pragma once
+
+#include "pages/answers.h"
+#include "proxy/base/event_log.h"
+#include "proxy/base/ids.h"
+#include "proxy/core/ledger.h"
+#include "proxy/core/snapshot.h"
+#include "proxy/http/forwarded.h"
+#include "proxy/net/buffer_pool.h"
+#include "proxy/net/listener.h"
+#include "proxy/net/loop.h"
+#include "proxy/obs/access_log.h"
+#include "proxy/obs/counters.h"
+#include "proxy/serve/connection.h"
+#include "proxy/serve/workspace.h"
+#include "proxy/upstream/servers.h"
+
+#include <boost/intrusive/list.hpp>
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <sys/socket.h>
+#include <vector>
+
+namespace drawbridge::serve {
+
+class Connection;
+
+// What the workers of a process share. All of it is immutable, atomic or made for many threads; outlives them.
+struct Shared {
+  Shared(upstream::HealthBoard& health, obs::Registry& counters, obs::AccessLog& log, base::EventLog& event_log)
+      : board(health), registry(counters), access_log(log), events(event_log) {}
+
+  std::atomic<const core::Snapshot*> published{nullptr};
+  upstream::HealthBoard& board;
+  obs::Registry& registry;
+  obs::AccessLog& access_log;
+  base::EventLog& events;
+  http::TrustedNets trusted;
+  std::size_t workers = 1;
+  std::uint64_t connections_max = 50'000;
+  std::atomic<std::uint64_t> connections{0};
+  pages::ErrorAnswers errors;
+  // Hand a result to the control thread. Any thread.
+  std::function<void(std::function<void()>)> to_control;
+  // A drain of one worker ended; no admission of this worker is below an epoch any more. Called on worker threads.
+  std::function<void(std::size_t worker, std::uint64_t drain_id, const core::ClassCounts&)> drained;
+  std::function<void(std::size_t worker, std::uint64_t epoch)> epochs_ended;
+};
+
+// One thread of the data path with all that belongs to it: loop, listeners, ledger, upstream connections, counters,
+// log lane. Everything but post() and the constructor runs on its thread.
+class Worker final : private net::Listener::Handler, private core::Ledger::Listener {
+ public:
+  Worker(Shared& shared, std::size_t index);
+  ~Worker();
+  Worker(const Worker&) = delete;
+  Worker& operator=(const Worker&) = delete;
+
+  // The thread's body: serves until shut down.
+  void run();
+  void post(std::function<void()> work) { loop_.post(std::move(work)); }  // any thread
+
+  void listen(net::UniqueFd fd);
+  // Stops accepting and closes what is idle; requests in flight go on. Then, at the end of the grace time, the
+  // rest.
+  void begin_shutdown();
+  void end_all();
+
+  net::Loop& loop() { return loop_; }
+  WorkspacePool& workspaces() { return workspaces_; }
+  core::Ledger& ledger() { return ledger_; }
+  upstream::Servers& servers() { return servers_; }
+  obs::Counters& counters() { return counters_; }
+  obs::AccessLog::Lane& log() { return log_; }
+  base::IdSource& ids() { return ids_; }
+  Shared& shared() { return shared_; }
+  bool stopping() const { return stopping_; }
+  std::size_t index() const { return index_; }
+
+  // What admissions are decided by now. Stays valid as long as an admission of its epoch is in the ledger.
+  const core::Snapshot& snapshot() const { return *shared_.published.load(std::memory_order_acquire); }
+
+  base::WallTime wall_now();     // of this turn
+  std::string_view http_date();  // Date field of this second
+  const core::AnswerSet& no_server_answers(const core::SiteView& site);
+
+ private:
+  void accepted(net::UniqueFd fd, const sockaddr_storage& peer) override;
+  void accept_paused(int os_error) override;
+  void drained(std::uint64_t drain_id, const core::ClassCounts& ended) override;
+  void epochs_below_ended(std::uint64_t epoch) override;
+  net::Task<> serve(net::UniqueFd fd, http::IpAddress peer);
+
+  Shared& shared_;
+  std::size_t index_;
+  obs::Counters& counters_;
+  obs::AccessLog::Lane& log_;
+  net::Loop loop_;
+  net::BufferPool buffers_;
+  WorkspacePool workspaces_;
+  core::Ledger ledger_;
+  upstream::Servers servers_;
+  base::IdSource ids_;
+  std::vector<std::unique_ptr<net::Listener>> listeners_;
+  boost::intrusive::list<Connection, boost::intrusive::constant_time_size<false>> connections_;
+  std::map<core::SiteId, std::shared_ptr<const core::AnswerSet>> no_server_;
+  bool stopping_ = false;
+  base::SteadyTime pause_said_{};
+  base::SteadyTime wall_read_{};
+  base::WallTime wall_now_{};
+  std::chrono::seconds date_second_{-1};
+  std::array<char, 29> date_{};
+};
+
+}  // namespace drawbridge::serve

@@ -1,0 +1,215 @@
+#include "proxy/serve/worker_group.h"
+
+#include "proxy/base/check.h"
+
+#include <algorithm>
+#include <pthread.h>
+#include <utility>
+
+namespace drawbridge::serve {
+namespace {
+
+constexpr std::size_t oldest_writes_max = 5;
+
+void by_age(std::vector<core::OpenRequest>& requests, std::size_t count_max) {
+  std::sort(requests.begin(), requests.end(), [](const auto& a, const auto& b) { return a.age > b.age; });
+  if (requests.size() > count_max) requests.resize(count_max);
+}
+
+core::OpenList join(std::vector<core::OpenList> parts) {
+  core::OpenList all;
+  for (auto& part : parts) {
+    all.counts += part.counts;
+    std::move(part.requests.begin(), part.requests.end(), std::back_inserter(all.requests));
+  }
+  by_age(all.requests, base::limits::listed_requests_max);
+  return all;
+}
+
+WorkerGroup::SiteLoad load_of(Worker& worker, core::SiteId site) {
+  const auto now = worker.loop().now();
+  auto& ledger = worker.ledger();
+  WorkerGroup::SiteLoad load{.site = site, .in_flight = ledger.in_flight(site)};
+  load.oldest_writes = ledger.oldest(site, core::RequestClass::write, now, oldest_writes_max);
+  return load;
+}
+
+}  // namespace
+
+WorkerGroup::WorkerGroup(Shared& shared) : shared_(shared), ended_epochs_(shared.workers) {
+  shared_.drained = [this](std::size_t, std::uint64_t drain_id, const core::ClassCounts& ended) {
+    shared_.to_control([this, drain_id, ended] { worker_drained(drain_id, ended); });
+  };
+  shared_.epochs_ended = [this](std::size_t worker, std::uint64_t epoch) {
+    shared_.to_control([this, worker, epoch] { worker_ended_epochs(worker, epoch); });
+  };
+  for (std::size_t i = 0; i < shared.workers; ++i) workers_.push_back(std::make_unique<Worker>(shared, i));
+}
+
+WorkerGroup::~WorkerGroup() {
+  for (auto& thread : threads_) thread.join();
+}
+
+base::Expected<std::vector<std::string>> WorkerGroup::listen(const std::vector<std::string>& addresses) {
+  std::vector<std::string> bound;
+  for (const auto& address : addresses) {
+    auto wanted = address;
+    for (auto& worker : workers_) {
+      auto fd = net::listen_on(wanted);
+      if (!fd) return std::unexpected(fd.error());
+      wanted = net::bound_address(fd->get());
+      worker->listen(std::move(*fd));
+    }
+    bound.push_back(wanted);
+  }
+  return bound;
+}
+
+void WorkerGroup::start() {
+  DRAWBRIDGE_CHECK(shared_.published.load() != nullptr);
+  running_ = workers_.size();
+  for (auto& worker : workers_) {
+    threads_.emplace_back([this, &worker = *worker] {
+      pthread_setname_np(pthread_self(), "worker");
+      worker.run();
+      shared_.to_control([this] {
+        if (--running_ == 0 && stopped_) stopped_();
+      });
+    });
+  }
+}
+
+void WorkerGroup::shut_down(std::function<void()> done) {
+  stopped_ = std::move(done);
+  for (auto& worker : workers_) worker->post([&worker = *worker] { worker.begin_shutdown(); });
+}
+
+void WorkerGroup::end_all() {
+  for (auto& worker : workers_) worker->post([&worker = *worker] { worker.end_all(); });
+}
+
+void WorkerGroup::publish(const core::Snapshot* snapshot) {
+  shared_.published.store(snapshot, std::memory_order_release);
+  for (auto& worker : workers_) {
+    worker->post([&worker = *worker, epoch = snapshot->epoch] { worker.ledger().published(epoch); });
+  }
+}
+
+void WorkerGroup::set_addresses(core::ServerId server, const upstream::EndpointSlots& slots) {
+  for (auto& worker : workers_) {
+    worker->post([&worker = *worker, server, slots] { worker.servers().set_addresses(server, slots); });
+  }
+}
+
+void WorkerGroup::fence(std::uint64_t drain_id, core::DrainScope scope, base::Millis tunnel_spread, Counted fenced,
+                        Counted drained) {
+  drains_[drain_id] = {.unfenced = workers_.size(),
+                       .undrained = workers_.size(),
+                       .open = {},
+                       .ended = {},
+                       .fenced = std::move(fenced),
+                       .drained = std::move(drained)};
+  for (auto& worker : workers_) {
+    worker->post([this, &worker = *worker, drain_id, scope, tunnel_spread] {
+      const auto open = worker.ledger().fence(drain_id, scope);
+      worker.ledger().tell_tunnels(drain_id, worker.loop().now(), tunnel_spread);
+      shared_.to_control([this, drain_id, open] { worker_fenced(drain_id, open); });
+    });
+  }
+}
+
+void WorkerGroup::worker_fenced(std::uint64_t drain_id, const core::ClassCounts& open) {
+  const auto found = drains_.find(drain_id);
+  if (found == drains_.end()) return;
+  found->second.open += open;
+  if (--found->second.unfenced == 0 && found->second.fenced) found->second.fenced(found->second.open);
+  drain_progress(drain_id);
+}
+
+void WorkerGroup::worker_drained(std::uint64_t drain_id, const core::ClassCounts& ended) {
+  const auto found = drains_.find(drain_id);
+  if (found == drains_.end()) return;
+  found->second.ended += ended;
+  --found->second.undrained;
+  drain_progress(drain_id);
+}
+
+// A worker with nothing in flight has drained before its word that it passed the fence is here.
+void WorkerGroup::drain_progress(std::uint64_t drain_id) {
+  const auto found = drains_.find(drain_id);
+  if (found == drains_.end() || found->second.unfenced > 0 || found->second.undrained > 0) return;
+  const auto drain = std::move(found->second);
+  drains_.erase(found);
+  if (drain.drained) drain.drained(drain.ended);
+}
+
+void WorkerGroup::worker_ended_epochs(std::size_t worker, std::uint64_t epoch) {
+  ended_epochs_[worker] = epoch;
+  const auto lowest = *std::min_element(ended_epochs_.begin(), ended_epochs_.end());
+  if (lowest <= unused_below_) return;
+  unused_below_ = lowest;
+  if (unused_) unused_(lowest);
+}
+
+template <class T>
+void WorkerGroup::gather(std::function<T(Worker&)> ask, std::function<void(std::vector<T>)> done) {
+  struct Collected {
+    std::vector<T> answers;
+    std::size_t left = 0;
+    std::function<void(std::vector<T>)> done;
+  };
+  // Shared by the messages on their way; only the control thread looks inside.
+  auto collected = std::make_shared<Collected>();
+  collected->left = workers_.size();
+  collected->done = std::move(done);
+  for (auto& worker : workers_) {
+    worker->post([this, &worker = *worker, ask, collected] {
+      shared_.to_control([collected, answer = ask(worker)]() mutable {
+        collected->answers.push_back(std::move(answer));
+        if (--collected->left == 0) collected->done(std::move(collected->answers));
+      });
+    });
+  }
+}
+
+void WorkerGroup::list_open(std::uint64_t drain_id, Listing done) {
+  gather<core::OpenList>(
+      [drain_id](Worker& worker) { return worker.ledger().outstanding(drain_id, worker.loop().now()); },
+      [done = std::move(done)](auto parts) { done(join(std::move(parts))); });
+}
+
+void WorkerGroup::cut(std::uint64_t drain_id, bool tunnels_only, Listing done) {
+  gather<core::OpenList>(
+      [drain_id, tunnels_only](Worker& worker) {
+        return worker.ledger().cut(drain_id, worker.loop().now(), tunnels_only);
+      },
+      [done = std::move(done)](auto parts) { done(join(std::move(parts))); });
+}
+
+void WorkerGroup::forget(std::uint64_t drain_id) {
+  drains_.erase(drain_id);
+  for (auto& worker : workers_) worker->post([&worker = *worker, drain_id] { worker.ledger().forget(drain_id); });
+}
+
+void WorkerGroup::load(std::vector<core::SiteId> sites, std::function<void(std::vector<SiteLoad>)> done) {
+  gather<std::vector<SiteLoad>>(
+      [sites](Worker& worker) {
+        std::vector<SiteLoad> loads;
+        for (const auto site : sites) loads.push_back(load_of(worker, site));
+        return loads;
+      },
+      [done = std::move(done)](std::vector<std::vector<SiteLoad>> parts) {
+        auto total = std::move(parts.front());
+        for (std::size_t part = 1; part < parts.size(); ++part) {
+          for (std::size_t i = 0; i < total.size(); ++i) {
+            total[i].in_flight += parts[part][i].in_flight;
+            std::move(parts[part][i].oldest_writes.begin(), parts[part][i].oldest_writes.end(),
+                      std::back_inserter(total[i].oldest_writes));
+          }
+        }
+        for (auto& load : total) by_age(load.oldest_writes, oldest_writes_max);
+        done(std::move(total));
+      });
+}
+
+}  // namespace drawbridge::serve

@@ -1,0 +1,88 @@
+#pragma once
+
+#include "proxy/base/failure.h"
+#include "proxy/core/ledger.h"
+#include "proxy/core/snapshot.h"
+#include "proxy/serve/worker.h"
+#include "proxy/upstream/health_board.h"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace drawbridge::serve {
+
+// All workers of the process and their threads, seen from the control thread: publish, fence, ask, stop. Every
+// method belongs to the control thread; results come back on it through Shared::to_control, never inside the call.
+class WorkerGroup {
+ public:
+  // `shared` outlives the group; its `drained` and `epochs_ended` are set here.
+  explicit WorkerGroup(Shared& shared);
+  ~WorkerGroup();  // after stop()
+  WorkerGroup(const WorkerGroup&) = delete;
+  WorkerGroup& operator=(const WorkerGroup&) = delete;
+
+  // Opens a socket for each worker on each address, before start(). Returns the addresses bound (port 0 resolved).
+  base::Expected<std::vector<std::string>> listen(const std::vector<std::string>& addresses);
+  // Starts the threads. A snapshot must be published.
+  void start();
+  // SIGTERM: stop accepting, finish what is in flight, at `grace` end the rest. `done` when all threads have ended.
+  void shut_down(std::function<void()> done);
+  void end_all();
+
+  void publish(const core::Snapshot* snapshot);
+  void set_addresses(core::ServerId server, const upstream::EndpointSlots& slots);
+
+  using Counted = std::function<void(const core::ClassCounts&)>;
+  using Listing = std::function<void(core::OpenList)>;
+  // `fenced` once all workers have passed the fence, then `drained` once all that `scope` means has ended.
+  void fence(std::uint64_t drain_id, core::DrainScope scope, base::Millis tunnel_spread, Counted fenced,
+             Counted drained);
+  void list_open(std::uint64_t drain_id, Listing done);
+  void cut(std::uint64_t drain_id, bool tunnels_only, Listing done);
+  void forget(std::uint64_t drain_id);
+
+  struct SiteLoad {
+    core::SiteId site = 0;
+    core::ClassCounts in_flight;
+    std::vector<core::OpenRequest> oldest_writes;  // tunnels counted as writes included; oldest first
+  };
+  void load(std::vector<core::SiteId> sites, std::function<void(std::vector<SiteLoad>)> done);
+
+  // Called when no worker has an admission below an epoch.
+  void on_unused(std::function<void(std::uint64_t epoch)> listener) { unused_ = std::move(listener); }
+
+ private:
+  struct Drain {
+    std::size_t unfenced = 0;
+    std::size_t undrained = 0;
+    core::ClassCounts open;
+    core::ClassCounts ended;
+    Counted fenced;
+    Counted drained;
+  };
+
+  void worker_fenced(std::uint64_t drain_id, const core::ClassCounts& open);
+  void worker_drained(std::uint64_t drain_id, const core::ClassCounts& ended);
+  void worker_ended_epochs(std::size_t worker, std::uint64_t epoch);
+  void drain_progress(std::uint64_t drain_id);
+  // Runs `ask` on each worker's thread and `done` with all answers on the control thread.
+  template <class T>
+  void gather(std::function<T(Worker&)> ask, std::function<void(std::vector<T>)> done);
+
+  Shared& shared_;
+  std::vector<std::unique_ptr<Worker>> workers_;
+  std::vector<std::thread> threads_;
+  std::size_t running_ = 0;
+  std::map<std::uint64_t, Drain> drains_;
+  std::vector<std::uint64_t> ended_epochs_;  // by worker
+  std::uint64_t unused_below_ = 0;
+  std::function<void(std::uint64_t)> unused_;
+  std::function<void()> stopped_;
+};
+
+}  // namespace drawbridge::serve

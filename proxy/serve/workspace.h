@@ -1,0 +1,72 @@
+#pragma once
+
+#include "proxy/http/head.h"
+#include "proxy/net/buffer_pool.h"
+#include "proxy/serve/input.h"
+
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+namespace drawbridge::serve {
+
+// What a connection needs only while a request is on it: buffers and parsed heads. Idle connections have none.
+struct Workspace {
+  Input client;              // request head (kept while the exchange lasts), then its body
+  Input upstream;            // response head and body
+  net::Buffer request_out;   // the head that goes to the upstream
+  net::Buffer response_out;  // the head that goes to the client: the other may still be on its way
+  http::RequestHead request;
+  http::ResponseHead response;
+  std::string text;  // answers of our own
+};
+
+// Used workspaces, last used first. One a worker; worker thread only; outlives what it lent.
+class WorkspacePool {
+ public:
+  class Return {
+   public:
+    explicit Return(WorkspacePool* pool = nullptr) : pool_(pool) {}
+    void operator()(Workspace* workspace) const { pool_->give_back(workspace); }
+
+   private:
+    WorkspacePool* pool_;
+  };
+  using Loan = std::unique_ptr<Workspace, Return>;
+
+  explicit WorkspacePool(net::BufferPool& buffers) : buffers_(buffers) {}
+
+  Loan take() {
+    std::unique_ptr<Workspace> workspace;
+    if (free_.empty()) {
+      workspace = std::make_unique<Workspace>();
+    } else {
+      workspace = std::move(free_.back());
+      free_.pop_back();
+    }
+    workspace->client.take_buffer(buffers_);
+    workspace->upstream.take_buffer(buffers_);
+    workspace->request_out = buffers_.take();
+    workspace->response_out = buffers_.take();
+    return {workspace.release(), Return(this)};
+  }
+
+ private:
+  static constexpr std::size_t kept_max = 256;
+
+  void give_back(Workspace* used) {
+    std::unique_ptr<Workspace> workspace(used);
+    workspace->client.give_buffer_back();
+    workspace->upstream.give_buffer_back();
+    workspace->request_out.reset();
+    workspace->response_out.reset();
+    workspace->text.clear();
+    if (free_.size() < kept_max) free_.push_back(std::move(workspace));
+  }
+
+  net::BufferPool& buffers_;
+  std::vector<std::unique_ptr<Workspace>> free_;
+};
+
+}  // namespace drawbridge::serve
