@@ -1,0 +1,296 @@
+#include "proxy/app/daemon.h"
+
+#include "proxy/admin/live_api.h"
+#include "proxy/admin/metrics_listener.h"
+#include "proxy/admin/server.h"
+#include "proxy/app/data_path.h"
+#include "proxy/app/descriptors.h"
+#include "proxy/app/metrics.h"
+#include "proxy/app/page_renderer.h"
+#include "proxy/app/targets.h"
+#include "proxy/control/asio_alarms.h"
+#include "proxy/control/controller.h"
+#include "proxy/control/file_system.h"
+#include "proxy/control/history.h"
+#include "proxy/control/state_store.h"
+#include "proxy/obs/access_log.h"
+#include "proxy/serve/worker_group.h"
+#include "proxy/upstream/health_board.h"
+#include "proxy/upstream/server_watch.h"
+
+#include <boost/asio/io_context.hpp>
+#include <boost/asio/post.hpp>
+#include <boost/asio/signal_set.hpp>
+#include <fmt/format.h>
+
+#include <csignal>
+#include <optional>
+#include <pthread.h>
+#include <thread>
+#include <unistd.h>
+
+namespace drawbridge::app {
+namespace {
+
+using base::Expected;
+namespace asio = boost::asio;
+
+std::size_t worker_count(const config::Server& server) {
+  if (server.workers != 0) return server.workers;
+  return std::max(1U, std::thread::hardware_concurrency());
+}
+
+obs::AccessLogOptions access_log_options(const config::Server& server) {
+  obs::AccessLogOptions options;
+  options.format = server.access_log_format == config::AccessLogFormat::json ? obs::AccessLogFormat::json
+                                                                             : obs::AccessLogFormat::combined;
+  if (server.access_log == "stdout") {
+    options.sink = obs::AccessLogSink::standard_output;
+  } else if (server.access_log != "off") {
+    options.sink = obs::AccessLogSink::file;
+    options.path = server.access_log;
+  }
+  return options;
+}
+
+http::TrustedNets trusted_nets(const config::Server& server) {
+  http::TrustedNets nets;
+  for (const auto& text : server.trusted_proxies) {
+    if (const auto net = http::parse_net(text)) nets.add(*net);
+  }
+  return nets;
+}
+
+// Signals are taken by the control thread; threads made later inherit the mask.
+void block_signals() {
+  std::signal(SIGPIPE, SIG_IGN);
+  sigset_t signals;
+  sigemptyset(&signals);
+  for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);
+  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+}
+
+// All parts of the process in the order of their making, so that they end in the reverse order.
+class Daemon {
+ public:
+  explicit Daemon(DaemonOptions options)
+      : options_(std::move(options)), events_(options_.events_to_stderr), started_(base::now()) {}
+
+  Expected<void> start();
+  // Listens and serves until a signal ends it. Fails if an address cannot be listened on.
+  Expected<void> serve();
+
+ private:
+  Expected<void> open_state();
+  Expected<void> open_data_path();
+  Expected<void> open_control();
+  Expected<void> open_admin();
+  std::vector<std::string> addresses() const;
+  void wait_for_signal();
+  void on_signal(int signal);
+  void shut_down();
+  void finish();
+  void collect_metrics(std::function<void(std::string)> done);
+
+  DaemonOptions options_;
+  base::EventLog events_;
+  base::Now started_;
+  asio::io_context context_;
+  asio::signal_set signals_{context_, SIGTERM, SIGINT, SIGHUP};
+  std::unique_ptr<control::FileSystem> files_;
+  std::unique_ptr<control::StateStore> store_;
+  std::optional<control::History> history_;
+  std::unique_ptr<obs::AccessLog> access_log_;
+  std::optional<obs::Registry> registry_;
+  upstream::HealthBoard board_;
+  std::optional<serve::Shared> shared_;
+  std::optional<control::AsioAlarms> alarms_;
+  std::optional<serve::WorkerGroup> workers_;
+  std::optional<DataPath> data_path_;
+  std::optional<PageRenderer> renderer_;
+  std::optional<upstream::ServerWatch> watch_;
+  std::optional<control::Controller> controller_;
+  std::optional<admin::LiveApi> api_;
+  std::unique_ptr<admin::Server> admin_;
+  std::unique_ptr<admin::MetricsListener> metrics_;
+  bool stopping_ = false;
+};
+
+Expected<void> Daemon::start() {
+  block_signals();
+  raise_descriptor_limit(options_.config.limits.connections, events_);
+  for (const auto step :
+       {&Daemon::open_state, &Daemon::open_data_path, &Daemon::open_control, &Daemon::open_admin}) {
+    if (const auto done = (this->*step)(); !done) return done;
+  }
+  return {};
+}
+
+Expected<void> Daemon::open_state() {
+  const auto& server = options_.config.server;
+  files_ = control::make_file_system();
+  auto store = control::StateStore::open(*files_, server.state_dir);
+  if (!store) return std::unexpected(store.error());
+  store_ = std::move(*store);
+  history_.emplace(*files_, server.state_dir);
+  return {};
+}
+
+Expected<void> Daemon::open_data_path() {
+  const auto& config = options_.config;
+  const auto count = worker_count(config.server);
+  auto log = obs::AccessLog::open(access_log_options(config.server), count, events_);
+  if (!log) return std::unexpected(log.error());
+  access_log_ = std::move(*log);
+  registry_.emplace(count);
+  shared_.emplace(board_, *registry_, *access_log_, events_);
+  shared_->trusted = trusted_nets(config.server);
+  shared_->workers = count;
+  shared_->connections_max = config.limits.connections;
+  shared_->to_control = [this](std::function<void()> work) { asio::post(context_, std::move(work)); };
+  workers_.emplace(*shared_);
+  data_path_.emplace(*workers_);
+  return {};
+}
+
+Expected<void> Daemon::open_control() {
+  const auto& server = options_.config.server;
+  alarms_.emplace(context_);
+  renderer_.emplace(server.pages_dir, events_);
+  watch_.emplace(context_, board_, events_,
+                 upstream::ServerWatch::Listener{.addresses = [this](const upstream::ServerWatch::Addresses& a) {
+                   workers_->set_addresses(a.server, a.slots);
+                 }});
+  controller_.emplace(control::Controller::Parts{.workers = *data_path_,
+                                                 .alarms = *alarms_,
+                                                 .store = *store_,
+                                                 .history = *history_,
+                                                 .events = events_,
+                                                 .load = options_.load,
+                                                 .render =
+                                                     [this](const config::Site& site, const core::ModeState& mode) {
+                                                       return renderer_->render(site, mode);
+                                                     },
+                                                 .boot_id = control::boot_id()},
+                      options_.config);
+  controller_->on_published([this](const core::Snapshot& snapshot, const config::Config& config) {
+    watch_->set_targets(targets_of(snapshot, config));
+  });
+  return controller_->start();
+}
+
+Expected<void> Daemon::open_admin() {
+  const auto& server = options_.config.server;
+  api_.emplace(admin::LiveApi::Parts{.controller = *controller_,
+                                     .workers = *data_path_,
+                                     .board = board_,
+                                     .watch = *watch_,
+                                     .metrics = [this](auto done) { collect_metrics(std::move(done)); },
+                                     .worker_count = shared_->workers,
+                                     .started = started_});
+  auto opened = admin::Server::open(context_, {.socket_path = server.admin_socket, .group = server.admin_group},
+                                    *api_, events_);
+  if (!opened) return std::unexpected(opened.error());
+  admin_ = std::move(*opened);
+  events_.listen([this](const base::Event&) {
+    asio::post(context_, [this] {
+      if (admin_) admin_->notify_events();
+    });
+  });
+  if (server.metrics.empty()) return {};
+  auto metrics = admin::MetricsListener::open(context_, server.metrics, *api_);
+  if (!metrics) return std::unexpected(metrics.error());
+  metrics_ = std::move(*metrics);
+  return {};
+}
+
+std::vector<std::string> Daemon::addresses() const {
+  std::vector<std::string> wanted;
+  for (const auto& listener : options_.config.listeners) wanted.push_back(listener.address);
+  return wanted;
+}
+
+Expected<void> Daemon::serve() {
+  // The servers' addresses are with the workers before the first request is: both are posted, in this order.
+  context_.poll();
+  context_.restart();
+  auto bound = workers_->listen(addresses());
+  if (!bound) return std::unexpected(bound.error());
+  workers_->start();
+  for (const auto& address : *bound) events_.info("listening", {{"address", address}});
+  if (options_.serving) options_.serving(*bound);
+  signals_.add(SIGUSR1);
+  wait_for_signal();
+  context_.run();
+  return {};
+}
+
+void Daemon::wait_for_signal() {
+  signals_.async_wait([this](const boost::system::error_code& error, int signal) {
+    if (error) return;
+    on_signal(signal);
+    wait_for_signal();
+  });
+}
+
+void Daemon::on_signal(int signal) {
+  if (signal == SIGUSR1) {
+    access_log_->reopen();
+  } else if (signal == SIGHUP) {
+    controller_->submit({.what = core::ReloadCommand{}, .actor = {.name = "SIGHUP"}},
+                        {.done = [](control::Done) {}});
+  } else {
+    shut_down();
+  }
+}
+
+// What is in flight has server.shutdown_grace; a second signal ends it at once.
+void Daemon::shut_down() {
+  if (stopping_) {
+    workers_->end_all();
+    return;
+  }
+  stopping_ = true;
+  events_.info("shutting_down", {{"grace", base::format_duration(options_.config.server.shutdown_grace)}});
+  workers_->shut_down([this] { finish(); });
+  alarms_->at(base::SteadyClock::now() + options_.config.server.shutdown_grace, [this] {
+    events_.warning("shutdown_grace_passed");
+    workers_->end_all();
+  });
+}
+
+void Daemon::finish() {
+  controller_->stop();
+  watch_->stop();
+  if (metrics_) metrics_->close();
+  admin_->close();
+  events_.listen({});
+  events_.info("stopped");
+  // Answers of the admin socket that are under way have a moment; then the loop ends with whatever is left.
+  context_.poll();
+  context_.stop();
+}
+
+void Daemon::collect_metrics(std::function<void(std::string)> done) {
+  const auto facts = MetricsFacts{.status = controller_->status(),
+                                  .board = board_,
+                                  .registry = *registry_,
+                                  .access_log = *access_log_,
+                                  .drains = data_path_->drain_durations(),
+                                  .workers = shared_->workers,
+                                  .started = started_};
+  asio::post(context_, [text = obs::expose(expose_facts(facts)), done = std::move(done)] { done(text); });
+}
+
+}  // namespace
+
+int run_daemon(DaemonOptions options) {
+  Daemon daemon(std::move(options));
+  auto served = daemon.start();
+  if (served) served = daemon.serve();
+  if (served) return 0;
+  fmt::print(stderr, "proxyd: {}\n", served.error().message);
+  return 1;
+}
+
+}  // namespace drawbridge::app

@@ -1,0 +1,28 @@
+#pragma once
+
+#include "config/config.h"
+#include "config/problem.h"
+
+#include <expected>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+namespace drawbridge::app {
+
+// How the process was started.
+struct DaemonOptions {
+  config::Config config;
+  // Reads the configuration again at `reload`; the same text for the demo.
+  std::function<std::expected<config::Config, std::vector<config::Problem>>()> load;
+  // Told once it serves, with the addresses it listens on.
+  std::function<void(const std::vector<std::string>&)> serving;
+  bool events_to_stderr = true;
+};
+
+// The whole of proxyd: composes the layers by hand, runs until SIGTERM or SIGINT, ends what is in flight within
+// server.shutdown_grace. SIGHUP reloads, SIGUSR1 reopens the access log. Returns the exit status.
+int run_daemon(DaemonOptions options);
+
+}  // namespace drawbridge::app

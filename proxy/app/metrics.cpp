@@ -1,0 +1,39 @@
+#include "proxy/app/metrics.h"
+
+#include "proxy/obs/process.h"
+
+namespace drawbridge::app {
+namespace {
+
+void add_servers(const MetricsFacts& facts, const control::PoolStatus& pool, obs::Exposed& out) {
+  for (const auto& server : pool.servers) {
+    const auto health = facts.board.health(server.id);
+    out.servers.push_back({.id = server.id,
+                           .pool = pool.name,
+                           .address = server.address,
+                           .up = health.state != upstream::HealthState::down,
+                           .admin = server.admin});
+  }
+}
+
+}  // namespace
+
+obs::Exposed expose_facts(const MetricsFacts& facts) {
+  obs::Exposed out;
+  out.totals = facts.registry.collect();
+  out.epoch = facts.status.epoch;
+  for (const auto& site : facts.status.sites) {
+    out.sites.push_back({.id = site.id, .name = site.name, .mode = site.mode.mode, .pool = site.pool});
+    const bool overdue = site.draining && site.draining->left.count() == 0;
+    out.drains_outstanding += overdue ? 1 : 0;
+  }
+  for (const auto& pool : facts.status.pools) add_servers(facts, pool, out);
+  out.drains = facts.drains;
+  out.access_log_lost = facts.access_log.lost_lines();
+  out.workers = facts.workers;
+  out.start_seconds = static_cast<double>(facts.started.wall.time_since_epoch().count()) / 1000.0;
+  obs::measure_process(out);
+  return out;
+}
+
+}  // namespace drawbridge::app

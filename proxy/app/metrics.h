@@ -1,0 +1,26 @@
+#pragma once
+
+#include "proxy/base/time.h"
+#include "proxy/control/status.h"
+#include "proxy/obs/access_log.h"
+#include "proxy/obs/counters.h"
+#include "proxy/obs/exposition.h"
+#include "proxy/upstream/health_board.h"
+
+namespace drawbridge::app {
+
+// Where the numbers of the exposition come from.
+struct MetricsFacts {
+  control::Status status;
+  const upstream::HealthBoard& board;
+  const obs::Registry& registry;
+  const obs::AccessLog& access_log;
+  obs::HistogramValue drains;
+  std::size_t workers = 1;
+  base::Now started;
+};
+
+// Control thread: reads the board.
+obs::Exposed expose_facts(const MetricsFacts& facts);
+
+}  // namespace drawbridge::app
