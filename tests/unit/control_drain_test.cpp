@@ -27,8 +27,8 @@ TEST_CASE("readonly returns when the last write has ended, and not before") {
   ControlRoom room;
   REQUIRE(room.start().has_value());
   const auto write = room.workers->enter("shop", a_write);
-  const auto read = room.workers->enter("shop", a_read);
-  const auto elsewhere = room.workers->enter("forum", a_write);
+  room.workers->enter("shop", a_read);
+  room.workers->enter("forum", a_write);
   const auto answer = room.mode(Mode::readonly, {"shop"});
   CHECK(room.mode_of("shop") == Mode::readonly);
   room.alarms.advance(base::Millis(5'000));
