@@ -8,6 +8,7 @@
 #include "proxy/app/metrics.h"
 #include "proxy/app/page_renderer.h"
 #include "proxy/app/targets.h"
+#include "proxy/base/ascii.h"
 #include "proxy/control/asio_alarms.h"
 #include "proxy/control/controller.h"
 #include "proxy/control/file_system.h"
@@ -24,6 +25,7 @@
 #include <fmt/format.h>
 
 #include <csignal>
+#include <cstdlib>
 #include <optional>
 #include <pthread.h>
 #include <thread>
@@ -59,6 +61,13 @@ http::TrustedNets trusted_nets(const config::Server& server) {
     if (const auto net = http::parse_net(text)) nets.add(*net);
   }
   return nets;
+}
+
+// For tests of proxyd as a whole, not for operators: bytes of one read or write on the data path.
+std::size_t io_bytes_for_tests() {
+  const auto* text = std::getenv("DRAWBRIDGE_TEST_IO_BYTES");
+  const auto bytes = text != nullptr ? base::parse_decimal(text) : std::nullopt;
+  return bytes && *bytes > 0 ? *bytes : static_cast<std::size_t>(-1);
 }
 
 // Signals are taken by the control thread; threads made later inherit the mask.
@@ -146,6 +155,7 @@ Expected<void> Daemon::open_data_path() {
   shared_.emplace(board_, *registry_, *access_log_, events_);
   shared_->trusted = trusted_nets(config.server);
   shared_->workers = count;
+  shared_->io_bytes_max = io_bytes_for_tests();
   shared_->connections_max = config.limits.connections;
   shared_->to_control = [this](std::function<void()> work) { asio::post(context_, std::move(work)); };
   workers_.emplace(*shared_);

@@ -31,7 +31,9 @@ Worker::Worker(Shared& shared, std::size_t index)
       log_(shared.access_log.lane(index)),
       workspaces_(buffers_),
       ledger_(*this),
-      servers_(loop_, shared.board, counters_, shared.workers) {}
+      servers_(loop_, shared.board, counters_, shared.workers) {
+  loop_.limit_io(shared.io_bytes_max);
+}
 
 Worker::~Worker() = default;
 

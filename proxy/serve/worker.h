@@ -45,6 +45,7 @@ struct Shared {
   http::TrustedNets trusted;
   std::size_t workers = 1;
   std::uint64_t connections_max = 50'000;
+  std::size_t io_bytes_max = static_cast<std::size_t>(-1);  // of one read or write: tests pass every state with 1
   std::atomic<std::uint64_t> connections{0};
   pages::ErrorAnswers errors;
   // Hand a result to the control thread. Any thread.
