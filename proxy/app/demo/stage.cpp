@@ -23,6 +23,7 @@ workers = 2
 state_dir = "{folder}/state"
 admin_socket = "{folder}/admin.sock"
 access_log = "{folder}/access.log"
+shutdown_grace = "1s"
 
 [[listener]]
 address = "{listen}"
