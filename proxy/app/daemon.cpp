@@ -70,13 +70,12 @@ std::size_t io_bytes_for_tests() {
   return bytes && *bytes > 0 ? *bytes : static_cast<std::size_t>(-1);
 }
 
-// Signals are taken by the control thread; threads made later inherit the mask.
-void block_signals() {
-  std::signal(SIGPIPE, SIG_IGN);
+// The control thread takes the signals: blocked while the other threads are made, which inherit that, then open again.
+void mask_signals(int how) {
   sigset_t signals;
   sigemptyset(&signals);
   for (const int signal : {SIGTERM, SIGINT, SIGHUP, SIGUSR1}) sigaddset(&signals, signal);
-  pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  pthread_sigmask(how, &signals, nullptr);
 }
 
 // All parts of the process in the order of their making, so that they end in the reverse order.
@@ -126,7 +125,8 @@ class Daemon {
 };
 
 Expected<void> Daemon::start() {
-  block_signals();
+  std::signal(SIGPIPE, SIG_IGN);
+  mask_signals(SIG_BLOCK);
   raise_descriptor_limit(options_.config.limits.connections, events_);
   for (const auto step :
        {&Daemon::open_state, &Daemon::open_data_path, &Daemon::open_control, &Daemon::open_admin}) {
@@ -231,6 +231,7 @@ Expected<void> Daemon::serve() {
   if (options_.serving) options_.serving(*bound);
   signals_.add(SIGUSR1);
   wait_for_signal();
+  mask_signals(SIG_UNBLOCK);
   context_.run();
   return {};
 }
