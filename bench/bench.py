@@ -1,8 +1,8 @@
 """nginx, HAProxy and proxyd side by side: CPU time a request and requests a second, in one run on the same cores.
 
 Each proxy has one worker on the same core (taken in turns; only one is under load at a time), the upstream another
-core, the load generator the rest. Rounds are interleaved, so that a change of the machine's mood hits all three. Every
-answer is counted and its size checked: a proxy that answers wrongly fails the run.
+core, the load generator the rest. Rounds are interleaved, so that a change of the machine's mood hits all three.
+Every answer is counted and its size checked: a proxy that answers wrongly fails the run.
 """
 
 import argparse
@@ -50,7 +50,7 @@ def check_answers(name, port):
 
 
 def load(machines, port, scenario, requests):
-    """Runs h2load for exactly so many requests; returns its seconds. Ends the program if one answer was not right."""
+    """Runs h2load for exactly so many requests; returns its seconds. Ends the program if an answer was not right."""
     command = [
         rig.program("h2load"), "--h1", "-t1", f"-c{CONNECTIONS}", f"-n{requests}",
         f"http://127.0.0.1:{port}{scenario.path}",
@@ -65,7 +65,8 @@ def load(machines, port, scenario, requests):
     )
     succeeded = re.search(r"status codes: (\d+) 2xx", done.stdout)
     data = re.search(r"\((\d+)\) data$", done.stdout, re.M)
-    if not succeeded or not data or int(succeeded[1]) != requests or int(data[1]) != requests * scenario.answer_bytes:
+    wanted = (requests, requests * scenario.answer_bytes)
+    if not succeeded or not data or (int(succeeded[1]), int(data[1])) != wanted:
         sys.exit(f"bench: not every answer was right ({' '.join(command)}):\n{done.stdout}{done.stderr}")
     number, unit = re.search(r"finished in ([\d.]+)(us|ms|s)\b", done.stdout).groups()
     return float(number) * {"us": 1e-6, "ms": 1e-3, "s": 1}[unit]
@@ -136,9 +137,8 @@ def table(samples, names):
             speed = values(samples, name, scenario, "requests_per_second")
             busy = statistics.median(values(samples, name, scenario, "core_busy"))
             ratio = f"{statistics.median(cpu) / statistics.median(reference):.2f}" if reference else ""
-            lines.append(
-                f"| {name} | {with_spread(cpu, '{:.2f}')} | {ratio} | {with_spread(speed, '{:,.0f}')} | {busy:.0%} |"
-            )
+            costs, reached = with_spread(cpu, "{:.2f}"), with_spread(speed, "{:,.0f}")
+            lines.append(f"| {name} | {costs} | {ratio} | {reached} | {busy:.0%} |")
         lines.append("")
     return "\n".join(lines)
 
@@ -169,14 +169,16 @@ def report(samples, names, cores, about, rounds):
     text = "\n".join([
         f"# Side by side, {now:%Y-%m-%d %H:%M} UTC",
         "",
-        f"{about['processor']}, {about['cores']} cores, kernel {about['kernel']}; {about['nginx']}; {about['haproxy']}.",
+        f"{about['processor']}, {about['cores']} cores, kernel {about['kernel']}.",
+        f"{about['nginx']}; {about['haproxy']}.",
         f"One worker each, {CONNECTIONS} kept connections, {rounds} interleaved rounds; median (lowest–highest).",
-        "Access log: proxyd on, nginx and HAProxy off." + ("" if cores.apart else " Too few cores: load shares with the proxy."),
+        "Access log: proxyd on, nginx and HAProxy off."
+        + ("" if cores.apart else " Too few cores: the load shares one with the proxy."),
         "",
         table(samples, names),
     ])
     if about["load_before"] > 1:
-        text += f"\nThe machine was busy with other things (load {about['load_before']:.1f}): trust ratios, not figures.\n"
+        text += f"\nThe machine was busy with other things (load {about['load_before']:.1f}): trust the ratios.\n"
     RESULTS.mkdir(exist_ok=True)
     stem = RESULTS / f"load-{now:%Y%m%d-%H%M%S}"
     stem.with_suffix(".md").write_text(text)

@@ -1,4 +1,4 @@
-"""Does proxyd's memory stay flat: over two million requests, over 1 GiB each way, and with clients that stop reading?"""
+"""Does proxyd's memory stay flat: over two million requests, 1 GiB each way, and clients that stop reading?"""
 
 import contextlib
 import os
@@ -68,7 +68,8 @@ def download(machines, size):
 
 def upload(machines, size):
     with connect(machines) as client:
-        client.sendall(f"POST /orders HTTP/1.1\r\nHost: bench\r\nConnection: close\r\nContent-Length: {size}\r\n\r\n".encode())
+        head = f"POST /orders HTTP/1.1\r\nHost: bench\r\nConnection: close\r\nContent-Length: {size}\r\n\r\n"
+        client.sendall(head.encode())
         for _ in range(size // len(BLOCK)):
             client.sendall(BLOCK)
         answer = b""

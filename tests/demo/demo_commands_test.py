@@ -1,4 +1,4 @@
-"""`proxyd demo` keeps its word: what it prints can be pasted, with a visitor's page open, and Ctrl-C ends all of it."""
+"""`proxyd demo` keeps its word: what it prints can be pasted, a visitor's page open, and Ctrl-C ends all of it."""
 
 import http.client
 import os
@@ -44,7 +44,8 @@ class Demo:
     def ask(self, method, path, body=None):
         connection = self.connect()
         try:
-            connection.request(method, path, body, {"Content-Type": "application/x-www-form-urlencoded"} if body else {})
+            fields = {"Content-Type": "application/x-www-form-urlencoded"} if body else {}
+            connection.request(method, path, body, fields)
             answer = connection.getresponse()
             return answer.status, answer.read().decode(), answer.headers
         finally:

@@ -18,9 +18,9 @@ BELOW = {
     "serve": {"base", "http", "core", "net", "obs", "upstream", "pages"},
     "control": {"base", "http", "core", "net", "obs", "upstream", "serve", "pages", "config"},
     "admin": {"base", "http", "core", "net", "obs", "upstream", "serve", "control", "pages", "config"},
-    "app": {"base", "http", "core", "net", "obs", "upstream", "serve", "control", "admin", "pages", "config", "cli"},
     "ctl": {"base", "core", "cli"},
 }
+BELOW["app"] = set(BELOW) - {"ctl"}
 
 # A library, the folders that may include it, and whether their headers may too.
 LIBRARIES = [
@@ -37,7 +37,9 @@ CORE_INCLUDES = re.compile(
     r"^(sys/|netinet/|arpa/|netdb\.h|unistd\.h|fcntl\.h|poll\.h|signal\.h|thread|mutex|shared_mutex|future|"
     r"condition_variable|stop_token|fstream|filesystem|iostream|cstdio|stdio\.h|boost/asio|boost/beast)"
 )
-CORE_CALLS = re.compile(r"\b(base::now|Clock::now|_clock::now|time\(nullptr|time\(0|gettimeofday|clock_gettime|getenv)\b")
+CORE_CALLS = re.compile(
+    r"\b(base::now|Clock::now|_clock::now|time\(nullptr|time\(0|gettimeofday|clock_gettime|getenv)\b"
+)
 
 INCLUDE = re.compile(r'^\s*#\s*include\s+([<"])([^>"]+)[>"]')
 

@@ -20,8 +20,8 @@ CLEAN = tree.ROOT / "build" / "dev" / "lint-clean"
 
 def run(*command):
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=tree.ROOT)
-    text = "\n".join(line for line in (done.stdout + done.stderr).splitlines() if "warnings generated" not in line)
-    return done.returncode, text.strip()
+    said = (done.stdout + done.stderr).splitlines()
+    return done.returncode, "\n".join(line for line in said if "warnings generated" not in line).strip()
 
 
 def show(title, status, text):
@@ -36,7 +36,7 @@ def lint_format(sources):
 
 
 def fingerprint(command, source):
-    """Of everything clang-tidy sees: the preprocessed source, its rules, its flags. Equal means: clean stays clean."""
+    """Of all that clang-tidy sees: the preprocessed source, its rules, its flags. Equal means: clean stays clean."""
     arguments = [word for word in command["command"].split() if word not in ("ccache", "-c")]
     if "-o" in arguments:
         at = arguments.index("-o")
@@ -88,7 +88,7 @@ def lint_python(sources):
 
 
 def in_product(path):
-    """clang-tidy takes a minute for a source full of Asio: unless named, tests are left to the compiler's warnings."""
+    """clang-tidy takes a minute for a source full of Asio: tests have it only when they are named."""
     return path.relative_to(tree.ROOT).parts[0] != "tests"
 
 

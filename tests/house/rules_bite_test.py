@@ -5,6 +5,7 @@ import sys
 import tempfile
 import unittest
 
+import commands
 import docs
 import layering
 import rules
@@ -132,6 +133,27 @@ class HouseRules(unittest.TestCase):
 
     def test_a_path_of_one_machine_is_found(self):
         self.assertIn("one machine", self.found(rules, "docs/a.md", "see /ho" + "me/me/notes\n"))
+
+    def shown(self, text):
+        """What is found in a document, with programs that know one verb with one option."""
+        everything = "  --json\\n  --socket PATH\\nSubcommands:\\n  mode  x\\n"
+        script = f'#!/bin/sh\n[ "$1" = mode ] && echo "  --reason TEXT" || printf "{everything}"\n'
+        self.write("bin/proxyctl", script)
+        (self.root / "bin" / "proxyctl").chmod(0o755)
+        self.write("README.md", text)
+        return "\n".join(commands.check(self.root, self.root / "bin"))
+
+    def test_a_command_that_does_not_exist_is_found(self):
+        self.assertIn("'proxyctl flip' is no command", self.shown("type `proxyctl flip shop`\n"))
+        self.assertIn("has no --force", self.shown("```\nproxyctl --socket /s mode live --force\n```\n"))
+        self.assertIn("'dev conquer' is no command", self.shown("`./dev conquer`\n"))
+
+    def test_commands_that_exist_pass(self):
+        text = (
+            "```\n$ proxyctl --json mode live shop --reason \"a --b\"\n./dev test -R x\n```\n"
+            "`proxyctl VERB`, proxyctl flip\n"
+        )
+        self.assertEqual("", self.shown(text))
 
     def test_a_link_that_leads_nowhere_is_found(self):
         self.assertIn("leads nowhere", self.found(docs, "README.md", "[a](docs/NONE.md)\n"))
