@@ -100,7 +100,8 @@ net::Task<bool> Connection::serve_request() {
 net::Task<> Connection::refuse(std::uint16_t status, std::string_view rule) {
   const auto& head = space_->request;
   linger_ = true;
-  render_answer(worker_, *space_, worker_.shared().errors.of(status), {.close = true});
+  render_answer(worker_, *space_, worker_.shared().errors.of(status),
+                {.close = true, .allow = status == 405 ? http::allowed_methods : std::string_view{}});
   obs::Record record{.at = worker_.wall_now(),
                      .client = peer_text(),
                      .method = head.method_text,

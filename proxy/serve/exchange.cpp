@@ -19,7 +19,9 @@ Exchange::~Exchange() = default;
 
 net::Task<bool> Exchange::run() {
   identify();
-  if (const auto reserved = core::parse_reserved_path(call_.request().path)) {
+  if (call_.request().max_forwards == 0U) {
+    co_await answer_options();
+  } else if (const auto reserved = core::parse_reserved_path(call_.request().path)) {
     co_await answer_reserved(*reserved);
   } else {
     co_await follow_plan();
@@ -59,11 +61,24 @@ net::Task<> Exchange::follow_plan() {
   return refuse();
 }
 
+net::Task<> Exchange::answer_options() {
+  UnreadBody body(call_);
+  call_.keep = call_.keep && body.will_end_soon();
+  render_options(call_.worker, call_.space(), {.request_id = call_.request_id, .close = !call_.keep});
+  co_await send_text(204);
+  co_await body.discard();
+}
+
 net::Task<> Exchange::refuse() {
   return answer(*call_.plan.site->answers);
 }
 
 net::Task<> Exchange::forward() {
+  const auto body_bytes_max = call_.worker.snapshot().bounds.request_body_bytes_max;
+  if (body_bytes_max != 0 && call_.request().body.bytes > body_bytes_max) {
+    co_await answer_failure({.fault = base::Fault::client, .reason = base::Reason::too_large});
+    co_return;
+  }
   Forward forward(call_);
   forward_ = &forward;
   const auto result = co_await forward.run();

@@ -26,6 +26,7 @@ class Exchange final : public core::Admission::Owner {
   void identify();
   net::Task<> follow_plan();
   net::Task<> answer_reserved(const core::ReservedPath& path);
+  net::Task<> answer_options();
   net::Task<> refuse();
   net::Task<> forward();
   net::Task<> answer_failure(base::Failure failure);

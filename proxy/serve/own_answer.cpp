@@ -2,6 +2,9 @@
 
 #include "pages/negotiate.h"
 #include "pages/reply.h"
+#include "proxy/http/rules.h"
+
+#include <fmt/format.h>
 
 namespace drawbridge::serve {
 namespace {
@@ -31,6 +34,11 @@ pages::Reply describe(Worker& worker, const http::RequestHead& head, const Answe
                     .return_to = pages::return_address(traits.write, head.target, referer, head.authority)}};
 }
 
+void add_field(std::string& answer, std::string_view name, std::string_view value) {
+  const auto at = answer.find("\r\n") + 2;
+  answer.insert(at, fmt::format("{}: {}\r\n", name, value));
+}
+
 }  // namespace
 
 void render_answer(Worker& worker, Workspace& space, const core::AnswerSet& answers, const AnswerTraits& traits) {
@@ -38,6 +46,15 @@ void render_answer(Worker& worker, Workspace& space, const core::AnswerSet& answ
   reply.holes.retry_after_seconds = pages::retry_after_seconds(answers, worker.wall_now());
   space.text.clear();
   pages::append_reply(answers, reply, space.text);
+  if (!traits.allow.empty()) add_field(space.text, "Allow", traits.allow);
+}
+
+void render_options(Worker& worker, Workspace& space, const AnswerTraits& traits) {
+  space.text = "HTTP/1.1 204 No Content\r\n\r\n";
+  if (traits.close) add_field(space.text, "Connection", "close");
+  add_field(space.text, "X-Request-Id", traits.request_id);
+  add_field(space.text, "Date", worker.http_date());
+  add_field(space.text, "Allow", http::allowed_methods);
 }
 
 void render_reserved(Worker& worker, Workspace& space, const core::AnswerSet* shown, std::string_view asset,

@@ -12,6 +12,7 @@ struct AnswerTraits {
   std::string_view request_id = {};
   bool close = false;  // says Connection: close
   bool write = false;  // the request would have changed something
+  std::string_view allow = {};  // value of Allow; empty: none
 };
 
 // Writes a whole answer of our own into space.text, in the form that suits the client whose head is space.request.
@@ -20,5 +21,8 @@ void render_answer(Worker& worker, Workspace& space, const core::AnswerSet& answ
 // The answer to a path under core::reserved_prefix; `shown` is null while the site shows no page.
 void render_reserved(Worker& worker, Workspace& space, const core::AnswerSet* shown, std::string_view asset,
                      const AnswerTraits& traits);
+
+// 204 to an OPTIONS that must not travel on (RFC 9110 section 7.6.2: Max-Forwards 0).
+void render_options(Worker& worker, Workspace& space, const AnswerTraits& traits);
 
 }  // namespace drawbridge::serve
