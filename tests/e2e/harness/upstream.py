@@ -1,0 +1,196 @@
+"""An upstream that records what reaches it, byte by byte, and answers as its script says."""
+
+import dataclasses
+import socket
+import threading
+
+from . import wire
+from .waiting import PATIENCE, eventually
+
+
+def answer(body=b"", status="200 OK", fields=""):
+    return f"HTTP/1.1 {status}\r\nContent-Length: {len(body)}\r\n{fields}\r\n".encode("latin-1") + body
+
+
+def chunked(*pieces, fields="", trailers=""):
+    head = f"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n{fields}\r\n".encode("latin-1")
+    return head + b"".join(b"%x\r\n%s\r\n" % (len(p), p) for p in pieces) + b"0\r\n" + trailers.encode() + b"\r\n"
+
+
+@dataclasses.dataclass
+class Request:
+    """As it was received. `connection` counts from 1; `complete` once the whole body is here."""
+
+    connection: int
+    raw_head: bytes
+    method: str
+    target: str
+    version: str
+    fields: list
+    body: bytes = b""
+    trailers: list = dataclasses.field(default_factory=list)
+    complete: bool = False
+
+    def value(self, name):
+        found = wire.values(self.fields, name)
+        assert len(found) <= 1, f"{name} stands {len(found)} times"
+        return found[0] if found else None
+
+
+class Exchange:
+    """One request as its script sees it. After `close` or `reset` no further request is read."""
+
+    def __init__(self, upstream, line, request):
+        self.upstream = upstream
+        self.wire = line
+        self.request = request
+        self.number = len(upstream.requests)  # of this request, over all connections, from 1
+        self.open = True
+
+    def read_body(self):
+        request = self.request
+        framing = wire.framing(request.fields)
+        if framing == "chunked":
+            request.body, request.trailers = wire.read_chunked(self.wire)
+        elif framing:
+            request.body = self.wire.exactly(framing)
+        request.complete = True
+        return request.body
+
+    def send(self, data):
+        self.wire.sock.sendall(data)
+
+    def wait(self, event):
+        if not event.wait(PATIENCE):
+            raise wire.Late("the test never set the event")
+
+    def read_rest(self):
+        """What the proxy sends until it ends the connection."""
+        return self.wire.rest()
+
+    def close(self):
+        self.open = False
+        self.wire.sock.close()
+
+    def reset(self):
+        self.open = False
+        wire.reset(self.wire.sock)
+
+
+class FakeUpstream:
+    """Listens on a free port. `script` is the answer to every request: bytes, or a function of an Exchange, or a list
+    of both, one a request, whose last goes on. Bytes are sent when the request is complete; a function reads the body
+    itself (`exchange.read_body()`), or does not.
+
+    `requests` grows as heads arrive; `connections` counts those that sent at least one byte (probes that only open
+    one do not); `broken` collects what was no HTTP, and what a script raised.
+    """
+
+    def __init__(self, script=None, host="127.0.0.1", port=0):
+        self.script = script if script is not None else answer(b"hello")
+        self.requests = []
+        self.broken = []
+        self.connections = 0
+        self.open_connections = 0
+        self._lock = threading.Lock()
+        self._socks = set()
+        self._stopping = False
+        self._listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        self.port = self._listener.getsockname()[1]
+        self.address = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
+        self._thread = threading.Thread(target=self._accept, daemon=True)
+        self._thread.start()
+
+    def wait_for_requests(self, count):
+        eventually(lambda: len(self.requests) >= count, f"{count} requests at the upstream")
+        return self.requests[count - 1]
+
+    def wait_until_complete(self, count=1):
+        eventually(lambda: len(self.requests) >= count and self.requests[count - 1].complete, f"request {count}")
+        return self.requests[count - 1]
+
+    def close_connections(self):
+        """Ends every connection from this side, as a server does that restarts."""
+        with self._lock:
+            for sock in self._socks:
+                try:
+                    sock.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    pass
+
+    def say(self, data):
+        """Sends bytes that nobody asked for on every connection."""
+        with self._lock:
+            for sock in self._socks:
+                sock.sendall(data)
+
+    def stop(self):
+        """Listens no more and ends every connection."""
+        self._stopping = True
+        try:
+            self._listener.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            pass
+        self._listener.close()
+        self._thread.join(PATIENCE)
+        self.close_connections()
+
+    def _accept(self):
+        while not self._stopping:
+            try:
+                sock, _ = self._listener.accept()
+            except OSError:
+                return
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
+
+    def _serve(self, sock):
+        line = wire.Wire(sock)
+        line.deadline_seconds = 10 * PATIENCE
+        with self._lock:
+            self._socks.add(sock)
+            self.open_connections += 1
+        try:
+            if line.fill():
+                with self._lock:
+                    self.connections += 1
+                    number = self.connections
+                while self._serve_one(line, number):
+                    pass
+        except OSError:
+            pass  # the proxy went away in the middle: the tests look at what it did instead
+        except Exception as error:  # a script's fault, or no HTTP: the case checks `broken` at its end
+            if not (isinstance(error, wire.Broken) and line.ended):
+                self.broken.append(error)
+        finally:
+            with self._lock:
+                self._socks.discard(sock)
+                self.open_connections -= 1
+            sock.close()
+
+    def _serve_one(self, line, number):
+        if not line.buffer and not line.fill():
+            return False
+        exchange = self._read_request(line, number)
+        step = self._step(exchange.number)
+        if callable(step):
+            step(exchange)
+        else:
+            exchange.read_body()
+            exchange.send(step)
+        return exchange.open
+
+    def _read_request(self, line, number):
+        raw, first, fields = wire.read_head(line)
+        match = wire.REQUEST_LINE.fullmatch(first)
+        if not match:
+            raise wire.Broken("no request line", raw)
+        request = Request(number, raw, match[1].decode(), match[2].decode(), match[3].decode(), fields)
+        with self._lock:
+            self.requests.append(request)
+            return Exchange(self, line, request)
+
+    def _step(self, number):
+        if isinstance(self.script, list):
+            return self.script[min(number, len(self.script)) - 1]
+        return self.script
