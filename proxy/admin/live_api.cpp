@@ -28,7 +28,9 @@ Check check_pages(const control::Controller& controller, const control::Status& 
     }
   }
   if (broken.empty())
-    return {"pages", Health::ok, fmt::format("the pages of {} sites render", status.sites.size()), ""};
+    return {"pages", Health::ok,
+            fmt::format("the pages of {} site{} render", status.sites.size(), status.sites.size() == 1 ? "" : "s"),
+            ""};
   return {"pages", Health::fail, "no page for " + broken,
           "look at the folder named in the site's page key: proxyd --check"};
 }
@@ -52,7 +54,9 @@ Check check_pool(const control::PoolStatus& pool, const PoolFound& found) {
   const std::string check = "upstream " + pool.name;
   const bool used = !pool.sites.empty();
   if (found.missing_count == 0) {
-    return {check, Health::ok, fmt::format("{} of {} servers answer", found.reached, found.servers), ""};
+    return {check, Health::ok,
+            fmt::format("{} of {} server{} answer", found.reached, found.servers, found.servers == 1 ? "" : "s"),
+            ""};
   }
   const bool none = found.reached == 0;
   const std::string text =

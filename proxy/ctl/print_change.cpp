@@ -10,7 +10,8 @@ namespace json = boost::json;
 namespace {
 
 std::string duration(const json::object& object, std::string_view key) {
-  return base::describe_duration(base::Millis{number(object, key)});
+  const std::int64_t milliseconds = number(object, key);
+  return milliseconds == 0 ? "0ms" : base::describe_duration(base::Millis{milliseconds});
 }
 
 Tone result_tone(const std::string& result) {
