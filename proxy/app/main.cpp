@@ -61,6 +61,10 @@ int run(int argc, char** argv) {
     const auto status = parser->exit(error);
     return status == 0 ? 0 : exit_usage;
   }
+  if (options.help) {
+    fmt::print("{}", cli::help_text(*parser, app::program_info(), options.topic));
+    return 0;
+  }
   if (options.demo) return demo(options.demo_listen);
   if (!options.check.empty()) return check(options.check);
   if (!options.config.empty()) return serve(options.config);

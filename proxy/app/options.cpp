@@ -6,6 +6,7 @@ namespace drawbridge::app {
 
 std::unique_ptr<CLI::App> define_options(Options& options) {
   auto app = std::make_unique<CLI::App>("A reverse proxy for the night of the upgrade.", "proxyd");
+  cli::use_house_help(*app);
   app->set_version_flag("--version", "proxyd " DRAWBRIDGE_VERSION);
   auto* run = app->add_option("--config", options.config, "Serve with this configuration, in the foreground")
                   ->type_name("FILE");
@@ -14,11 +15,45 @@ std::unique_ptr<CLI::App> define_options(Options& options) {
       ->excludes(run);
   auto* demo = app->add_subcommand("demo", "Try it: a proxy in front of two little shops; needs no file");
   demo->add_option("--listen", options.demo_listen, "Address of the demo's proxy")
-      ->type_name("IP:PORT")
+      ->type_name("ADDRESS")
       ->capture_default_str();
   demo->callback([&options] { options.demo = true; });
+  cli::add_help_command(*app, options.topic)->callback([&options] { options.help = true; });
   app->require_subcommand(0, 1);
   return app;
+}
+
+cli::ProgramInfo program_info() {
+  cli::ProgramInfo info;
+  info.name = "proxyd";
+  info.section = 8;
+  info.version = DRAWBRIDGE_VERSION;
+  info.summary = "maintenance-aware reverse proxy";
+  info.description =
+      "Stands in front of web servers and lets an operator decide, with proxyctl(1), what the public may do with a "
+      "site "
+      "right now: everything, only read, or read a page.\n\n"
+      "proxyd runs in the foreground and writes events to standard error. What exists (sites, pools, limits) is in "
+      "the "
+      "configuration file; what is on now (modes, servers taken out) is in state.json in server.state_dir and "
+      "survives "
+      "restarts.";
+  info.sections = {
+      {"SIGNALS",
+       "SIGTERM, SIGINT\tAccept no more, finish what is in flight within server.shutdown_grace, end. A second one "
+       "ends "
+       "at once.\nSIGHUP\tRead the configuration file again, as proxyctl reload does.\nSIGUSR1\tOpen the access "
+       "log "
+       "again, after it was moved away."},
+      {"EXIT STATUS",
+       "0\tEnded as asked; with --check: the configuration is good.\n1\tCould not start, or failed; with --check: "
+       "the "
+       "configuration is not good, and why stands on standard error.\n2\tThe command line is wrong."},
+      {"FILES", "/var/lib/drawbridge/state.json\tWhat is on now.\n/run/drawbridge/admin.sock\tThe admin socket."},
+      {"SEE ALSO", "proxyctl(1)"},
+  };
+  info.values.files = {"FILE"};
+  return info;
 }
 
 }  // namespace drawbridge::app

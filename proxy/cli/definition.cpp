@@ -24,6 +24,7 @@ CommandEntry read_command(const CLI::App& app, std::vector<std::string> path) {
   CommandEntry entry;
   entry.path = std::move(path);
   entry.text = app.get_description();
+  entry.needs_command = app.get_require_subcommand_min() > 0;
   for (const CLI::Option* option : app.get_options()) {
     if (option->get_group().empty()) continue;
     // Each command has its own --help; saying so once is enough.
@@ -60,7 +61,7 @@ std::string join(const std::vector<std::string>& words, const std::string& separ
 
 std::string synopsis(const CommandEntry& command) {
   std::string text;
-  if (!command.commands.empty()) text += " COMMAND";
+  if (!command.commands.empty()) text += command.needs_command ? " COMMAND" : " [COMMAND]";
   for (const auto& positional : command.positionals) {
     const std::string word = positional.type + (positional.many ? "..." : "");
     text += positional.required ? " " + word : " [" + word + "]";

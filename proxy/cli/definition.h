@@ -29,6 +29,7 @@ struct CommandEntry {
   std::vector<OptionEntry> options;
   std::vector<PositionalEntry> positionals;
   std::vector<CommandEntry> commands;
+  bool needs_command = false;  // one of `commands` must follow
 };
 
 CommandEntry read_definition(const CLI::App& app);

@@ -38,7 +38,7 @@ void append_options(const ProgramInfo& info, const CommandEntry& command, std::s
   for (const auto& option : command.options) {
     for (const auto& name : option.names) {
       const std::string value =
-          option.type.empty() ? "" : fmt::format(":{}:{}", option.type, action(info, option.type));
+          option.type.empty() ? "" : fmt::format(":{}:{}", escape(option.type), action(info, option.type));
       out += fmt::format(" \\\n    '{}[{}]{}'", name, escape(option.text), value);
     }
   }
@@ -48,7 +48,7 @@ void append_leaf(const ProgramInfo& info, const CommandEntry& command, std::stri
   for (std::size_t i = 0; i < command.positionals.size(); ++i) {
     const auto& positional = command.positionals[i];
     const std::string where = positional.many ? "*" : std::to_string(i + 1);
-    out += fmt::format(" \\\n    '{}:{}:{}'", where, positional.type, action(info, positional.type));
+    out += fmt::format(" \\\n    '{}:{}:{}'", where, escape(positional.type), action(info, positional.type));
   }
   out += "\n}\n\n";
 }

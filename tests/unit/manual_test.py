@@ -7,7 +7,7 @@ import unittest
 
 BIN = pathlib.Path(os.environ["DRAWBRIDGE_BIN"])
 SHARE = BIN.parent / "share"
-PROGRAMS = {"proxyctl": 1}
+PROGRAMS = {"proxyctl": 1, "proxyd": 8}
 
 
 def run(*command, **options):
