@@ -68,9 +68,9 @@ std::string print_history(const json::object& history, const Look& look) {
                {step(entry), Tone::bold},
                {joined(entry, "sites")},
                {who(entry)},
-               {end != endings.end()      ? end->second
-                : entry.contains("after") ? "no end recorded"
-                                          : ""},
+               {end != endings.end()                               ? end->second
+                : entry.contains("after") && entry.contains("uid") ? "no end recorded"
+                                                                   : ""},
                {text(entry, "reason")},
                {text(entry, "note")}});
   }
