@@ -86,14 +86,13 @@ net::Task<> Exchange::forward() {
   if (!result) co_await answer_failure(result.error());
 }
 
-// Once the response head is out, a failure can only show as a truncated answer.
+// Once the response head is out, a failure can only show as a truncated answer. What was cut gets no answer at all:
+// nobody knows what the upstream did with it, and any status could be read as an invitation to try again.
 net::Task<> Exchange::answer_failure(base::Failure failure) {
-  call_.record.failure = base::name(failure.reason);
+  call_.record.failure = call_.cut ? "cut" : base::name(failure.reason);
   call_.keep = false;
-  if (call_.head_sent) {
-    if (call_.cut) call_.connection.stream().abort();
-    co_return;
-  }
+  if (call_.cut) call_.connection.stream().abort();
+  if (call_.cut || call_.head_sent) co_return;
   if (failure.fault == base::Fault::client && failure.reason != base::Reason::timed_out) {
     call_.worker.counters().client_aborts.add();
   }
