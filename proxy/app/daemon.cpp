@@ -55,14 +55,6 @@ obs::AccessLogOptions access_log_options(const config::Server& server) {
   return options;
 }
 
-http::TrustedNets trusted_nets(const config::Server& server) {
-  http::TrustedNets nets;
-  for (const auto& text : server.trusted_proxies) {
-    if (const auto net = http::parse_net(text)) nets.add(*net);
-  }
-  return nets;
-}
-
 // For tests of proxyd as a whole, not for operators: bytes of one read or write on the data path.
 std::size_t io_bytes_for_tests() {
   const auto* text = std::getenv("DRAWBRIDGE_TEST_IO_BYTES");
@@ -70,7 +62,8 @@ std::size_t io_bytes_for_tests() {
   return bytes && *bytes > 0 ? *bytes : static_cast<std::size_t>(-1);
 }
 
-// The control thread takes the signals: blocked while the other threads are made, which inherit that, then open again.
+// The control thread takes the signals: blocked while the other threads are made, which inherit that, then open
+// again.
 void mask_signals(int how) {
   sigset_t signals;
   sigemptyset(&signals);
@@ -153,7 +146,6 @@ Expected<void> Daemon::open_data_path() {
   access_log_ = std::move(*log);
   registry_.emplace(count);
   shared_.emplace(board_, *registry_, *access_log_, events_);
-  shared_->trusted = trusted_nets(config.server);
   shared_->workers = count;
   shared_->io_bytes_max = io_bytes_for_tests();
   shared_->connections_max = config.limits.connections;

@@ -32,6 +32,32 @@ core::Balance balance_of(config::Balance balance) {
   return core::Balance::least_requests;
 }
 
+core::UpstreamTiming timing_of(const config::UpstreamTimeouts& timeouts) {
+  return {.connect = timeouts.connect, .head = timeouts.head, .body = timeouts.body, .idle = timeouts.idle};
+}
+
+core::ClientBounds bounds_of(const config::Limits& limits, const config::Timeouts& timeouts) {
+  return {.head = {.head_bytes_max = limits.request_head_bytes,
+                   .line_bytes_max = limits.request_line_bytes,
+                   .headers_max = std::min<std::size_t>(limits.request_headers, http::header_capacity)},
+          .request_body_bytes_max = limits.request_body_bytes,
+          .response_head_bytes_max = limits.response_head_bytes,
+          .head_timeout = timeouts.request_head,
+          .idle_timeout = timeouts.client_idle,
+          .body_timeout = timeouts.client_body,
+          .tunnel_idle_timeout = timeouts.tunnel_idle};
+}
+
+Expected<http::TrustedNets> trusted_nets(const config::Server& server) {
+  http::TrustedNets nets;
+  for (const auto& text : server.trusted_proxies) {
+    const auto net = http::parse_net(text);
+    if (!net) return std::unexpected(Error{fmt::format("trusted_proxies: '{}' is not a network", text)});
+    nets.add(*net);
+  }
+  return nets;
+}
+
 Expected<std::unique_ptr<core::PoolView>> build_pool(const config::Pool& pool, const State& state, Ids& ids) {
   auto view = std::make_unique<core::PoolView>();
   const auto id = ids.pools.of(pool.name);
@@ -39,6 +65,8 @@ Expected<std::unique_ptr<core::PoolView>> build_pool(const config::Pool& pool, c
   view->id = *id;
   view->name = pool.name;
   view->balance = balance_of(pool.balance);
+  view->timing = timing_of(pool.timeouts);
+  view->idle_connections_max = pool.idle_connections;
   for (const auto& server : pool.servers) {
     const auto server_id = ids.servers.of(pool.name + " " + server.address);
     if (!server_id) return out_of_numbers("servers");
@@ -46,6 +74,7 @@ Expected<std::unique_ptr<core::PoolView>> build_pool(const config::Pool& pool, c
     view->servers.push_back({.id = *server_id,
                              .address = server.address,
                              .weight = server.weight,
+                             .max_connections = server.max_connections,
                              .admin = admin == state.servers.end() ? core::ServerAdmin::ready : admin->second});
   }
   return view;
@@ -146,6 +175,10 @@ Expected<std::unique_ptr<core::Snapshot>> build_snapshot(const config::Config& c
                                                          AnswerCache& answers) {
   auto snapshot = std::make_unique<core::Snapshot>();
   snapshot->epoch = state.epoch;
+  snapshot->bounds = bounds_of(config.limits, config.timeouts);
+  auto trusted = trusted_nets(config.server);
+  if (!trusted) return std::unexpected(trusted.error());
+  snapshot->trusted = std::move(*trusted);
   for (const auto& pool : config.pools) {
     auto view = build_pool(pool, state, ids);
     if (!view) return std::unexpected(view.error());

@@ -44,7 +44,8 @@ class AnswerCache {
 };
 
 // The snapshot that `config` and `state` mean. Each configured site has its state and an active pool that exists
-// (reconcile() sees to it). Fails when a rule does not parse or numbers run out; then `ids` may have grown.
+// (reconcile() sees to it). Fails when a rule or network does not parse or numbers run out; then `ids` may have
+// grown.
 base::Expected<std::unique_ptr<core::Snapshot>> build_snapshot(const config::Config& config, const State& state,
                                                                Ids& ids, AnswerCache& answers);
 

@@ -5,6 +5,7 @@
 #include "proxy/core/route.h"
 #include "proxy/core/rule.h"
 #include "proxy/http/forward.h"
+#include "proxy/http/forwarded.h"
 #include "proxy/http/head.h"
 
 #include <cstdint>
@@ -90,6 +91,7 @@ struct SiteView {
 struct Snapshot {
   std::uint64_t epoch = 0;
   ClientBounds bounds;
+  http::TrustedNets trusted;  // whose X-Forwarded-* are believed
   std::vector<std::unique_ptr<PoolView>> pools;
   std::vector<std::unique_ptr<SiteView>> sites;
   RouteTable routes;  // (host, path) → index into `sites`

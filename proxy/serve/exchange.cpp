@@ -33,7 +33,7 @@ net::Task<bool> Exchange::run() {
 void Exchange::identify() {
   const auto& head = call_.request();
   call_.keep = head.keep_alive;
-  call_.client = http::effective_client(call_.connection.peer(), "http", head, call_.worker.shared().trusted);
+  call_.client = http::effective_client(call_.connection.peer(), "http", head, call_.worker.snapshot().trusted);
   call_.client_text = http::format_ip(call_.client.address);
   const auto given = call_.client.trusted ? head.headers.value(http::Field::x_request_id) : std::string_view{};
   if (http::is_well_formed_request_id(given)) {

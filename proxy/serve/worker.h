@@ -42,7 +42,6 @@ struct Shared {
   obs::Registry& registry;
   obs::AccessLog& access_log;
   base::EventLog& events;
-  http::TrustedNets trusted;
   std::size_t workers = 1;
   std::uint64_t connections_max = 50'000;
   std::size_t io_bytes_max = static_cast<std::size_t>(-1);  // of one read or write: tests pass every state with 1

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <string>
 
 using namespace drawbridge;
@@ -147,4 +148,55 @@ TEST_CASE("what operators wanted of a server that is gone is dropped") {
   room.reload();
   room.alarms.settle();
   CHECK(room.view("shop").pool->servers[1].admin == core::ServerAdmin::ready);
+}
+
+TEST_CASE("limits, time-outs, trusted proxies and bounds of pools reach the data path, also by a reload") {
+  const std::string settings = R"(
+[limits]
+request_head_bytes = "20KiB"
+request_line_bytes = "2KiB"
+request_headers = 30
+request_body_bytes = "1MiB"
+response_head_bytes = "10KiB"
+[timeouts]
+request_head = "3s"
+client_idle = "4s"
+client_body = "5s"
+tunnel_idle = "6s"
+upstream_connect = "7s"
+upstream_head = "8s"
+upstream_body = "9s"
+upstream_idle = "2s"
+[pool.red]
+servers = [{ address = "127.0.0.1:9301", weight = 3, max_connections = 17 }]
+idle_connections = 5
+)";
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.set_config(
+      without(ControlRoom::default_config, "[[listener]]", "trusted_proxies = [\"192.0.2.0/24\"]\n[[listener]]") +
+      settings);
+  room.reload();
+  room.alarms.settle();
+  const auto& snapshot = *room.workers->snapshot();
+  const auto& bounds = snapshot.bounds;
+  CHECK(bounds.head.head_bytes_max == 20 * 1024);
+  CHECK(bounds.head.line_bytes_max == 2 * 1024);
+  CHECK(bounds.head.headers_max == 30);
+  CHECK(bounds.request_body_bytes_max == 1024 * 1024);
+  CHECK(bounds.response_head_bytes_max == 10 * 1024);
+  CHECK(bounds.head_timeout == base::Millis(3'000));
+  CHECK(bounds.idle_timeout == base::Millis(4'000));
+  CHECK(bounds.body_timeout == base::Millis(5'000));
+  CHECK(bounds.tunnel_idle_timeout == base::Millis(6'000));
+  CHECK(snapshot.trusted.contains(*http::parse_ip("192.0.2.7")));
+  CHECK_FALSE(snapshot.trusted.contains(*http::parse_ip("192.0.3.7")));
+  const auto& red = **std::ranges::find_if(snapshot.pools, [](const auto& pool) { return pool->name == "red"; });
+  CHECK(red.timing.connect == base::Millis(7'000));
+  CHECK(red.timing.head == base::Millis(8'000));
+  CHECK(red.timing.body == base::Millis(9'000));
+  CHECK(red.timing.idle == base::Millis(2'000));
+  CHECK(red.idle_connections_max == 5);
+  CHECK(red.servers.front().weight == 3);
+  CHECK(red.servers.front().max_connections == 17);
 }
