@@ -61,8 +61,13 @@ class Exchange:
         self.wire.sock.sendall(data)
 
     def wait(self, event):
-        if not event.wait(PATIENCE):
-            raise wire.Late("the test never set the event")
+        """Until the test sets `event`, or ends."""
+        while not event.wait(0.02) and not self.upstream.stopping:
+            pass
+
+    def say_nothing(self):
+        """Reads on and answers nothing, until the proxy ends the connection or the test ends."""
+        self.wire.rest()
 
     def read_rest(self):
         """What the proxy sends until it ends the connection."""
@@ -94,7 +99,7 @@ class FakeUpstream:
         self.open_connections = 0
         self._lock = threading.Lock()
         self._socks = set()
-        self._stopping = False
+        self.stopping = False
         self._listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
         self.port = self._listener.getsockname()[1]
         self.address = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
@@ -126,7 +131,7 @@ class FakeUpstream:
 
     def stop(self):
         """Listens no more and ends every connection."""
-        self._stopping = True
+        self.stopping = True
         try:
             self._listener.shutdown(socket.SHUT_RDWR)
         except OSError:
@@ -136,7 +141,7 @@ class FakeUpstream:
         self.close_connections()
 
     def _accept(self):
-        while not self._stopping:
+        while not self.stopping:
             try:
                 sock, _ = self._listener.accept()
             except OSError:
