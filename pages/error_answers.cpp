@@ -38,6 +38,7 @@ constexpr ErrorKind error_kinds[] = {
     {502, 14, "The server behind this one could not be reached or broke off.", true},
     {503, 14, "This server is at its limit right now. Please try again in a moment."},
     {504, 14, "The server behind this one took too long to answer.", true},
+    {505, 2, "This version of HTTP is not spoken here."},
 };
 
 // `advise`: the request was a change, or the form does not know.

@@ -79,7 +79,7 @@ constexpr std::array<RuleEntry, rule_count> rules{{
      "nobody reads extensions: what is long is an attack"},
     {Rule::trailer_malformed, 400, "trailer_malformed", "RFC 9112 7.1.2",
      "trailers are field lines like any other"},
-    {Rule::trailers_too_large, 431, "trailers_too_large", "RFC 6585 5", "every buffer has a bound"},
+    {Rule::trailers_too_large, 400, "trailers_too_large", "RFC 9112 7.1.2", "every buffer has a bound"},
 }};
 
 namespace {
