@@ -122,7 +122,7 @@ def framing(fields):
             raise Broken(f"unknown transfer coding {codings[0]}")
         return "chunked"
     if lengths:
-        if not re.fullmatch(r"[0-9]{1,18}", lengths[0]):
+        if not re.fullmatch(r"[0-9]{1,19}", lengths[0]):
             raise Broken(f"bad length {lengths[0]}")
         return int(lengths[0])
     return None
