@@ -9,6 +9,7 @@ import commands
 import docs
 import layering
 import rules
+import snippets
 
 FOLDERS = ("proxy", "pages", "config", "tests", "bench")
 
@@ -154,6 +155,22 @@ class HouseRules(unittest.TestCase):
             "`proxyctl VERB`, proxyctl flip\n"
         )
         self.assertEqual("", self.shown(text))
+
+    def configured(self, text):
+        """What is found in a document, with a proxyd for which only the word `good` makes a good configuration."""
+        self.write("bin/proxyd", '#!/bin/sh\ngrep -q good "$2" && exit 0\necho "$2:1: error: bad" >&2\nexit 1\n')
+        (self.root / "bin" / "proxyd").chmod(0o755)
+        self.write("docs/a.md", text)
+        return "\n".join(snippets.check(self.root, self.root / "bin" / "proxyd"))
+
+    def test_a_configuration_that_proxyd_refuses_is_found(self):
+        self.assertIn("docs/a.md:2: no good configuration", self.configured("```toml\nx = 1\n```\n"))
+        self.assertEqual("", self.configured("```toml\nx = 'good'\n```\n```json\n{}\n```\n"))
+
+    def test_a_file_that_does_not_exist_is_found(self):
+        self.assertIn("there is no docs/b.md", self.configured("see docs/b.md\n"))
+        self.assertIn("there is no proxy/net/x.h", self.configured("```\ncat proxy/net/x.h\n```\n"))
+        self.assertEqual("", self.configured("`docs/a.md`, build/docs/b, /usr/share/docs/c and docs/*\n"))
 
     def test_a_link_that_leads_nowhere_is_found(self):
         self.assertIn("leads nowhere", self.found(docs, "README.md", "[a](docs/NONE.md)\n"))
