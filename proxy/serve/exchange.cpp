@@ -93,11 +93,11 @@ net::Task<> Exchange::answer_failure(base::Failure failure) {
   call_.keep = false;
   if (call_.cut) call_.connection.stream().abort();
   if (call_.cut || call_.head_sent) co_return;
-  if (failure.fault == base::Fault::client && failure.reason != base::Reason::timed_out) {
-    call_.worker.counters().client_aborts.add();
-  }
   const auto status = status_of(failure);
-  if (status == 0) co_return;
+  if (status == 0) {
+    call_.worker.counters().client_aborts.add();
+    co_return;
+  }
   if (failure.reason == base::Reason::no_server) {
     co_await answer(call_.worker.no_server_answers(*call_.plan.site));
   } else {

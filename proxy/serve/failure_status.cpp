@@ -30,7 +30,6 @@ std::uint16_t upstream_status(Reason reason) {
     case Reason::timed_out:
       return 504;
     case Reason::cancelled:
-      return 503;
     case Reason::closed:
     case Reason::reset:
     case Reason::refused:

@@ -26,9 +26,11 @@ Forward::~Forward() = default;
 net::Task<Result<void>> Forward::run() {
   const bool replayable = body_is_here();
   const auto mark = call_.space().client.mark();
+  std::optional<Failure> first_failure;
   for (;;) {
     auto leased = co_await call_.worker.servers().lease(pool_, tried_, wish_);
-    if (!leased) co_return std::unexpected(leased.error());
+    // Nobody left to ask again: what the first attempt met is the truth about this request.
+    if (!leased) co_return std::unexpected(first_failure.value_or(leased.error()));
     lease_ = std::move(leased->lease);
     place_ = leased->place;
     const auto& server = pool_.servers[place_];
@@ -45,6 +47,7 @@ net::Task<Result<void>> Forward::run() {
       lease_.reset();
       co_return result;
     }
+    first_failure = result.error();
     if (!lease_.reused()) tried_.add(place_);
     wish_.fresh = true;
     lease_.reset();
@@ -56,6 +59,9 @@ net::Task<Result<void>> Forward::run() {
 net::Task<Result<void>> Forward::attempt() {
   call_.space().upstream.restart_empty();
   upload_failure_.reset();
+  upload_stopped_ = false;
+  written_before_ = lease_.stream().bytes_written();
+  read_before_ = lease_.stream().bytes_read();
   auto sent = co_await send_request();
   auto result = Result<void>{};
   if (sent || sent.error().fault == Fault::upstream) {
@@ -76,8 +82,8 @@ bool Forward::may_retry(const Failure& failure) {
                                .method = call_.request().method_text,
                                .attempts = call_.record.retries + 1,
                                .connection_reused = lease_.reused(),
-                               .request_bytes_sent = lease_.stream().bytes_written() > 0,
-                               .response_bytes_seen = call_.head_sent || !call_.space().upstream.empty(),
+                               .request_bytes_sent = lease_.stream().bytes_written() > written_before_,
+                               .response_bytes_seen = lease_.stream().bytes_read() > read_before_,
                                .cut = call_.cut || call_.worker.stopping(),
                                .request_class = call_.plan.request_class};
   return core::may_retry(facts);
@@ -104,6 +110,7 @@ void Forward::cut() {
 }
 
 void Forward::told_to_go(base::SteadyTime at) {
+  go_at_ = at;
   if (tunnel_ != nullptr) tunnel_->go(at);
 }
 
@@ -147,7 +154,7 @@ net::Task<Result<void>> Forward::send_request() {
   const auto head = write_request_head();
   if (head.empty()) co_return std::unexpected(Failure{.fault = Fault::client, .reason = Reason::too_large});
   body_.emplace(call_.request().body, Fault::client, bounds_.request_body_bytes_max);
-  sent_at_ = call_.worker.loop().now();
+  sent_at_ = waiting_since_ = call_.worker.loop().now();
   if (body_is_here()) {
     const auto sent = co_await upload(head);
     co_return sent;
@@ -168,11 +175,12 @@ net::Task<Result<void>> Forward::upload(std::string_view head) {
                     head);
 }
 
-// The client's failure ends the exchange; the server's does not: it may have answered already.
+// The client's failure ends the exchange; the server's does not: it may have answered already. What we ended
+// ourselves is nobody's failure.
 net::Task<Result<void>> Forward::upload_beside(std::string_view head) {
   const auto sent = co_await upload(head);
-  sent_at_ = call_.worker.loop().now();
-  if (!sent) {
+  sent_at_ = waiting_since_ = call_.worker.loop().now();
+  if (!sent && !upload_stopped_ && !call_.cut) {
     upload_failure_ = sent.error();
     if (sent.error().fault == Fault::client) lease_.stream().cancel(Reason::cancelled);
   }
@@ -183,6 +191,7 @@ net::Task<> Forward::stop_upload() {
   call_.record.request_bytes = body_ ? body_->bytes() : 0;
   if (!upload_) co_return;
   if (!upload_->done()) {
+    upload_stopped_ = true;
     lease_.stream().cancel(Reason::cancelled);
     call_.connection.stream().interrupt_read();
   }

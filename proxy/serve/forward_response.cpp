@@ -41,7 +41,12 @@ net::Task<Result<void>> Forward::receive_response() {
   co_return std::unexpected(malformed());
 }
 
-// While the request is still being sent, time counts from its last progress.
+// While the request is still being sent, the relay that sends it has the deadlines.
+base::SteadyTime Forward::head_deadline() const {
+  const bool sending = upload_ && !upload_->done();
+  return (sending ? call_.worker.loop().now() : waiting_since_) + pool_.timing.head;
+}
+
 net::Task<Result<void>> Forward::read_response_head() {
   auto& stream = lease_.stream();
   auto& input = call_.space().upstream;
@@ -64,19 +69,20 @@ net::Task<Result<void>> Forward::read_response_head() {
       call_.record.upstream_first_byte = std::chrono::duration_cast<obs::Micros>(loop.now() - sent_at_);
       co_return Result<void>{};
     }
-    const auto got = co_await stream.read_some(input.room(), loop.now() + pool_.timing.head);
+    const auto got = co_await stream.read_some(input.room(), head_deadline());
     if (got && *got > 0) {
       input.commit(*got);
       continue;
     }
     if (got) co_return std::unexpected(Failure{.fault = Fault::upstream, .reason = Reason::closed});
-    const bool still_sending = upload_ && (!upload_->done() || loop.now() - sent_at_ < pool_.timing.head);
-    if (got.error().reason != Reason::timed_out || !still_sending) co_return std::unexpected(got.error());
+    const bool late = loop.now() >= head_deadline();
+    if (got.error().reason != Reason::timed_out || late) co_return std::unexpected(got.error());
   }
 }
 
 // Interim responses are passed on at once; clients of HTTP/1.0 do not know them (RFC 9110 section 15.2).
 net::Task<Result<void>> Forward::pass_interim() {
+  waiting_since_ = call_.worker.loop().now();
   if (call_.request().minor_version == 0) co_return Result<void>{};
   std::array<char, 4096> room;
   http::HeadWriter writer(room);
@@ -123,6 +129,7 @@ net::Task<Result<void>> Forward::relay_response() {
     call_.keep = false;
     Tunnel tunnel(call_, lease_.stream());
     tunnel_ = &tunnel;
+    if (go_at_) tunnel.go(*go_at_);
     co_await tunnel.run(head);
     tunnel_ = nullptr;
     co_return Result<void>{};

@@ -66,6 +66,10 @@ net::Task<base::Result<void>> relay_body(Relay relay, std::string_view head) {
     if (state == BodySource::State::ended) co_return base::Result<void>{};
     if (state == BodySource::State::failed) co_return std::unexpected(relay.source.failure());
     if (state == BodySource::State::data) continue;
+    // Nobody takes any more: to wait for the next piece would be in vain.
+    if (relay.to.cancelled()) {
+      co_return std::unexpected(base::Failure{.fault = base::Fault::proxy, .reason = base::Reason::cancelled});
+    }
     const auto deadline = relay.from.loop().now() + relay.read_patience;
     const auto got = co_await relay.from.read_some(relay.input.room(), deadline);
     if (!got) co_return std::unexpected(got.error());
