@@ -25,6 +25,7 @@ Lease::Lease(Lease&& other) noexcept
     : servers_(std::exchange(other.servers_, nullptr)),
       server_(other.server_),
       slot_(other.slot_),
+      generation_(other.generation_),
       reused_(other.reused_),
       stream_(std::move(other.stream_)) {}
 
@@ -34,6 +35,7 @@ Lease& Lease::operator=(Lease&& other) noexcept {
     servers_ = std::exchange(other.servers_, nullptr);
     server_ = other.server_;
     slot_ = other.slot_;
+    generation_ = other.generation_;
     reused_ = other.reused_;
     stream_ = std::move(other.stream_);
   }
@@ -41,9 +43,11 @@ Lease& Lease::operator=(Lease&& other) noexcept {
 }
 
 void Lease::hold(Servers& servers, core::ServerId server) {
+  auto& target = servers.server(server);
   servers_ = &servers;
   server_ = server;
-  ++servers.server(server).in_flight;
+  generation_ = target.generation;
+  ++target.in_flight;
 }
 
 void Lease::reset() {
@@ -57,8 +61,8 @@ void Lease::reset() {
 void Lease::keep(const core::PoolView& pool) {
   auto& servers = *servers_;
   auto& server = servers.server(server_);
-  const bool known = slot_ < server.slots.size() && !server.slots[slot_].empty();
-  if (known && server.idle.size() < pool.idle_connections_max && !stream_->cancelled() && !servers.closing_) {
+  const bool current = generation_ == server.generation;
+  if (current && server.idle.size() < pool.idle_connections_max && !stream_->cancelled() && !servers.closing_) {
     server.idle.push_back({std::move(stream_), slot_, servers.loop_.now() + pool.timing.idle});
     if (!servers.sweep_.armed()) servers.sweep_.arm(servers.loop_.now() + sweep_interval);
     --server.in_flight;
@@ -81,6 +85,10 @@ Servers::Server& Servers::server(core::ServerId id) {
 
 void Servers::set_addresses(core::ServerId id, EndpointSlots slots) {
   auto& target = server(id);
+  for (std::size_t slot = 0; slot < target.slots.size(); ++slot) {
+    const bool stays = slot < slots.size() && slots[slot] == target.slots[slot];
+    if (!stays && !target.slots[slot].empty()) ++target.generation;
+  }
   std::erase_if(target.idle, [&](const Idle& idle) {
     const bool gone = idle.slot >= slots.size() || !(slots[idle.slot] == target.slots[idle.slot]);
     if (gone) counters_.upstream_connections_open.subtract();
@@ -156,7 +164,10 @@ net::Task<base::Result<std::unique_ptr<net::Stream>>> Servers::dial(net::Endpoin
 
 net::Task<base::Result<Servers::Chosen>> Servers::lease(const core::PoolView& pool, Tried& tried, LeaseWish wish) {
   base::Failure last{.fault = base::Fault::proxy, .reason = base::Reason::no_server, .retry_safe = true};
-  while (const auto place = choose(pool, tried)) {
+  // Each server once: places beyond what Tried tells apart are bounded by the count.
+  for (std::size_t asked = 0; asked < pool.servers.size(); ++asked) {
+    const auto place = choose(pool, tried);
+    if (!place) break;
     const auto& wanted = pool.servers[*place];
     auto& target = server(wanted.id);
     const auto usable = board_.usable(wanted.id, loop_.now());

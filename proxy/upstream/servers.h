@@ -44,6 +44,7 @@ class Lease {
   Servers* servers_ = nullptr;
   core::ServerId server_ = 0;
   std::size_t slot_ = 0;
+  std::uint32_t generation_ = 0;  // of the server's addresses when it was leased
   bool reused_ = false;
   std::unique_ptr<net::Stream> stream_;
 };
@@ -101,7 +102,8 @@ class Servers final : private net::Deadline::Owner {
   };
   struct Server {
     EndpointSlots slots;
-    std::vector<Idle> idle;  // last used at the back
+    std::uint32_t generation = 0;  // grows when an address in `slots` goes away: a lease may be of the old one
+    std::vector<Idle> idle;        // last used at the back
     std::uint32_t in_flight = 0;
     std::size_t next_slot = 0;
   };
