@@ -1,5 +1,6 @@
 #include "proxy/serve/exchange.h"
 
+#include "proxy/base/ascii.h"
 #include "proxy/core/answer.h"
 #include "proxy/serve/admission.h"
 #include "proxy/serve/failure_status.h"
@@ -11,6 +12,11 @@
 #include <array>
 
 namespace drawbridge::serve {
+namespace {
+
+constexpr std::size_t status_at = sizeof "HTTP/1.1";  // in an answer of our own
+
+}  // namespace
 
 Exchange::Exchange(Worker& worker, Connection& connection)
     : call_{.worker = worker, .connection = connection, .since = worker.loop().now()} {}
@@ -117,7 +123,8 @@ net::Task<> Exchange::answer_reserved(const core::ReservedPath& path) {
   call_.keep = call_.keep && body.will_end_soon();
   render_reserved(call_.worker, call_.space(), shown.get(), path.asset,
                   {.request_id = call_.request_id, .close = !call_.keep, .write = false});
-  co_await send_text(200);
+  const auto status = base::parse_decimal(std::string_view(call_.space().text).substr(status_at, 3));
+  co_await send_text(static_cast<unsigned>(status.value_or(0)));
   co_await body.discard();
 }
 

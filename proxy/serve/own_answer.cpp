@@ -14,11 +14,25 @@ pages::ConnectionField connection_field(const http::RequestHead& head, const Ans
   return head.minor_version == 0 ? pages::ConnectionField::keep_alive : pages::ConnectionField::none;
 }
 
+// All lines of a field as one list (RFC 9110 section 5.3); `room` is used only if there are several.
+std::string_view list_value(const http::HeaderList& fields, http::Field field, std::string& room) {
+  std::size_t lines = 0;
+  for (const auto& header : fields.all()) lines += header.field == field ? 1 : 0;
+  if (lines < 2) return fields.value(field);
+  for (const auto& header : fields.all()) {
+    if (header.field != field) continue;
+    if (!room.empty()) room += ", ";
+    room += header.value;
+  }
+  return room;
+}
+
 pages::Reply describe(Worker& worker, const http::RequestHead& head, const AnswerTraits& traits) {
   const auto& fields = head.headers;
   const auto* dest = fields.find(std::string_view("Sec-Fetch-Dest"));
   const auto* script = fields.find(std::string_view("X-Requested-With"));
-  const pages::ClientHints hints{.accept = fields.value(http::Field::accept),
+  std::string joined;
+  const pages::ClientHints hints{.accept = list_value(fields, http::Field::accept, joined),
                                  .content_type = fields.value(http::Field::content_type),
                                  .fetch_dest = dest != nullptr ? dest->value : std::string_view{},
                                  .requested_with = script != nullptr ? script->value : std::string_view{},

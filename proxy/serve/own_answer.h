@@ -10,8 +10,8 @@ namespace drawbridge::serve {
 
 struct AnswerTraits {
   std::string_view request_id = {};
-  bool close = false;  // says Connection: close
-  bool write = false;  // the request would have changed something
+  bool close = false;           // says Connection: close
+  bool write = false;           // the request would have changed something
   std::string_view allow = {};  // value of Allow; empty: none
 };
 
