@@ -148,7 +148,6 @@ Expected<void> Daemon::open_data_path() {
   shared_.emplace(board_, *registry_, *access_log_, events_);
   shared_->workers = count;
   shared_->io_bytes_max = io_bytes_for_tests();
-  shared_->connections_max = config.limits.connections;
   shared_->to_control = [this](std::function<void()> work) { asio::post(context_, std::move(work)); };
   workers_.emplace(*shared_);
   data_path_.emplace(*workers_);
@@ -176,6 +175,7 @@ Expected<void> Daemon::open_control() {
                                                  .boot_id = control::boot_id()},
                       options_.config);
   controller_->on_published([this](const core::Snapshot& snapshot, const config::Config& config) {
+    shared_->census.set_limits(config.limits.connections, config.limits.connections_per_address);
     watch_->set_targets(targets_of(snapshot, config));
   });
   return controller_->start();
@@ -254,9 +254,10 @@ void Daemon::shut_down() {
     return;
   }
   stopping_ = true;
-  events_.info("shutting_down", {{"grace", base::format_duration(options_.config.server.shutdown_grace)}});
+  const auto grace = controller_->config().server.shutdown_grace;
+  events_.info("shutting_down", {{"grace", base::format_duration(grace)}});
   workers_->shut_down([this] { finish(); });
-  alarms_->at(base::SteadyClock::now() + options_.config.server.shutdown_grace, [this] {
+  alarms_->at(base::SteadyClock::now() + grace, [this] {
     events_.warning("shutdown_grace_passed");
     workers_->end_all();
   });

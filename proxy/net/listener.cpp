@@ -119,6 +119,7 @@ void Listener::deadline_passed(Deadline&) {
 
 void Listener::accept_burst() {
   while (fd_.valid()) {
+    if (!handler_.may_accept()) return resume_.arm(loop_.now() + pause);
     sockaddr_storage peer{};
     socklen_t length = sizeof peer;
     UniqueFd fd(::accept4(fd_.get(), reinterpret_cast<sockaddr*>(&peer), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));

@@ -24,6 +24,8 @@ class Listener final : public Watcher, private Deadline::Owner {
  public:
   class Handler {
    public:
+    // Asked before each; while false, connections wait in the kernel's queue and it is asked again each `pause`.
+    virtual bool may_accept() { return true; }
     virtual void accepted(UniqueFd fd, const sockaddr_storage& peer) = 0;
     virtual void accept_paused(int os_error) = 0;
 

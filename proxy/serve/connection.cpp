@@ -90,6 +90,7 @@ net::Task<bool> Connection::read_head() {
 }
 
 net::Task<bool> Connection::serve_request() {
+  served_ = true;
   Exchange exchange(worker_, *this);
   exchange_ = &exchange;
   const bool keep = co_await exchange.run();
@@ -125,6 +126,7 @@ net::Task<> Connection::close() {
   stream_.shutdown_send();
   if (!unread) co_return;
   if (!space_) space_ = worker_.workspaces().take();
+  space_->upstream.restart_empty();
   const auto deadline = worker_.loop().now() + linger_time;
   const auto before = stream_.bytes_read();
   while (stream_.bytes_read() - before < linger_bytes_max) {
@@ -133,8 +135,14 @@ net::Task<> Connection::close() {
   }
 }
 
+void Connection::begin_shutdown(base::SteadyTime tunnels_go_at) {
+  if (exchange_ != nullptr) exchange_->told_to_go(tunnels_go_at);
+  if (served_) close_if_idle();
+}
+
+// A request that has arrived is served, also if nobody has looked at it yet: to close now would reset it.
 void Connection::close_if_idle() {
-  if (!space_) stream_.cancel(base::Reason::cancelled);
+  if (!space_ && !stream_.has_input()) stream_.cancel(base::Reason::cancelled);
 }
 
 void Connection::end() {

@@ -28,7 +28,10 @@ class Connection final
 
   net::Task<> run();
 
-  // Shutdown: a connection without a request ends now; one with a request ends after it.
+  // Shutdown: a connection between two requests ends now; one with a request ends after it, a tunnel is told to go.
+  // One that has just come has a moment for its first request: its client could not know.
+  void begin_shutdown(base::SteadyTime tunnels_go_at);
+  // That moment is over: ends every connection without a request.
   void close_if_idle();
   // Ends the connection whatever it does; a request in flight is cut.
   void end();
@@ -55,6 +58,7 @@ class Connection final
   http::IpText peer_text_;
   WorkspacePool::Loan space_;
   Exchange* exchange_ = nullptr;
+  bool served_ = false;  // at least one request
   bool abandoned_ = false;
   bool linger_ = false;
 };

@@ -61,10 +61,10 @@ class Forward {
   std::optional<BodySource> body_;
   std::optional<net::Fork<base::Result<void>>> upload_;
   std::optional<base::Failure> upload_failure_;
-  bool upload_stopped_ = false;  // by us: the answer is complete, or there will be none
+  bool upload_stopped_ = false;                         // by us: the answer is complete, or there will be none
   std::uint64_t written_before_ = 0, read_before_ = 0;  // on this connection, for earlier requests
   base::SteadyTime sent_at_;
-  base::SteadyTime waiting_since_;  // the last progress that the head of the answer is waited for from
+  base::SteadyTime waiting_since_;         // the last progress that the head of the answer is waited for from
   std::optional<base::SteadyTime> go_at_;  // told to go, perhaps before the tunnel is there
   Tunnel* tunnel_ = nullptr;
 };

@@ -2,7 +2,9 @@
 
 #include "proxy/serve/connection.h"
 
+#include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <netinet/in.h>
 #include <utility>
 
@@ -10,6 +12,11 @@ namespace drawbridge::serve {
 namespace {
 
 constexpr std::chrono::seconds pause_said_every{10};
+
+// At shutdown: tunnels are told to go over this time, not all at once; and new connections have this long to send
+// their first request.
+constexpr std::chrono::milliseconds tunnel_spread{2'000};
+constexpr std::chrono::milliseconds newcomer_time{500};
 
 http::IpAddress ip_of(const sockaddr_storage& peer) {
   http::IpAddress ip;
@@ -31,7 +38,8 @@ Worker::Worker(Shared& shared, std::size_t index)
       log_(shared.access_log.lane(index)),
       workspaces_(buffers_),
       ledger_(*this),
-      servers_(loop_, shared.board, counters_, shared.workers) {
+      servers_(loop_, shared.board, counters_, shared.workers),
+      newcomers_(loop_.wheel(), *this) {
   loop_.limit_io(shared.io_bytes_max);
 }
 
@@ -50,25 +58,35 @@ void Worker::begin_shutdown() {
   for (auto& listener : listeners_) listener->close();
   stopping_ = true;
   servers_.close_idle();
-  for (auto& connection : connections_) connection.close_if_idle();
+  const auto count = static_cast<std::int64_t>(std::distance(connections_.begin(), connections_.end()));
+  const auto step = std::chrono::nanoseconds(tunnel_spread) / std::max<std::int64_t>(count, 1);
+  auto at = loop_.now();
+  for (auto& connection : connections_) connection.begin_shutdown(std::exchange(at, at + step));
+  newcomers_.arm(loop_.now() + newcomer_time);
   loop_.stop();
+}
+
+void Worker::deadline_passed(net::Deadline&) {
+  for (auto& connection : connections_) connection.close_if_idle();
 }
 
 void Worker::end_all() {
   for (auto& connection : connections_) connection.end();
 }
 
-void Worker::accepted(net::UniqueFd fd, const sockaddr_storage& peer) {
-  counters_.connections_accepted.add();
-  if (shared_.connections.fetch_add(1, std::memory_order_relaxed) >= shared_.connections_max) {
-    shared_.connections.fetch_sub(1, std::memory_order_relaxed);
-    counters_.connections_refused.add();
-    return;
-  }
-  loop_.spawn(serve(std::move(fd), ip_of(peer)));
+bool Worker::may_accept() {
+  return !shared_.census.full();
 }
 
-net::Task<> Worker::serve(net::UniqueFd fd, http::IpAddress peer) {
+void Worker::accepted(net::UniqueFd fd, const sockaddr_storage& peer) {
+  const auto address = ip_of(peer);
+  counters_.connections_accepted.add();
+  auto seat = shared_.census.enter(address, snapshot().trusted.contains(address));
+  if (!seat) return counters_.connections_refused.add();
+  loop_.spawn(serve(std::move(fd), address, std::move(*seat)));
+}
+
+net::Task<> Worker::serve(net::UniqueFd fd, http::IpAddress peer, [[maybe_unused]] Census::Seat seat) {
   counters_.connections_open.add();
   {
     Connection connection(*this, std::move(fd), peer);
@@ -76,7 +94,6 @@ net::Task<> Worker::serve(net::UniqueFd fd, http::IpAddress peer) {
     co_await connection.run();
   }
   counters_.connections_open.subtract();
-  shared_.connections.fetch_sub(1, std::memory_order_relaxed);
 }
 
 void Worker::accept_paused(int os_error) {

@@ -11,6 +11,7 @@
 #include "proxy/net/loop.h"
 #include "proxy/obs/access_log.h"
 #include "proxy/obs/counters.h"
+#include "proxy/serve/census.h"
 #include "proxy/serve/connection.h"
 #include "proxy/serve/workspace.h"
 #include "proxy/upstream/servers.h"
@@ -43,9 +44,8 @@ struct Shared {
   obs::AccessLog& access_log;
   base::EventLog& events;
   std::size_t workers = 1;
-  std::uint64_t connections_max = 50'000;
   std::size_t io_bytes_max = static_cast<std::size_t>(-1);  // of one read or write: tests pass every state with 1
-  std::atomic<std::uint64_t> connections{0};
+  Census census;
   pages::ErrorAnswers errors;
   // Hand a result to the control thread. Any thread.
   std::function<void(std::function<void()>)> to_control;
@@ -56,7 +56,7 @@ struct Shared {
 
 // One thread of the data path with all that belongs to it: loop, listeners, ledger, upstream connections, counters,
 // log lane. Everything but post() and the constructor runs on its thread.
-class Worker final : private net::Listener::Handler, private core::Ledger::Listener {
+class Worker final : private net::Listener::Handler, private core::Ledger::Listener, private net::Deadline::Owner {
  public:
   Worker(Shared& shared, std::size_t index);
   ~Worker();
@@ -92,11 +92,13 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   const core::AnswerSet& no_server_answers(const core::SiteView& site);
 
  private:
+  bool may_accept() override;
   void accepted(net::UniqueFd fd, const sockaddr_storage& peer) override;
   void accept_paused(int os_error) override;
   void drained(std::uint64_t drain_id, const core::ClassCounts& ended) override;
   void epochs_below_ended(std::uint64_t epoch) override;
-  net::Task<> serve(net::UniqueFd fd, http::IpAddress peer);
+  void deadline_passed(net::Deadline& deadline) override;  // newcomers_
+  net::Task<> serve(net::UniqueFd fd, http::IpAddress peer, Census::Seat seat);
 
   Shared& shared_;
   std::size_t index_;
@@ -112,6 +114,7 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   boost::intrusive::list<Connection, boost::intrusive::constant_time_size<false>> connections_;
   std::map<core::SiteId, std::shared_ptr<const core::AnswerSet>> no_server_;
   bool stopping_ = false;
+  net::Deadline newcomers_;  // end of what connections without a request have at shutdown
   base::SteadyTime pause_said_{};
   base::SteadyTime wall_read_{};
   base::WallTime wall_now_{};

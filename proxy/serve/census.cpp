@@ -1,0 +1,36 @@
+#include "proxy/serve/census.h"
+
+namespace drawbridge::serve {
+
+void Census::Seat::leave() {
+  if (census_ == nullptr) return;
+  census_->open_.fetch_sub(1, std::memory_order_relaxed);
+  if (!listed_) return;
+  const std::lock_guard lock(census_->mutex_);
+  const auto found = census_->by_address_.find(address_.bytes);
+  if (--found->second == 0) census_->by_address_.erase(found);
+}
+
+void Census::set_limits(std::uint64_t connections, std::uint64_t per_address) {
+  limit_.store(connections, std::memory_order_relaxed);
+  limit_per_address_.store(per_address, std::memory_order_relaxed);
+}
+
+std::optional<Census::Seat> Census::enter(const http::IpAddress& address, bool shared) {
+  const auto limit = limit_per_address_.load(std::memory_order_relaxed);
+  const bool listed = limit != 0 && !shared;
+  if (listed && !list(address.bytes, limit)) return std::nullopt;
+  open_.fetch_add(1, std::memory_order_relaxed);
+  return Seat(*this, address, listed);
+}
+
+bool Census::list(const Address& address, std::uint64_t limit) {
+  const std::lock_guard lock(mutex_);
+  const auto found = by_address_.find(address);
+  if (found == by_address_.end()) return by_address_.emplace(address, 1).second;
+  if (found->second >= limit) return false;
+  ++found->second;
+  return true;
+}
+
+}  // namespace drawbridge::serve

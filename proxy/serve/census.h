@@ -1,0 +1,61 @@
+#pragma once
+
+#include "proxy/http/forwarded.h"
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+#include <map>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+namespace drawbridge::serve {
+
+// Who is connected: keeps the bounds on client connections of the process and of one address. One for all workers;
+// any thread. The total is one atomic; the table of addresses has a mutex that nobody touches while no limit for
+// addresses is set.
+class Census {
+ public:
+  // The place of one connection; gives itself back.
+  class Seat {
+   public:
+    ~Seat() { leave(); }
+    Seat(Seat&& other) noexcept
+        : census_(std::exchange(other.census_, nullptr)), address_(other.address_), listed_(other.listed_) {}
+    Seat& operator=(Seat&&) = delete;
+
+   private:
+    friend class Census;
+    Seat(Census& census, const http::IpAddress& address, bool listed)
+        : census_(&census), address_(address), listed_(listed) {}
+    void leave();
+
+    Census* census_;
+    http::IpAddress address_;
+    bool listed_;  // counted for its address
+  };
+
+  // Of the process; of one address (0: no limit). Connections that are open stay.
+  void set_limits(std::uint64_t connections, std::uint64_t per_address);
+
+  // The process has all the connections it may: new ones wait in the kernel's queue.
+  bool full() const { return open_.load(std::memory_order_relaxed) >= limit_.load(std::memory_order_relaxed); }
+
+  // Nothing if the address has all it may. A `shared` address stands for many clients (a trusted proxy): not
+  // limited.
+  std::optional<Seat> enter(const http::IpAddress& address, bool shared);
+
+ private:
+  using Address = std::array<std::uint8_t, 16>;
+
+  bool list(const Address& address, std::uint64_t limit);
+
+  std::atomic<std::uint64_t> open_{0};
+  std::atomic<std::uint64_t> limit_{UINT64_MAX};
+  std::atomic<std::uint64_t> limit_per_address_{0};
+  std::mutex mutex_;
+  std::map<Address, std::uint64_t> by_address_;
+};
+
+}  // namespace drawbridge::serve

@@ -1,0 +1,117 @@
+#include "tests/loop/raw_socket.h"
+
+#include <arpa/inet.h>
+#include <cerrno>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdexcept>
+#include <sys/socket.h>
+#include <sys/time.h>
+
+namespace drawbridge::tests {
+namespace {
+
+void check(bool good, const char* what) {
+  if (!good) throw std::runtime_error(what);
+}
+
+sockaddr_in loopback(std::uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+}  // namespace
+
+RawSocket::RawSocket(net::UniqueFd fd) : fd_(std::move(fd)) {
+  const timeval patience{.tv_sec = patience_seconds, .tv_usec = 0};
+  ::setsockopt(fd_.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+  ::setsockopt(fd_.get(), SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+}
+
+RawSocket RawSocket::connect(std::uint16_t port) {
+  net::UniqueFd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const auto address = loopback(port);
+  check(::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0, "connect");
+  return RawSocket(std::move(fd));
+}
+
+void RawSocket::send(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto sent = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    check(sent > 0, "send");
+    bytes.remove_prefix(static_cast<std::size_t>(sent));
+  }
+}
+
+bool RawSocket::receive() {
+  char bytes[16 * 1024];
+  const auto got = ::recv(fd_.get(), bytes, sizeof bytes, 0);
+  if (got > 0) {
+    received_.append(bytes, static_cast<std::size_t>(got));
+    return true;
+  }
+  check(got == 0 || errno == ECONNRESET, "nothing came in time");
+  end_ = got == 0 ? End::fin : End::reset;
+  return false;
+}
+
+std::string RawSocket::read_until(std::string_view end) {
+  for (;;) {
+    const auto at = received_.find(end);
+    if (at != std::string::npos) return read(at + end.size());
+    check(receive(), "the connection ended too early");
+  }
+}
+
+std::string RawSocket::read(std::size_t bytes) {
+  while (received_.size() < bytes) check(receive(), "the connection ended too early");
+  auto taken = received_.substr(0, bytes);
+  received_.erase(0, bytes);
+  return taken;
+}
+
+std::string RawSocket::read_to_end() {
+  while (receive()) {
+  }
+  return std::exchange(received_, {});
+}
+
+bool RawSocket::quiet_for(int milliseconds) {
+  pollfd wanted{.fd = fd_.get(), .events = POLLIN, .revents = 0};
+  return received_.empty() && ::poll(&wanted, 1, milliseconds) == 0;
+}
+
+void RawSocket::finish_sending() {
+  ::shutdown(fd_.get(), SHUT_WR);
+}
+
+void RawSocket::reset() {
+  const linger now{.l_onoff = 1, .l_linger = 0};
+  ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);
+  fd_.reset();
+}
+
+RawServer::RawServer() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  auto address = loopback(0);
+  socklen_t length = sizeof address;
+  auto* raw = reinterpret_cast<sockaddr*>(&address);
+  check(::bind(fd_.get(), raw, length) == 0 && ::listen(fd_.get(), 64) == 0, "listen");
+  check(::getsockname(fd_.get(), raw, &length) == 0, "getsockname");
+  port_ = ntohs(address.sin_port);
+}
+
+RawSocket RawServer::accept() {
+  pollfd wanted{.fd = fd_.get(), .events = POLLIN, .revents = 0};
+  check(::poll(&wanted, 1, RawSocket::patience_seconds * 1'000) == 1, "nobody connected in time");
+  return RawSocket(net::UniqueFd(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC)));
+}
+
+bool RawServer::nobody_came() const {
+  pollfd wanted{.fd = fd_.get(), .events = POLLIN, .revents = 0};
+  return ::poll(&wanted, 1, 0) == 0;
+}
+
+}  // namespace drawbridge::tests

@@ -1,0 +1,108 @@
+#include "tests/loop/worker_bench.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+using namespace drawbridge;
+using namespace std::string_literals;
+using tests::RawSocket;
+using tests::WorkerBench;
+
+namespace {
+
+const std::string blank = "\r\n\r\n";
+const std::string ask_upgrade =
+    "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+const std::string upgraded =
+    "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
+const std::string going = "\x88\x02\x03\xf4";  // close 1012, unmasked
+const std::string text_frame = "\x81\x05hello";
+
+struct Chat {
+  WorkerBench bench;
+  std::optional<RawSocket> client, server;
+
+  explicit Chat(std::size_t io_bytes = static_cast<std::size_t>(-1)) {
+    bench.limit_io(io_bytes);
+    bench.start();
+    client = bench.client();
+    client->send(ask_upgrade);
+    server = bench.server().accept();
+    server->read_until(blank);
+  }
+  void switch_over() {
+    server->send(upgraded);
+    client->read_until(blank);
+  }
+  // A fence of a change to readonly.
+  void tell_to_go() {
+    bench.ask<int>([](serve::Worker& worker) {
+      const auto classes = core::ClassMask{}.with(core::RequestClass::tunnel);
+      worker.ledger().fence(1, {.epoch = 2, .sites = {0}, .classes = classes});
+      worker.ledger().tell_tunnels(1, worker.loop().now(), base::Millis(0));
+      return 0;
+    });
+  }
+  std::string masked_close() {
+    auto frame = server->read(8);
+    for (std::size_t i = 0; i < 2; ++i) frame[6 + i] = static_cast<char>(frame[6 + i] ^ frame[2 + i]);
+    return frame.substr(0, 2) + frame.substr(6);
+  }
+};
+
+}  // namespace
+
+TEST_CASE("told to go, a WebSocket gets close 1012 on both sides") {
+  Chat chat;
+  chat.switch_over();
+  chat.tell_to_go();
+  CHECK(chat.client->read(4) == going);
+  CHECK(chat.masked_close() == "\x88\x82\x03\xf4");
+}
+
+TEST_CASE("a WebSocket that comes up after it was told to go gets close 1012 all the same") {
+  Chat chat;
+  chat.tell_to_go();
+  chat.switch_over();
+  CHECK(chat.client->read(4) == going);
+  CHECK(chat.masked_close() == "\x88\x82\x03\xf4");
+}
+
+TEST_CASE("the goodbye waits for the end of a frame, also byte by byte") {
+  for (const auto io_bytes : {std::size_t{1}, static_cast<std::size_t>(-1)}) {
+    CAPTURE(io_bytes);
+    Chat chat(io_bytes);
+    chat.switch_over();
+    chat.server->send(text_frame.substr(0, 4));
+    CHECK(chat.client->read(4) == text_frame.substr(0, 4));
+    chat.tell_to_go();
+    CHECK(chat.masked_close() == "\x88\x82\x03\xf4");
+    CHECK(chat.client->quiet_for(50));
+    chat.server->send(text_frame.substr(4) + text_frame);
+    CHECK(chat.client->read(7) == text_frame.substr(4) + going);
+  }
+}
+
+TEST_CASE("at shutdown open WebSockets are told to go") {
+  Chat chat;
+  chat.switch_over();
+  chat.bench.begin_shutdown();
+  CHECK(chat.client->read(4) == going);
+  chat.server->close();
+  chat.client->close();
+  chat.bench.join();
+}
+
+TEST_CASE("one side of a tunnel may end before the other") {
+  Chat chat;
+  chat.switch_over();
+  chat.client->send("last words");
+  chat.client->finish_sending();
+  CHECK(chat.server->read_to_end() == "last words");
+  chat.server->send("and mine");
+  chat.server->close();
+  CHECK(chat.client->read_to_end() == "and mine");
+  CHECK(chat.client->end() == RawSocket::End::fin);
+}

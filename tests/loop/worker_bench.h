@@ -1,0 +1,60 @@
+#pragma once
+
+#include "proxy/core/snapshot.h"
+#include "proxy/serve/worker.h"
+#include "tests/loop/raw_socket.h"
+
+#include <cstdint>
+#include <functional>
+#include <future>
+#include <memory>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+
+namespace drawbridge::tests {
+
+// One worker on a thread of its own, between a client and servers that the test plays by hand: one site, one pool.
+class WorkerBench {
+ public:
+  explicit WorkerBench(std::size_t servers = 1);
+  ~WorkerBench();  // ends what is left
+
+  // Before start():
+  core::ClientBounds& bounds() { return snapshot_->bounds; }
+  core::UpstreamTiming& timing() { return snapshot_->pools.front()->timing; }
+  core::PoolView& pool() { return *snapshot_->pools.front(); }
+  void limit_io(std::size_t bytes) { shared_->io_bytes_max = bytes; }
+  serve::Census& census() { return shared_->census; }
+
+  void start();
+  RawSocket client() const { return RawSocket::connect(port_); }
+  RawServer& server(std::size_t place = 0) { return *servers_[place]; }
+
+  void begin_shutdown();
+  void join();  // the worker has ended by itself
+
+  // Runs `ask` on the worker's thread.
+  template <class T>
+  T ask(std::function<T(serve::Worker&)> ask) {
+    std::promise<T> answer;
+    worker_->post([&] { answer.set_value(ask(*worker_)); });
+    return answer.get_future().get();
+  }
+  core::ClassCounts in_flight();
+
+ private:
+  std::vector<std::unique_ptr<RawServer>> servers_;
+  base::EventLog events_{false};
+  upstream::HealthBoard board_;
+  obs::Registry registry_{1};
+  std::unique_ptr<obs::AccessLog> log_;
+  std::optional<serve::Shared> shared_;
+  std::unique_ptr<core::Snapshot> snapshot_;
+  std::unique_ptr<serve::Worker> worker_;
+  std::thread thread_;
+  std::uint16_t port_ = 0;
+};
+
+}  // namespace drawbridge::tests
