@@ -195,9 +195,7 @@ constexpr Section readonly_section{
     .keys = readonly_keys};
 
 constexpr Section hold_section{.title = "hold",
-                               .meaning =
-                                   "In hold, requests wait instead of being refused. This version reads and checks "
-                                   "these keys; the mode itself comes later.",
+                               .meaning = "In hold, requests wait instead of being refused, within these bounds.",
                                .keys = hold_keys};
 
 constexpr Section maintenance_section{.title = "maintenance",

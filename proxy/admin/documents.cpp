@@ -77,6 +77,10 @@ json::object site_document(const control::SiteStatus& site, const control::Worke
   if (load != nullptr) {
     object["in_flight"] = counts(load->in_flight);
     object["oldest_writes"] = requests(load->oldest_writes);
+    if (load->parked > 0 || site.mode.mode == core::Mode::hold) {
+      object["parked"] = {
+          {"waiting", load->parked}, {"oldest_ms", load->oldest_parked.count()}, {"max", site.parked_max}};
+    }
   }
   if (site.draining) object["draining"] = draining_document(*site.draining);
   return object;

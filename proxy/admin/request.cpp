@@ -20,8 +20,8 @@ std::optional<core::Mode> read_mode(JsonReader& reader, std::string_view key) {
   const std::string text = reader.text(key);
   if (text.empty()) return std::nullopt;
   const auto mode = core::parse_mode(text);
-  if (mode && *mode != core::Mode::hold) return mode;
-  reader.fail(fmt::format("'{}': no mode '{}'; there are: live, readonly, maintenance", key, text));
+  if (mode) return mode;
+  reader.fail(fmt::format("'{}': no mode '{}'; there are: live, readonly, hold, maintenance", key, text));
   return std::nullopt;
 }
 
@@ -140,6 +140,10 @@ Parsed<core::Command> parse_mode_command(std::string_view body, base::WallTime n
   } else {
     reader.text("until");
   }
+  if (const auto scope = reader.text("scope"); !scope.empty()) {
+    command.scope = core::parse_hold_scope(scope);
+    if (!command.scope) reader.fail(fmt::format("'scope' is writes or all, not '{}'", scope));
+  }
   const bool has_then = reader.has("then");
   command.then = read_mode(reader, "then").value_or(core::Mode::live);
   command.drain_timeout = reader.duration("drain");
@@ -234,7 +238,7 @@ Parsed<PreviewRequest> parse_preview(const Target& target) {
   }
   if (const auto mode = value_of(target, "mode"); !mode.empty()) {
     preview.mode = core::parse_mode(mode);
-    if (!preview.mode || *preview.mode == core::Mode::hold) {
+    if (!preview.mode) {
       return std::unexpected(bad_request(fmt::format("'mode': no mode '{}'", mode)));
     }
   }

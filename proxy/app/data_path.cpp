@@ -36,8 +36,11 @@ void DataPath::load(std::vector<core::SiteId> sites, std::function<void(std::vec
   workers_.load(std::move(sites), [done = std::move(done)](std::vector<serve::WorkerGroup::SiteLoad> loads) {
     std::vector<SiteLoad> out;
     for (auto& load : loads) {
-      out.push_back(
-          {.site = load.site, .in_flight = load.in_flight, .oldest_writes = std::move(load.oldest_writes)});
+      out.push_back({.site = load.site,
+                     .in_flight = load.in_flight,
+                     .parked = load.parked,
+                     .oldest_parked = load.oldest_parked,
+                     .oldest_writes = std::move(load.oldest_writes)});
     }
     done(std::move(out));
   });

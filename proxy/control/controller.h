@@ -123,7 +123,7 @@ class Controller {
   void install(Built built);
 
   ChangeOrder order_for(std::string what, std::vector<std::string> sites, const core::Actor& actor) const;
-  void set_drain(ChangeOrder& order, core::Mode mode, core::HoldScope scope) const;
+  void set_drain(ChangeOrder& order, core::Mode mode) const;
   void supersede(const ChangeOrder& order);
   void begin(ChangeOrder order, Completion completion);
 

@@ -103,19 +103,21 @@ Controller::Checked Controller::change_mode(const core::ModeCommand& command, co
   const auto now = parts_.alarms.now();
   auto sites = resolve_sites(config_, command.sites);
   if (!sites) return std::unexpected(std::move(sites.error()));
-  if (auto checked = check_mode_command(command, now.wall); !checked) return checked;
+  std::vector<const config::Site*> configured;
+  for (const auto& name : *sites) configured.push_back(config_.find_site(name));
+  if (auto checked = check_mode_command(command, configured, now.wall); !checked) return checked;
   const auto before = state_;
   Next next{.state = state_, .config = {}};
   for (const auto& name : *sites) {
     auto& site = next.state.sites.at(name);
-    site.mode = next_mode(site.mode, command, describe(actor), now.wall);
+    site.mode = next_mode(site.mode, command, *config_.find_site(name), describe(actor), now.wall);
     site.ends.reset();
     site.epoch = state_.epoch + 1;
   }
   if (auto committed = commit(std::move(next)); !committed) return committed;
 
   auto order = order_for(std::string(core::name(command.mode)), std::move(*sites), actor);
-  set_drain(order, command.mode, command.scope);
+  set_drain(order, command.mode);
   if (command.drain_timeout) order.drain_timeout = *command.drain_timeout;
   order.cut = command.cut;
   record(order, clean_text(command.reason, base::limits::reason_bytes_max), before, true);
@@ -198,7 +200,7 @@ Controller::Checked Controller::expire_to(core::Mode mode, const std::vector<std
   }
   if (auto committed = commit(std::move(next)); !committed) return committed;
   auto order = order_for(std::string(core::name(mode)), sites, {.name = "timer"});
-  set_drain(order, mode, core::HoldScope::writes);
+  set_drain(order, mode);
   record(order, "its time was over", before, true);
   supersede(order);
   begin(std::move(order), {});
@@ -218,7 +220,10 @@ ChangeOrder Controller::order_for(std::string what, std::vector<std::string> sit
 }
 
 // Of several sites the most patient one decides: a shorter bound would list or cut what its site allows.
-void Controller::set_drain(ChangeOrder& order, core::Mode mode, core::HoldScope scope) const {
+// A hold of several sites waits for what the widest of their scopes must see ended.
+void Controller::set_drain(ChangeOrder& order, core::Mode mode) const {
+  auto scope = core::HoldScope::writes;
+  for (const auto& name : order.receipt.sites) scope = std::max(scope, state_.sites.at(name).mode.scope);
   order.classes = core::drains(mode, scope);
   order.spare_read_tunnels = !order.classes.has(core::RequestClass::read);
   for (const auto& name : order.receipt.sites) {

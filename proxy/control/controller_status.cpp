@@ -55,6 +55,7 @@ SiteStatus Controller::site_status(const core::SiteView& site, const base::Now& 
   status.epoch = state.epoch;
   status.pool = state.pool;
   if (site.notice != nullptr) status.notice_pool = site.notice->name;
+  status.parked_max = site.hold.requests_max;
   status.draining = changes_.draining(site.id);
   return status;
 }

@@ -42,6 +42,28 @@ std::expected<void, Refusal> check_end(const core::ModeCommand& command, base::W
   return {};
 }
 
+std::expected<void, Refusal> check_hold(const core::ModeCommand& command,
+                                        const std::vector<const config::Site*>& sites, base::WallTime now) {
+  if (command.then == core::Mode::hold) return bad("--then hold: a hold must be commanded, not follow by itself");
+  if (command.mode != core::Mode::hold) {
+    if (command.scope) return bad("--scope belongs to hold");
+    return {};
+  }
+  const auto lasts = command.until ? *command.until - now : command.lasts.value_or(base::Millis{0});
+  for (const auto* site : sites) {
+    if (lasts > site->hold.max_total) {
+      return bad(fmt::format("a hold of {} lasts at most {} (hold.max_total)", site->name,
+                             base::format_duration(site->hold.max_total)));
+    }
+  }
+  return {};
+}
+
+core::HoldScope scope_of(const core::ModeCommand& command, const config::Site& site) {
+  if (command.scope) return *command.scope;
+  return site.hold.scope == config::HoldScope::all ? core::HoldScope::all : core::HoldScope::writes;
+}
+
 }  // namespace
 
 std::expected<std::vector<std::string>, Refusal> resolve_sites(const config::Config& config,
@@ -57,13 +79,10 @@ std::expected<std::vector<std::string>, Refusal> resolve_sites(const config::Con
   return std::vector<std::string>(sites.begin(), sites.end());
 }
 
-std::expected<void, Refusal> check_mode_command(const core::ModeCommand& command, base::WallTime now) {
-  // Nothing here parks requests, and a hold that refuses instead would be a lie.
-  if (command.mode == core::Mode::hold || command.then == core::Mode::hold) {
-    return std::unexpected(
-        Refusal{.code = RefusalCode::refused, .message = "this proxyd has no hold mode", .hint = "use readonly"});
-  }
+std::expected<void, Refusal> check_mode_command(const core::ModeCommand& command,
+                                                const std::vector<const config::Site*>& sites, base::WallTime now) {
   if (const auto checked = check_end(command, now); !checked) return checked;
+  if (const auto checked = check_hold(command, sites, now); !checked) return checked;
   if (command.cut && command.mode == core::Mode::live) return bad("live cuts nothing: leave out --cut");
   if (command.drain_timeout && (command.drain_timeout->count() < 0 || *command.drain_timeout > drain_timeout_max)) {
     return bad("--drain is between 0s and 24h");
@@ -75,15 +94,17 @@ std::expected<void, Refusal> check_mode_command(const core::ModeCommand& command
   return {};
 }
 
-core::ModeState next_mode(const core::ModeState& before, const core::ModeCommand& command, const std::string& by,
-                          base::WallTime now) {
-  const bool stays = before.mode == command.mode && before.scope == command.scope;
+core::ModeState next_mode(const core::ModeState& before, const core::ModeCommand& command, const config::Site& site,
+                          const std::string& by, base::WallTime now) {
+  const bool holds = command.mode == core::Mode::hold;
   core::ModeState next;
   next.mode = command.mode;
-  next.scope = command.scope;
+  if (holds) next.scope = scope_of(command, site);
+  const bool stays = before.mode == next.mode && before.scope == next.scope;
   next.since = stays ? before.since : now;
   next.until = command.until;
   if (command.lasts) next.until = now + *command.lasts;
+  if (holds && !next.until) next.until = now + site.hold.max_total;
   next.then = command.then;
   next.reason = clean_text(command.reason, base::limits::reason_bytes_max);
   if (stays && next.reason.empty()) next.reason = before.reason;

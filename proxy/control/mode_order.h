@@ -19,13 +19,14 @@ namespace drawbridge::control {
 std::expected<std::vector<std::string>, Refusal> resolve_sites(const config::Config& config,
                                                                const std::vector<std::string>& names);
 
-// The arguments make sense together and now.
-std::expected<void, Refusal> check_mode_command(const core::ModeCommand& command, base::WallTime now);
+// The arguments make sense together, now, and for each of the sites.
+std::expected<void, Refusal> check_mode_command(const core::ModeCommand& command,
+                                                const std::vector<const config::Site*>& sites, base::WallTime now);
 
 // The mode of one site after the command. A mode that is already on keeps its `since`, and its reason if the
-// command gives none; its end is the command's.
-core::ModeState next_mode(const core::ModeState& before, const core::ModeCommand& command, const std::string& by,
-                          base::WallTime now);
+// command gives none; its end is the command's. A hold always ends: after hold.max_total at the latest.
+core::ModeState next_mode(const core::ModeState& before, const core::ModeCommand& command, const config::Site& site,
+                          const std::string& by, base::WallTime now);
 
 // What follows by itself when the time of `before` is over.
 core::ModeState mode_after(const core::ModeState& before, base::WallTime now);

@@ -151,6 +151,9 @@ Expected<std::unique_ptr<core::SiteView>> build_site(const config::Site& site, c
   DRAWBRIDGE_CHECK(view->pool != nullptr);
   if (!site.maintenance.pool.empty()) view->notice = find_pool(snapshot, site.maintenance.pool);
   view->rules = std::move(*rules);
+  view->hold = {.requests_max = site.hold.max_requests,
+                .wait_max = site.hold.max_wait,
+                .release_per_second = site.hold.release_per_second};
   view->forward = build_forward(site);
   view->retry_after =
       view->mode.mode == core::Mode::maintenance ? site.maintenance.retry_after : site.readonly.retry_after;

@@ -31,6 +31,7 @@ struct SiteStatus {
   std::uint64_t epoch = 0;  // of the last change to this site
   std::string pool;
   std::string notice_pool;  // maintenance.pool; empty if none
+  std::uint32_t parked_max = 0;  // hold.max_requests
   std::optional<Draining> draining;
 };
 

@@ -43,6 +43,8 @@ class Workers {
   struct SiteLoad {
     core::SiteId site = 0;
     core::ClassCounts in_flight;
+    std::uint64_t parked = 0;  // waiting for the end of a hold
+    base::Millis oldest_parked{};
     std::vector<core::OpenRequest> oldest_writes;
   };
   virtual void load(std::vector<core::SiteId> sites, std::function<void(std::vector<SiteLoad>)> done) = 0;

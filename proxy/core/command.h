@@ -22,7 +22,7 @@ struct Actor {
 // `proxyctl mode MODE [SITE…]`. Empty `sites` means all.
 struct ModeCommand {
   Mode mode = Mode::live;
-  HoldScope scope = HoldScope::writes;
+  std::optional<HoldScope> scope;              // --scope; of hold only; none: the site's
   std::vector<std::string> sites;
   std::optional<base::Millis> lasts;          // --for
   std::optional<base::WallTime> until;        // --until

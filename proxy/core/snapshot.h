@@ -72,6 +72,13 @@ struct ForwardPolicy {
   std::vector<std::string> request_remove, response_remove;
 };
 
+// Bounds of a hold (DESIGN: parked).
+struct HoldSpec {
+  std::uint32_t requests_max = 10'000;      // waiting at once, in the whole process
+  base::Millis wait_max{30'000};            // of one request
+  std::uint32_t release_per_second = 5'000;
+};
+
 // One site as the data path sees it. Immutable once published.
 struct SiteView {
   SiteId id = 0;
@@ -80,6 +87,7 @@ struct SiteView {
   const PoolView* pool = nullptr;    // active pool; owned by the same snapshot
   const PoolView* notice = nullptr;  // maintenance.pool, else null
   RuleSet rules;
+  HoldSpec hold;
   ForwardPolicy forward;
   base::Millis retry_after{30'000};  // when `mode.until` is not known
   std::shared_ptr<const AnswerSet>

@@ -108,7 +108,7 @@ std::string check_duration(const char* option, const std::string& text) {
 }
 
 std::string check_mode(const Options& options) {
-  const std::vector<std::string> modes = {"live", "readonly", "maintenance"};
+  const std::vector<std::string> modes = {"live", "readonly", "hold", "maintenance"};
   if (auto wrong = check_word("mode", options.mode, modes); !wrong.empty()) return wrong;
   if (auto wrong = check_word("mode", options.then, modes); !wrong.empty()) return wrong;
   if (!options.until.empty()) {
@@ -119,11 +119,14 @@ std::string check_mode(const Options& options) {
   if (options.mode == "live" && ends) return "live stays until it is changed: --for and --until do not go with it";
   if (options.mode == "live" && options.cut) return "nothing has to end for live: --cut does not go with it";
   if (!options.then.empty() && !ends) return "--then needs --for or --until";
+  if (auto wrong = check_word("scope", options.scope, {"writes", "all"}); !wrong.empty()) return wrong;
+  if (!options.scope.empty() && options.mode != "hold") return "--scope belongs to hold";
   return {};
 }
 
 std::string check_wait(const Options& options) {
-  const std::vector<std::string> conditions = {"drained", "live", "mode=live", "mode=readonly", "mode=maintenance"};
+  const std::vector<std::string> conditions = {"drained",       "live",      "mode=live",
+                                               "mode=readonly", "mode=hold", "mode=maintenance"};
   return check_word("condition", options.until, conditions);
 }
 

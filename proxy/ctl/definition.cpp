@@ -39,13 +39,15 @@ void define_status(CLI::App& app, Options& options) {
 void define_mode(CLI::App& app, Options& options) {
   CLI::App* mode = command(app, "mode", "Switch sites to a mode, wait for what must end, print the receipt",
                            options, Verb::mode);
-  mode->add_option("MODE", options.mode, "live, readonly or maintenance")->type_name("MODE")->required();
+  mode->add_option("MODE", options.mode, "live, readonly, hold or maintenance")->type_name("MODE")->required();
   add_sites(*mode, options, "The sites to switch; without, all");
   auto* lasts = mode->add_option("--for", options.lasts, "Ends by itself after this time")->type_name("DURATION");
   mode->add_option("--until", options.until, "Ends by itself at this time: RFC 3339 or HH:MM in UTC")
       ->type_name("TIME")
       ->excludes(lasts);
   mode->add_option("--then", options.then, "The mode that follows (live)")->type_name("MODE");
+  mode->add_option("--scope", options.scope, "What a hold parks: writes or all; without, the site's")
+      ->type_name("SCOPE");
   mode->add_option("--drain", options.drain, "Longest wait for what is in flight; without, the site's")
       ->type_name("DURATION");
   mode->add_flag("--cut", options.cut, "At that point end what is still open, and list it");
@@ -188,8 +190,8 @@ cli::ProgramInfo program_info() {
        "  proxyctl mode live shop"},
       {"SEE ALSO", "proxyd(8)"},
   };
-  info.values.fixed = {{"MODE", {"live", "readonly", "maintenance"}},
-                       {"CONDITION", {"drained", "live", "mode=readonly", "mode=maintenance"}},
+  info.values.fixed = {{"MODE", {"live", "readonly", "hold", "maintenance"}},
+                       {"CONDITION", {"drained", "live", "mode=readonly", "mode=hold", "mode=maintenance"}},
                        {"FORM", {"html", "json", "text"}},
                        {"METHOD", {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}}};
   info.values.asked = {"SITE", "POOL", "ADDRESS"};

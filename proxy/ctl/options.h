@@ -36,7 +36,7 @@ struct Options {
   bool watch = false;  // status
 
   std::string mode;  // mode; also of page preview
-  std::string lasts, until, then, drain, reason;
+  std::string lasts, until, then, scope, drain, reason;
   bool cut = false;
   std::optional<std::uint64_t> if_epoch;
 

@@ -69,6 +69,14 @@ void notice_drain(const json::object& site, std::vector<Notice>& notices) {
   }
 }
 
+void notice_parked(const json::object& site, std::vector<Notice>& notices) {
+  if (!site.contains("parked")) return;
+  const json::object& parked = object_in(site, "parked");
+  notices.push_back({Tone::warning, fmt::format("{}: {} requests wait (at most {}), the oldest for {}",
+                                                text(site, "site"), number(parked, "waiting"),
+                                                number(parked, "max"), elapsed(number(parked, "oldest_ms")))});
+}
+
 void notice_writes(const json::object& site, std::vector<Notice>& notices) {
   const json::array& writes = array_in(site, "oldest_writes");
   if (writes.empty()) return;
@@ -117,6 +125,7 @@ std::vector<Notice> find_notices(const json::object& status) {
   for (const json::value& site : array_in(status, "sites")) {
     notice_mode(status, as_object(site), notices);
     notice_drain(as_object(site), notices);
+    notice_parked(as_object(site), notices);
     notice_writes(as_object(site), notices);
   }
   return notices;

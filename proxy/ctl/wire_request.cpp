@@ -67,6 +67,7 @@ WireRequest mode_request(const Options& options) {
   put_if(body, "for", options.lasts);
   put_if(body, "until", options.until);
   put_if(body, "then", options.then);
+  put_if(body, "scope", options.scope);
   put_if(body, "drain", options.drain);
   if (options.cut) body["cut"] = true;
   return change("/v1/mode", std::move(body), options);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <sys/socket.h>
+#include <utility>
 
 namespace drawbridge::net {
 
@@ -32,8 +33,20 @@ Stream::Write Stream::write(std::span<const std::string_view> parts, base::Milli
   return {*this, parts, patience};
 }
 
+void Stream::on_hangup(Hangup* listener) {
+  hangup_ = listener;
+  if (peer_finished_ || broken_) tell_hangup();
+}
+
+void Stream::tell_hangup() {
+  if (hangup_ != nullptr) std::exchange(hangup_, nullptr)->hung_up();
+}
+
 void Stream::on_events(std::uint32_t events) {
-  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) peer_finished_ = true;
+  if ((events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
+    peer_finished_ = true;
+    tell_hangup();
+  }
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
     readable_ = true;
     if (reader_ != nullptr && reader_->attempt()) {
@@ -67,6 +80,7 @@ void Stream::cancel(base::Reason reason) {
   if (reader_ != nullptr) reader_->finish(*broken_);
   if (watcher_ != nullptr) watcher_->finish(std::unexpected(*broken_));
   if (writer_ != nullptr) writer_->finish(*broken_);
+  tell_hangup();
 }
 
 bool Stream::has_input() {

@@ -58,6 +58,17 @@ class Stream final : public Watcher, private Deadline::Owner {
   // True if bytes, an end or an error wait to be read. Asks the kernel, reads nothing.
   bool has_input();
 
+  // Told once when the peer has closed its half, reset the connection, or the stream was cancelled: for waits that
+  // read nothing. Told at once, in a later turn's place, if that has happened already.
+  class Hangup {
+   public:
+    virtual void hung_up() = 0;
+
+   protected:
+    ~Hangup() = default;
+  };
+  void on_hangup(Hangup* listener);
+
   // Ends a waiting read with timed_out, as if its deadline had come. Nothing happens if none waits.
   void interrupt_read();
 
@@ -75,6 +86,7 @@ class Stream final : public Watcher, private Deadline::Owner {
   friend class Readable;
   friend class Write;
 
+  void tell_hangup();
   void on_events(std::uint32_t events) override;
   void deadline_passed(Deadline& deadline) override;
   base::Failure failure(base::Reason reason) const { return {.fault = side_, .reason = reason}; }
@@ -90,6 +102,7 @@ class Stream final : public Watcher, private Deadline::Owner {
   Read* reader_ = nullptr;
   Readable* watcher_ = nullptr;
   Write* writer_ = nullptr;
+  Hangup* hangup_ = nullptr;
   Deadline read_deadline_;
   Deadline write_deadline_;
   std::uint64_t bytes_read_ = 0;

@@ -52,11 +52,15 @@ void Exchange::identify() {
 
 net::Task<> Exchange::follow_plan() {
   admit(call_, admission_, *this);
+  if (call_.plan.verdict == core::Verdict::park) co_await park();
+  co_await carry_out_plan();
+}
+
+net::Task<> Exchange::carry_out_plan() {
   switch (call_.plan.verdict) {
     case core::Verdict::forward:
       return forward();
     case core::Verdict::refuse:
-      return refuse();
     case core::Verdict::park:
       return refuse();
     case core::Verdict::no_site:
@@ -65,6 +69,33 @@ net::Task<> Exchange::follow_plan() {
       return answer(call_.worker.shared().errors.of(400));
   }
   return refuse();
+}
+
+// Gives the admission and the buffers back, waits, and is decided again under the snapshot then current. A verdict
+// that is still `park` afterwards is answered: the upstream never saw a byte.
+net::Task<> Exchange::park() {
+  auto end = Parking::End::released;
+  while (call_.plan.verdict == core::Verdict::park && end == Parking::End::released) {
+    auto wait = call_.worker.parking().wait(*call_.plan.site, call_.connection.stream(), *this);
+    admission_.leave();
+    call_.space().rest();
+    end = co_await wait;
+    call_.space().resume();
+    admit(call_, admission_, *this);
+  }
+  if (end != Parking::End::client_gone && end != Parking::End::shutdown) co_return;
+  call_.keep = false;
+  if (call_.plan.verdict == core::Verdict::forward) withdraw();
+}
+
+// Decided to be forwarded, but not to be sent: its client has gone, or we are going.
+void Exchange::withdraw() {
+  call_.worker.counters().left(call_.plan.site->id, call_.plan.request_class);
+  call_.plan.verdict = core::Verdict::park;
+}
+
+bool Exchange::still_parks(const core::Snapshot& snapshot) const {
+  return core::decide(snapshot, facts_of(call_.connection.space().request)).verdict == core::Verdict::park;
 }
 
 net::Task<> Exchange::answer_options() {

@@ -3,6 +3,7 @@
 #include "proxy/core/ledger.h"
 #include "proxy/net/task.h"
 #include "proxy/serve/call.h"
+#include "proxy/serve/parking.h"
 
 namespace drawbridge::serve {
 
@@ -10,7 +11,7 @@ class Forward;
 
 // One request from its parsed head to its record. This file reads as the table of contents of the proxy: admit,
 // then do what the plan says. Lives on the connection's task; worker thread only.
-class Exchange final : public core::Admission::Owner {
+class Exchange final : public core::Admission::Owner, private Parking::Parked {
  public:
   Exchange(Worker& worker, Connection& connection);
   ~Exchange();
@@ -25,6 +26,10 @@ class Exchange final : public core::Admission::Owner {
  private:
   void identify();
   net::Task<> follow_plan();
+  net::Task<> carry_out_plan();
+  net::Task<> park();
+  void withdraw();
+  bool still_parks(const core::Snapshot& snapshot) const override;
   net::Task<> answer_reserved(const core::ReservedPath& path);
   net::Task<> answer_options();
   net::Task<> refuse();

@@ -39,6 +39,7 @@ Worker::Worker(Shared& shared, std::size_t index)
       workspaces_(buffers_),
       ledger_(*this),
       servers_(loop_, shared.board, counters_, shared.workers),
+      parking_(loop_, shared.parked, shared.workers),
       newcomers_(loop_.wheel(), *this) {
   loop_.limit_io(shared.io_bytes_max);
 }
@@ -58,6 +59,7 @@ void Worker::begin_shutdown() {
   for (auto& listener : listeners_) listener->close();
   stopping_ = true;
   servers_.close_idle();
+  parking_.close();
   const auto count = static_cast<std::int64_t>(std::distance(connections_.begin(), connections_.end()));
   const auto step = std::chrono::nanoseconds(tunnel_spread) / std::max<std::int64_t>(count, 1);
   auto at = loop_.now();

@@ -13,6 +13,7 @@
 #include "proxy/obs/counters.h"
 #include "proxy/serve/census.h"
 #include "proxy/serve/connection.h"
+#include "proxy/serve/parking.h"
 #include "proxy/serve/workspace.h"
 #include "proxy/upstream/servers.h"
 
@@ -46,6 +47,7 @@ struct Shared {
   std::size_t workers = 1;
   std::size_t io_bytes_max = static_cast<std::size_t>(-1);  // of one read or write: tests pass every state with 1
   Census census;
+  ParkedCounts parked;
   pages::ErrorAnswers errors;
   // Hand a result to the control thread. Any thread.
   std::function<void(std::function<void()>)> to_control;
@@ -77,6 +79,7 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   WorkspacePool& workspaces() { return workspaces_; }
   core::Ledger& ledger() { return ledger_; }
   upstream::Servers& servers() { return servers_; }
+  Parking& parking() { return parking_; }
   obs::Counters& counters() { return counters_; }
   obs::AccessLog::Lane& log() { return log_; }
   base::IdSource& ids() { return ids_; }
@@ -109,6 +112,7 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   WorkspacePool workspaces_;
   core::Ledger ledger_;
   upstream::Servers servers_;
+  Parking parking_;
   base::IdSource ids_;
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   boost::intrusive::list<Connection, boost::intrusive::constant_time_size<false>> connections_;

@@ -30,6 +30,9 @@ WorkerGroup::SiteLoad load_of(Worker& worker, core::SiteId site) {
   const auto now = worker.loop().now();
   auto& ledger = worker.ledger();
   WorkerGroup::SiteLoad load{.site = site, .in_flight = ledger.in_flight(site)};
+  const auto parked = worker.parking().load(site);
+  load.parked = parked.waiting;
+  load.oldest_parked = parked.oldest;
   load.oldest_writes = ledger.oldest(site, core::RequestClass::write, now, oldest_writes_max);
   return load;
 }
@@ -91,7 +94,10 @@ void WorkerGroup::end_all() {
 void WorkerGroup::publish(const core::Snapshot* snapshot) {
   shared_.published.store(snapshot, std::memory_order_release);
   for (auto& worker : workers_) {
-    worker->post([&worker = *worker, epoch = snapshot->epoch] { worker.ledger().published(epoch); });
+    worker->post([&worker = *worker, epoch = snapshot->epoch] {
+      worker.ledger().published(epoch);
+      worker.parking().review(worker.snapshot());
+    });
   }
 }
 
@@ -203,6 +209,8 @@ void WorkerGroup::load(std::vector<core::SiteId> sites, std::function<void(std::
         for (std::size_t part = 1; part < parts.size(); ++part) {
           for (std::size_t i = 0; i < total.size(); ++i) {
             total[i].in_flight += parts[part][i].in_flight;
+          total[i].parked += parts[part][i].parked;
+          total[i].oldest_parked = std::max(total[i].oldest_parked, parts[part][i].oldest_parked);
             std::move(parts[part][i].oldest_writes.begin(), parts[part][i].oldest_writes.end(),
                       std::back_inserter(total[i].oldest_writes));
           }

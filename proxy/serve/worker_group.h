@@ -49,6 +49,8 @@ class WorkerGroup {
   struct SiteLoad {
     core::SiteId site = 0;
     core::ClassCounts in_flight;
+    std::uint64_t parked = 0;  // waiting for the end of a hold
+    base::Millis oldest_parked{};
     std::vector<core::OpenRequest> oldest_writes;  // tunnels counted as writes included; oldest first
   };
   void load(std::vector<core::SiteId> sites, std::function<void(std::vector<SiteLoad>)> done);

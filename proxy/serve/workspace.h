@@ -13,6 +13,21 @@ namespace drawbridge::serve {
 
 // What a connection needs only while a request is on it: buffers and parsed heads. Idle connections have none.
 struct Workspace {
+  explicit Workspace(net::BufferPool& pool) : buffers(pool) {}
+
+  // All but the client's input, which holds the head, is given back while a request waits; then taken again.
+  void rest() {
+    upstream.give_buffer_back();
+    request_out.reset();
+    response_out.reset();
+  }
+  void resume() {
+    upstream.take_buffer(buffers);
+    request_out = buffers.take();
+    response_out = buffers.take();
+  }
+
+  net::BufferPool& buffers;
   Input client;              // request head (kept while the exchange lasts), then its body
   Input upstream;            // response head and body
   net::Buffer request_out;   // the head that goes to the upstream
@@ -40,15 +55,13 @@ class WorkspacePool {
   Loan take() {
     std::unique_ptr<Workspace> workspace;
     if (free_.empty()) {
-      workspace = std::make_unique<Workspace>();
+      workspace = std::make_unique<Workspace>(buffers_);
     } else {
       workspace = std::move(free_.back());
       free_.pop_back();
     }
     workspace->client.take_buffer(buffers_);
-    workspace->upstream.take_buffer(buffers_);
-    workspace->request_out = buffers_.take();
-    workspace->response_out = buffers_.take();
+    workspace->resume();
     return {workspace.release(), Return(this)};
   }
 
@@ -58,9 +71,7 @@ class WorkspacePool {
   void give_back(Workspace* used) {
     std::unique_ptr<Workspace> workspace(used);
     workspace->client.give_buffer_back();
-    workspace->upstream.give_buffer_back();
-    workspace->request_out.reset();
-    workspace->response_out.reset();
+    workspace->rest();
     workspace->text.clear();
     if (free_.size() < kept_max) free_.push_back(std::move(workspace));
   }

@@ -53,7 +53,7 @@ TEST_CASE("what a mode body must not say is refused with the key it is about") {
       {"{}", "'mode' is missing"},
       {R"({"mode":""})", "'mode' is missing"},
       {R"({"mode":5})", "'mode' must be a string"},
-      {R"({"mode":"hold"})", "no mode 'hold'"},
+      {R"({"mode":"hold","scope":"some"})", "'scope' is writes or all"},
       {R"({"mode":"Live"})", "no mode 'Live'"},
       {R"({"mode":"readonly","drian":"5s"})", "unknown key 'drian'"},
       {R"({"mode":"readonly","sites":"shop"})", "'sites' must be a list"},

@@ -69,7 +69,7 @@ TEST_CASE("arguments that make no sense together are refused") {
   ControlRoom room;
   REQUIRE(room.start().has_value());
   const auto now = room.alarms.now().wall;
-  std::vector<core::ModeCommand> commands(10, mode_command(Mode::readonly));
+  std::vector<core::ModeCommand> commands(13, mode_command(Mode::readonly));
   commands[0].mode = Mode::live;
   commands[0].lasts = base::Millis(1);
   commands[1].lasts = base::Millis(1);
@@ -83,6 +83,12 @@ TEST_CASE("arguments that make no sense together are refused") {
   commands[7].drain_timeout = base::Millis(-1);
   commands[8].reason = std::string(501, 'x');
   commands[9].mode = Mode::hold;
+  commands[9].lasts = std::chrono::minutes(61);  // over hold.max_total
+  commands[10].mode = Mode::hold;
+  commands[10].until = now + std::chrono::hours(2);
+  commands[11].then = Mode::hold;
+  commands[11].lasts = std::chrono::seconds(5);
+  commands[12].scope = core::HoldScope::all;  // of readonly
   for (std::size_t i = 0; i < commands.size(); ++i) {
     CAPTURE(i);
     const auto answer = room.submit(command(commands[i]));

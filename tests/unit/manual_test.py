@@ -57,7 +57,7 @@ class Manual(unittest.TestCase):
     def test_bash_offers_commands_values_and_names(self):
         self.assertEqual(complete("proxyctl sta"), {"status"})
         self.assertEqual(complete("proxyctl server "), {"drain", "ready", "disable"})
-        self.assertEqual(complete("proxyctl mode "), {"live", "readonly", "maintenance"})
+        self.assertEqual(complete("proxyctl mode "), {"live", "readonly", "hold", "maintenance"})
         self.assertEqual(complete("proxyctl mode readonly s"), {"shop", "search"})
         self.assertEqual(complete("proxyctl mode readonly --then l"), {"live"})
         self.assertEqual(complete("proxyctl --socket /x mode r"), {"readonly"})
