@@ -54,13 +54,14 @@ Parking::Load Parking::load(core::SiteId site) const {
           .oldest = std::chrono::duration_cast<base::Millis>(loop_.now() - waiters.front().since)};
 }
 
-// True if more of this lot is due later.
+// True if more of this lot is due later. What was not used is kept for two ticks at most, and the pace is lower by
+// as much: a short queue goes at once, and no second sees more than the configured number.
 bool Parking::release_due(Lot& lot) {
+  constexpr double kept_seconds = 2 * std::chrono::duration<double>(net::Wheel::tick).count();
   const std::chrono::duration<double> passed = loop_.now() - lot.counted_at;
   lot.counted_at = loop_.now();
-  // What was not used is kept for two ticks at most: a short queue goes at once, a long one never in a burst.
-  const auto kept_max = 2 * lot.per_second * std::chrono::duration<double>(net::Wheel::tick).count();
-  lot.allowance = std::min(lot.allowance + passed.count() * lot.per_second, std::max(1.0, kept_max));
+  const auto earned = passed.count() * lot.per_second * (1 - kept_seconds);
+  lot.allowance = std::min(lot.allowance + earned, std::max(1.0, lot.per_second * kept_seconds));
   auto at = lot.waiters.begin();
   while (at != lot.waiters.end()) {
     auto& waiter = *at++;
