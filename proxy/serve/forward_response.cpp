@@ -118,8 +118,10 @@ std::string_view Forward::write_response_head(const http::ResponseFraming& frami
 net::Task<Result<void>> Forward::relay_response() {
   const auto& response = call_.space().response;
   const auto framing = http::frame_response(response, call_.request().minor_version);
-  const bool unsent_body = call_.request().expects_continue && upload_ && !upload_->done() && body_->bytes() == 0;
-  call_.keep = call_.keep && !framing.must_close && !call_.worker.stopping() && !unsent_body;
+  // An answer that did not wait for the body: what is left of it will not be read, so the connection ends after it,
+  // and the client must know before it sends another request.
+  const bool early = upload_ && (!upload_->done() || upload_failure_);
+  call_.keep = call_.keep && !framing.must_close && !call_.worker.stopping() && !early;
   const auto head = write_response_head(framing);
   if (head.empty()) co_return std::unexpected(malformed());
   call_.head_sent = true;

@@ -127,6 +127,12 @@ class Retries(ProxyCase):
         client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n" + b"x" * 10000)
         self.assertEqual(client.read_response().status, 413)
 
+    def test_an_answer_before_the_end_of_an_upload_says_that_the_connection_closes(self):
+        upstream = self.upstream(lambda e: e.send(answer(b"enough", "413 Content Too Large")))
+        client = self.client(self.proxy(upstream))
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n" + b"x" * 10000)
+        self.assertTrue(client.read_response().says_close)
+
 
 class Failures(ProxyCase):
     def test_a_server_that_refuses_connections_is_passed_over(self):
@@ -159,6 +165,19 @@ class Failures(ProxyCase):
         response = client.post(b"x")
         self.assertEqual(response.status, 502)
         self.assertIsNone(response.value("Drawbridge-Not-Processed"))
+
+    def test_what_a_server_may_have_seen_is_never_called_unprocessed(self):
+        upstream = self.upstream(lambda e: e.close())
+        response = self.client(self.proxy(upstream)).get()
+        self.assertEqual((response.status, response.value("Drawbridge-Not-Processed")), (502, None))
+        self.assertEqual(len(upstream.requests), 1)
+
+    def test_a_server_that_breaks_during_an_upload_is_not_blamed_on_the_client(self):
+        for end in ("close", "reset"):
+            with self.subTest(end=end):
+                client = self.client(self.proxy(self.upstream(lambda e, end=end: getattr(e, end)())))
+                client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
+                self.assertEqual(client.read_response().status, 502)
 
     def test_no_healthy_server_is_a_503_of_its_own(self):
         health = 'health = { interval = "100ms", timeout = "1s", rise = 1, fall = 1 }'
