@@ -249,6 +249,7 @@ TEST_CASE("plain failures come in the same four forms and never claim that nothi
     CHECK(field(reply_to(answers, ask(AnswerForm::grpc)), "grpc-status") != "(none)");
   }
   CHECK(errors.of(418).status == 500);
+  CHECK(errors.of(505).status == 505);
 }
 
 TEST_CASE("a failure after the upstream may have acted says so to whoever sent a change") {
