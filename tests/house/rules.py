@@ -15,6 +15,7 @@ OPENS_BODY = re.compile(r"\)[^;={}]*(->[^;={}]*)?\{$|^[^;={}]*\bnoexcept\b.*\{$"
 TEST_NAME = re.compile(r'\b(?:TEST_CASE|SUBCASE)\(\s*"((?:[^"\\]|\\.)*)"')
 PYTHON_TEST_NAME = re.compile(r"^\s*def test_(\w+)")
 SLEEP = re.compile(r"\b(sleep_for|sleep_until|usleep|nanosleep|sleep)\s*\(")
+SLOW_ON_PURPOSE = "soak"  # the folder whose clients and servers take their time: that is the traffic
 WAITER = re.compile(r"\b(wait|eventually|poll)\w*\s*\(")
 # Spelled in two halves, so that this file keeps its own rules.
 LEFTOVER = re.compile(r"\b(TO" + r"DO|FIX" + r"ME|XX" + r"X)\b")
@@ -124,6 +125,8 @@ def stands_in_waiter(lines, index):
 
 def check_sleeps(root):
     for path in tree.files(root, {".h", ".cpp", ".py"}, ("tests",)):
+        if path.parent.name == SLOW_ON_PURPOSE:
+            continue
         lines = tree.lines_of(path)
         for index, line in enumerate(lines):
             if SLEEP.search(line) and not stands_in_waiter(lines, index):
