@@ -86,6 +86,7 @@ class Daemon {
   Expected<void> open_data_path();
   Expected<void> open_control();
   Expected<void> open_admin();
+  std::expected<config::Config, std::vector<config::Problem>> load();
   std::vector<std::string> addresses() const;
   void wait_for_signal();
   void on_signal(int signal);
@@ -120,7 +121,7 @@ class Daemon {
 Expected<void> Daemon::start() {
   std::signal(SIGPIPE, SIG_IGN);
   mask_signals(SIG_BLOCK);
-  raise_descriptor_limit(options_.config.limits.connections, events_);
+  raise_descriptor_limit(options_.configuration.values.limits.connections, events_);
   for (const auto step :
        {&Daemon::open_state, &Daemon::open_data_path, &Daemon::open_control, &Daemon::open_admin}) {
     if (const auto done = (this->*step)(); !done) return done;
@@ -129,7 +130,7 @@ Expected<void> Daemon::start() {
 }
 
 Expected<void> Daemon::open_state() {
-  const auto& server = options_.config.server;
+  const auto& server = options_.configuration.values.server;
   files_ = control::make_file_system();
   auto store = control::StateStore::open(*files_, server.state_dir);
   if (!store) return std::unexpected(store.error());
@@ -139,7 +140,7 @@ Expected<void> Daemon::open_state() {
 }
 
 Expected<void> Daemon::open_data_path() {
-  const auto& config = options_.config;
+  const auto& config = options_.configuration.values;
   const auto count = worker_count(config.server);
   auto log = obs::AccessLog::open(access_log_options(config.server), count, events_);
   if (!log) return std::unexpected(log.error());
@@ -155,25 +156,23 @@ Expected<void> Daemon::open_data_path() {
 }
 
 Expected<void> Daemon::open_control() {
-  const auto& server = options_.config.server;
   alarms_.emplace(context_);
-  renderer_.emplace(server.pages_dir, events_);
+  renderer_.emplace(std::move(options_.configuration.pages), events_);
   watch_.emplace(context_, board_, events_,
                  upstream::ServerWatch::Listener{.addresses = [this](const upstream::ServerWatch::Addresses& a) {
                    workers_->set_addresses(a.server, a.slots);
                  }});
-  controller_.emplace(control::Controller::Parts{.workers = *data_path_,
-                                                 .alarms = *alarms_,
-                                                 .store = *store_,
-                                                 .history = *history_,
-                                                 .events = events_,
-                                                 .load = options_.load,
-                                                 .render =
-                                                     [this](const config::Site& site, const core::ModeState& mode) {
-                                                       return renderer_->render(site, mode);
-                                                     },
-                                                 .boot_id = control::boot_id()},
-                      options_.config);
+  controller_.emplace(control::Controller::Parts{
+                          .workers = *data_path_,
+                          .alarms = *alarms_,
+                          .store = *store_,
+                          .history = *history_,
+                          .events = events_,
+                          .load = [this] { return load(); },
+                          .render = [this](const config::Site& site,
+                                           const core::ModeState& mode) { return renderer_->render(site, mode); },
+                          .boot_id = control::boot_id()},
+                      options_.configuration.values);
   controller_->on_published([this](const core::Snapshot& snapshot, const config::Config& config) {
     shared_->census.set_limits(config.limits.connections, config.limits.connections_per_address);
     watch_->set_targets(targets_of(snapshot, config));
@@ -181,8 +180,16 @@ Expected<void> Daemon::open_control() {
   return controller_->start();
 }
 
+// The controller knows values; the pages that belong to them go to the renderer.
+std::expected<config::Config, std::vector<config::Problem>> Daemon::load() {
+  auto loaded = options_.load();
+  if (!loaded) return std::unexpected(std::move(loaded.error()));
+  renderer_->use(std::move(loaded->pages));
+  return std::move(loaded->values);
+}
+
 Expected<void> Daemon::open_admin() {
-  const auto& server = options_.config.server;
+  const auto& server = options_.configuration.values.server;
   api_.emplace(admin::LiveApi::Parts{.controller = *controller_,
                                      .workers = *data_path_,
                                      .board = board_,
@@ -208,7 +215,7 @@ Expected<void> Daemon::open_admin() {
 
 std::vector<std::string> Daemon::addresses() const {
   std::vector<std::string> wanted;
-  for (const auto& listener : options_.config.listeners) wanted.push_back(listener.address);
+  for (const auto& listener : options_.configuration.values.listeners) wanted.push_back(listener.address);
   return wanted;
 }
 

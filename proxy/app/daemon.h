@@ -1,11 +1,8 @@
 #pragma once
 
-#include "config/config.h"
-#include "config/problem.h"
+#include "proxy/app/configuration.h"
 
-#include <expected>
 #include <functional>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -13,9 +10,9 @@ namespace drawbridge::app {
 
 // How the process was started.
 struct DaemonOptions {
-  config::Config config;
+  Configuration configuration;
   // Reads the configuration again at `reload`; the same text for the demo.
-  std::function<std::expected<config::Config, std::vector<config::Problem>>()> load;
+  std::function<Configured()> load;
   // Told once it serves, with the addresses it listens on.
   std::function<void(const std::vector<std::string>&)> serving;
   bool events_to_stderr = true;

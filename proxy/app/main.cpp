@@ -1,5 +1,5 @@
-#include "config/load.h"
 #include "config/problem.h"
+#include "proxy/app/configuration.h"
 #include "proxy/app/daemon.h"
 #include "proxy/app/demo/stage.h"
 #include "proxy/app/options.h"
@@ -17,21 +17,23 @@ constexpr int exit_failed = 1;
 constexpr int exit_usage = 2;
 
 int print_problems(const std::vector<config::Problem>& problems) {
-  for (const auto& problem : problems) fmt::print(stderr, "{}\n", config::format(problem));
+  fmt::print(stderr, "{}", config::format(problems));
   return exit_failed;
 }
 
 int check(const std::string& file) {
-  const auto config = config::load(file);
-  if (!config) return print_problems(config.error());
-  fmt::print("{}: good: {} sites, {} pools\n", file, config->sites.size(), config->pools.size());
+  const auto configuration = app::load_configuration(file);
+  if (!configuration) return print_problems(configuration.error());
+  const auto& config = configuration->values;
+  fmt::print("{}: good: {} sites, {} pools\n", file, config.sites.size(), config.pools.size());
   return 0;
 }
 
 int serve(const std::string& file) {
-  auto config = config::load(file);
-  if (!config) return print_problems(config.error());
-  return app::run_daemon({.config = std::move(*config), .load = [file] { return config::load(file); }});
+  const auto load = [file] { return app::load_configuration(file); };
+  auto configuration = load();
+  if (!configuration) return print_problems(configuration.error());
+  return app::run_daemon({.configuration = std::move(*configuration), .load = load});
 }
 
 int demo(const std::string& listen) {
@@ -41,15 +43,15 @@ int demo(const std::string& listen) {
     return exit_failed;
   }
   const auto text = (*stage)->config_text();
-  const auto load = [text] { return config::parse(text, "demo"); };
-  auto config = load();
-  if (!config) return print_problems(config.error());
+  const auto load = [text] { return app::parse_configuration(text, "demo"); };
+  auto configuration = load();
+  if (!configuration) return print_problems(configuration.error());
   const auto serving = [&](const std::vector<std::string>& addresses) {
     fmt::print("{}", (*stage)->banner(addresses.front()));
     std::fflush(stdout);
   };
   return app::run_daemon(
-      {.config = std::move(*config), .load = load, .serving = serving, .events_to_stderr = false});
+      {.configuration = std::move(*configuration), .load = load, .serving = serving, .events_to_stderr = false});
 }
 
 int run(int argc, char** argv) {

@@ -1,0 +1,39 @@
+#include "proxy/app/configuration.h"
+
+#include "config/load.h"
+
+#include <set>
+#include <utility>
+
+namespace drawbridge::app {
+namespace {
+
+using Problems = std::vector<config::Problem>;
+
+Configured with_pages(std::expected<config::Config, Problems> config, const std::string& file) {
+  if (!config) return std::unexpected(std::move(config.error()));
+  std::set<std::string> names;
+  for (const auto& site : config->sites) names.insert({site.readonly.page, site.maintenance.page});
+  auto shelf = pages::PageShelf::load(config->server.pages_dir, names);
+  if (shelf) return Configuration{.values = std::move(*config), .pages = std::move(*shelf)};
+  Problems problems;
+  for (auto& error : shelf.error()) {
+    config::Problem problem;
+    problem.file = file;
+    problem.message = std::move(error.message);
+    problems.push_back(std::move(problem));
+  }
+  return std::unexpected(std::move(problems));
+}
+
+}  // namespace
+
+Configured load_configuration(const std::string& path) {
+  return with_pages(config::load(path), path);
+}
+
+Configured parse_configuration(std::string_view text, const std::string& file) {
+  return with_pages(config::parse(text, file), file);
+}
+
+}  // namespace drawbridge::app

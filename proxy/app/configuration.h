@@ -1,0 +1,29 @@
+#pragma once
+
+#include "config/config.h"
+#include "config/problem.h"
+#include "pages/shelf.h"
+
+#include <expected>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace drawbridge::app {
+
+// What a configuration file says, with the pages it names.
+struct Configuration {
+  config::Config values;
+  pages::PageShelf pages;
+};
+
+using Configured = std::expected<Configuration, std::vector<config::Problem>>;
+
+// Reads and checks the file at `path` and the folder of each page it names: what start, --check and reload accept
+// is the same. Pages are looked at only when the file itself is good. Blocks on the disk.
+Configured load_configuration(const std::string& path);
+
+// The same for a text in memory; `file` is only named in problems.
+Configured parse_configuration(std::string_view text, const std::string& file);
+
+}  // namespace drawbridge::app

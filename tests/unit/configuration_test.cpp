@@ -1,0 +1,92 @@
+#include "proxy/app/configuration.h"
+
+#include "pages/reply.h"
+#include "proxy/app/page_renderer.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <filesystem>
+#include <fstream>
+#include <string>
+
+using namespace drawbridge;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct PagesFolder {
+  fs::path path;
+
+  PagesFolder() {
+    std::string name = fs::temp_directory_path() / "drawbridge-XXXXXX";
+    path = mkdtemp(name.data());
+  }
+  ~PagesFolder() { fs::remove_all(path); }
+
+  void write(const std::string& page, const std::string& html) const {
+    fs::create_directories(path / page);
+    std::ofstream(path / page / "index.html") << html;
+  }
+  std::string config(const std::string& page) const {
+    return fmt::format(R"(
+[server]
+pages_dir = "{}"
+[[listener]]
+address = "127.0.0.1:0"
+[pool.blue]
+servers = ["127.0.0.1:9001"]
+[site.web]
+pool = "blue"
+maintenance = {{ page = "{}" }}
+)",
+                       path.string(), page);
+  }
+};
+
+const core::ModeState maintenance{.mode = core::Mode::maintenance};
+
+std::string shown(const app::PageRenderer& renderer, const config::Config& config) {
+  const auto answers = renderer.render(config.sites.front(), maintenance);
+  return pages::render_body(*answers, core::AnswerForm::html, false, {});
+}
+
+}  // namespace
+
+TEST_CASE("a mistake in a page is a problem of the configuration that names the page") {
+  const PagesFolder folder;
+  folder.write("night", "<p>{{no_such_placeholder}}</p>");
+  const auto configured = app::parse_configuration(folder.config("night"), "test.toml");
+  REQUIRE_FALSE(configured.has_value());
+  REQUIRE(configured.error().size() == 1);
+  CHECK(configured.error().front().file == "test.toml");
+  CHECK(configured.error().front().message.find("no_such_placeholder") != std::string::npos);
+}
+
+TEST_CASE("a page is shown from memory, whatever becomes of its folder") {
+  const PagesFolder folder;
+  folder.write("night", "<p>we sleep</p>");
+  auto configured = app::parse_configuration(folder.config("night"), "test.toml");
+  REQUIRE(configured.has_value());
+  base::EventLog events{false};
+  const app::PageRenderer renderer(std::move(configured->pages), events);
+  fs::remove_all(folder.path / "night");
+  CHECK(shown(renderer, configured->values).find("we sleep") != std::string::npos);
+  CHECK(events.since(0).empty());
+}
+
+TEST_CASE("pages of a reload that is refused leave those in force within reach") {
+  const PagesFolder folder;
+  folder.write("night", "<p>we sleep</p>");
+  folder.write("day", "<p>we work</p>");
+  auto running = app::parse_configuration(folder.config("night"), "test.toml");
+  auto wanted = app::parse_configuration(folder.config("day"), "test.toml");
+  REQUIRE(running.has_value());
+  REQUIRE(wanted.has_value());
+  base::EventLog events{false};
+  app::PageRenderer renderer(std::move(running->pages), events);
+  renderer.use(std::move(wanted->pages));
+  CHECK(shown(renderer, running->values).find("we sleep") != std::string::npos);
+  CHECK(shown(renderer, wanted->values).find("we work") != std::string::npos);
+}
