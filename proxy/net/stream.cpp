@@ -62,6 +62,10 @@ void Stream::on_events(std::uint32_t events) {
       writer_ = nullptr;
     }
   }
+  if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
+    reset_ = true;
+    tie(tied_);
+  }
 }
 
 void Stream::deadline_passed(Deadline& deadline) {
@@ -75,8 +79,17 @@ void Stream::deadline_passed(Deadline& deadline) {
 }
 
 void Stream::cancel(base::Reason reason) {
+  end_waits(failure(reason));
+}
+
+void Stream::tie(Stream* other) {
+  tied_ = other;
+  if (reset_ && tied_ != nullptr) std::exchange(tied_, nullptr)->end_waits(failure(base::Reason::reset));
+}
+
+void Stream::end_waits(base::Failure failure) {
   if (broken_) return;
-  broken_ = failure(reason);
+  broken_ = failure;
   if (reader_ != nullptr) reader_->finish(*broken_);
   if (watcher_ != nullptr) watcher_->finish(std::unexpected(*broken_));
   if (writer_ != nullptr) writer_->finish(*broken_);

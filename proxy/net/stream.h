@@ -52,6 +52,9 @@ class Stream final : public Watcher, private Deadline::Owner {
   // Ends whoever waits, now and from now on, with this failure. The descriptor stays open.
   void cancel(base::Reason reason);
   bool cancelled() const { return broken_.has_value(); }
+  // From now on a reset of this connection also ends who waits on `other`, with the failure of this side; at once
+  // if it has come already. Null unties. `other` outlives the tie.
+  void tie(Stream* other);
 
   // False if the loop has seen something that may not have been read. Costs nothing; may be a turn late.
   bool quiet() const { return !readable_ && !peer_finished_; }
@@ -89,6 +92,7 @@ class Stream final : public Watcher, private Deadline::Owner {
   void tell_hangup();
   void on_events(std::uint32_t events) override;
   void deadline_passed(Deadline& deadline) override;
+  void end_waits(base::Failure failure);
   base::Failure failure(base::Reason reason) const { return {.fault = side_, .reason = reason}; }
 
   Loop& loop_;
@@ -98,6 +102,8 @@ class Stream final : public Watcher, private Deadline::Owner {
   bool writable_;          // a write may find room
   bool connecting_;
   bool peer_finished_ = false;  // FIN, hang-up or error seen by epoll: reading goes on until it shows
+  bool reset_ = false;          // nothing can be read or written any more
+  Stream* tied_ = nullptr;
   std::optional<base::Failure> broken_;
   Read* reader_ = nullptr;
   Readable* watcher_ = nullptr;

@@ -62,6 +62,10 @@ net::Task<Result<void>> Forward::attempt() {
   upload_stopped_ = false;
   written_before_ = lease_.stream().bytes_written();
   read_before_ = lease_.stream().bytes_read();
+  // Nobody waits for what a client asked that has gone. A write goes on: while a server works on it, it has not
+  // ended, and a drain that waits for it must not be told so.
+  auto& client = call_.connection.stream();
+  if (call_.plan.request_class == core::RequestClass::read) client.tie(&lease_.stream());
   auto sent = co_await send_request();
   auto result = Result<void>{};
   if (sent || sent.error().fault == Fault::upstream) {
@@ -71,6 +75,7 @@ net::Task<Result<void>> Forward::attempt() {
   } else {
     result = sent;
   }
+  client.tie(nullptr);
   co_await stop_upload();
   if (!result && upload_failure_ && upload_failure_->fault == Fault::client)
     co_return std::unexpected(*upload_failure_);
