@@ -1,0 +1,284 @@
+"""What is in flight when a mode changes: the command waits for its end, or its receipt names it; never less."""
+
+import json
+import subprocess
+import threading
+import unittest
+
+from harness import BIN, PATIENCE, Broken, ProxyCase, answer, eventually
+
+BODY = b"stored as order 7"
+SITE = 'maintenance = { exempt = ["POST /alive"] }'
+
+
+class Held:
+    """A server's script: each request is answered in two halves, when the test says so. `first` bytes go out at once."""
+
+    def __init__(self, first=b""):
+        self.first = first
+        self.go = threading.Event()
+
+    def __call__(self, exchange):
+        exchange.read_body()
+        exchange.send(self.first)
+        exchange.wait(self.go)
+        try:
+            exchange.send(answer(BODY)[len(self.first):])
+        except OSError:
+            pass  # the exchange was cut meanwhile
+
+
+class Command:
+    """proxyctl in the background."""
+
+    def __init__(self, proxy, *arguments):
+        self.process = subprocess.Popen(
+            [BIN / "proxyctl", *arguments, "--json", "--socket", proxy.socket_path], stdout=subprocess.PIPE, text=True)
+
+    def runs(self):
+        return self.process.poll() is None
+
+    def end(self):
+        """(exit status, receipt)."""
+        out, _ = self.process.communicate(timeout=PATIENCE)
+        return self.process.returncode, receipt_of(out)
+
+    def kill(self):
+        self.process.kill()
+        self.process.communicate(timeout=PATIENCE)
+
+
+def receipt_of(text):
+    document = json.loads(text.strip().splitlines()[-1])
+    return document.get("receipt", document)
+
+
+class ReceiptCase(ProxyCase):
+    def scene(self, script, method="POST", path="/orders", **options):
+        """A server that follows `script`, a proxy, and a client whose request is at the server."""
+        server = self.upstream(script)
+        proxy = self.proxy(server, site=SITE, **options)
+        client = self.client(proxy)
+        client.send(f"{method} {path} HTTP/1.1\r\nHost: a.example\r\nContent-Length: 2\r\n\r\nhi".encode())
+        server.wait_until_complete()
+        return server, proxy, client
+
+    def ctl(self, proxy, *arguments):
+        status, out, err = proxy.ctl(*arguments, "--json")
+        return status, receipt_of(out or err)
+
+    def is_draining(self, proxy):
+        return any("draining" in site for site in proxy.admin("GET", "/v1/status")[1]["sites"])
+
+    def assert_refused(self, proxy, mode="readonly"):
+        with self.client(proxy) as client:
+            response = client.post(b"hi", "/orders", "Accept: application/json\r\n")
+        self.assertEqual((response.status, response.value("Drawbridge-Not-Processed")), (503, "1"))
+        self.assertEqual(json.loads(response.body)["mode"], mode)
+
+
+class Waiting(ReceiptCase):
+    def test_the_command_waits_for_a_write_and_returns_when_it_has_ended(self):
+        held = Held()
+        server, proxy, client = self.scene(held)
+        command = Command(proxy, "mode", "readonly")
+        eventually(lambda: self.is_draining(proxy), "the drain")
+        self.assert_refused(proxy)
+        self.assertTrue(command.runs())
+        held.go.set()
+        status, receipt = command.end()
+        self.assertEqual((status, receipt["result"]), (0, "done"))
+        self.assertEqual(receipt["drained"], {"reads": 0, "writes": 1, "tunnels": 0})
+        self.assertEqual((receipt["outstanding"], receipt["cut"]), ([], []))
+        self.assertEqual(client.read_response("POST").body, BODY)
+        self.assertEqual(len(server.requests), 1)
+
+    def test_a_write_whose_body_is_still_on_its_way_is_waited_for(self):
+        server = self.upstream()
+        proxy = self.proxy(server)
+        client = self.client(proxy)
+        client.send(b"POST /orders HTTP/1.1\r\nHost: a.example\r\nContent-Length: 4\r\n\r\nhi")
+        server.wait_for_requests(1)
+        command = Command(proxy, "mode", "readonly")
+        eventually(lambda: self.is_draining(proxy), "the drain")
+        client.send(b"ho")
+        self.assertEqual(client.read_response("POST").body, b"hello")
+        status, receipt = command.end()
+        self.assertEqual((status, receipt["drained"]["writes"]), (0, 1))
+
+    def test_readonly_does_not_wait_for_reads_and_maintenance_does(self):
+        held = Held()
+        _, proxy, client = self.scene(held, method="GET")
+        status, receipt = self.ctl(proxy, "mode", "readonly")
+        self.assertEqual((status, receipt["drained"]), (0, {"reads": 0, "writes": 0, "tunnels": 0}))
+        command = Command(proxy, "mode", "maintenance")
+        eventually(lambda: self.is_draining(proxy), "the drain")
+        held.go.set()
+        status, receipt = command.end()
+        self.assertEqual((status, receipt["drained"]["reads"]), (0, 1))
+        self.assertEqual(client.read_response("GET").body, BODY)
+
+    def test_exempt_requests_are_not_waited_for(self):
+        held = Held()
+        _, proxy, client = self.scene(held, path="/alive")
+        status, receipt = self.ctl(proxy, "mode", "maintenance")
+        self.assertEqual((status, receipt["result"], receipt["drained"]["writes"]), (0, "done", 0))
+        held.go.set()
+        self.assertEqual(client.read_response("POST").body, BODY)
+
+    def test_a_change_stays_when_the_operator_goes_away_while_it_waits(self):
+        held = Held()
+        _, proxy, client = self.scene(held)
+        command = Command(proxy, "mode", "readonly")
+        eventually(lambda: self.is_draining(proxy), "the drain")
+        command.kill()
+        self.assert_refused(proxy)
+        held.go.set()
+        self.assertEqual(client.read_response("POST").body, BODY)
+        status, _, _ = proxy.ctl("wait", "--until", "drained", "--timeout", "10s")
+        self.assertEqual(status, 0)
+        newest = proxy.admin("GET", "/v1/history")[1]["entries"][0]
+        self.assertEqual((newest["kind"], newest["result"], newest["drained"]["writes"]), ("ended", "done", 1))
+
+    def test_a_later_change_that_takes_it_back_supersedes_one_that_waits(self):
+        held = Held()
+        _, proxy, client = self.scene(held)
+        command = Command(proxy, "mode", "readonly")
+        eventually(lambda: self.is_draining(proxy), "the drain")
+        self.assertEqual(self.ctl(proxy, "mode", "live")[0], 0)
+        status, receipt = command.end()
+        self.assertEqual((status, receipt["result"]), (1, "superseded"))
+        held.go.set()
+        self.assertEqual(client.read_response("POST").body, BODY)
+
+
+    def test_a_write_is_waited_for_though_its_client_has_gone(self):
+        for leave in ("close", "reset"):
+            held = Held()
+            server, proxy, client = self.scene(held)
+            getattr(client, leave)()
+            command = Command(proxy, "mode", "readonly")
+            eventually(lambda: self.is_draining(proxy), "the drain")
+            self.assertEqual(server.open_connections, 1)
+            held.go.set()
+            status, receipt = command.end()
+            self.assertEqual((status, receipt["result"], receipt["drained"]["writes"]), (0, "done", 1), leave)
+
+
+class Deadline(ReceiptCase):
+    def assert_lists_the_write(self, requests, server):
+        self.assertEqual([(r["method"], r["path"], r["class"]) for r in requests], [("POST", "/orders", "write")])
+        self.assertEqual(requests[0]["request_id"], server.requests[0].value("X-Request-Id"))
+
+    def test_a_write_that_does_not_end_is_listed_as_outstanding_and_goes_on(self):
+        held = Held()
+        server, proxy, client = self.scene(held)
+        status, receipt = self.ctl(proxy, "mode", "readonly", "--drain", "300ms")
+        self.assertEqual((status, receipt["result"]), (4, "outstanding"))
+        self.assert_lists_the_write(receipt["outstanding"], server)
+        self.assertEqual(receipt["outstanding_counts"], {"reads": 0, "writes": 1, "tunnels": 0})
+        self.assertGreaterEqual(receipt["outstanding"][0]["age_ms"], 300)
+        self.assertLess(receipt["drained_ms"], 5000)
+        self.assert_refused(proxy)
+        held.go.set()
+        self.assertEqual(client.read_response("POST").body, BODY)
+        self.assertEqual(len(server.requests), 1)
+
+    def test_people_are_shown_what_is_outstanding(self):
+        held = Held()
+        server, proxy, _ = self.scene(held)
+        status, out, _ = proxy.ctl("mode", "readonly", "--drain", "100ms")
+        held.go.set()
+        self.assertEqual(status, 4)
+        self.assertIn(server.requests[0].value("X-Request-Id"), out)
+        self.assertIn("/orders", out)
+
+    def cut(self, script):
+        server, proxy, client = self.scene(script)
+        status, receipt = self.ctl(proxy, "mode", "readonly", "--drain", "300ms", "--cut")
+        self.assertEqual((status, receipt["result"]), (0, "cut"))
+        self.assert_lists_the_write(receipt["cut"], server)
+        self.assertEqual(receipt["outstanding"], [])
+        self.assert_refused(proxy)
+        self.assertEqual(len(server.requests), 1)
+        return client
+
+    def test_a_write_that_is_cut_before_its_answer_began_is_never_called_unprocessed(self):
+        client = self.cut(Held())
+        try:
+            response = client.read_response("POST")
+        except Broken as broken:
+            self.assertEqual(broken.got, b"")
+        else:
+            self.assertGreaterEqual(response.status, 500)
+            self.assertIsNone(response.value("Drawbridge-Not-Processed"))
+
+    def test_a_write_that_is_cut_in_its_answer_gets_a_truncated_one(self):
+        for first in (answer(BODY)[:-5], b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nstore\r\n"):
+            with self.assertRaises(Broken) as broken:
+                self.cut(Held(first)).read_response("POST")
+            self.assertNotEqual(broken.exception.got, BODY)
+
+    def test_an_answer_without_a_length_is_cut_by_a_reset_and_not_by_its_end(self):
+        client = self.cut(Held(b"HTTP/1.1 200 OK\r\n\r\nstored"))
+        response = client.read_head()
+        with self.assertRaises(Broken):
+            client.read_body(response, "POST")
+
+
+class Tunnels(ReceiptCase):
+    GOING_AWAY = (1012).to_bytes(2, "big")
+
+    def open(self, protocol, script):
+        """A tunnel through which one word has passed each way."""
+
+        def upgrade(exchange):
+            exchange.send(f"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\n\r\n".encode())
+            script(exchange)
+            exchange.close()
+
+        proxy = self.proxy(self.upstream(upgrade), site='drain = { tunnel_spread = "100ms" }')
+        client = self.client(proxy)
+        key = "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
+        client.send(f"GET /live HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: {protocol}\r\n{key}\r\n".encode())
+        self.assertEqual(client.read_head().status, 101)
+        return proxy, client
+
+    def test_a_websocket_is_told_to_go_and_waited_for(self):
+        seen = []
+
+        def serve(exchange):
+            exchange.send(b"\x81\x05hello")
+            seen.append(exchange.read_rest())
+
+        proxy, client = self.open("websocket", serve)
+        self.assertEqual(client.wire.exactly(7), b"\x81\x05hello")
+        command = Command(proxy, "mode", "readonly")
+        close = client.wire.exactly(4)
+        self.assertEqual((close[0], close[2:4]), (0x88, self.GOING_AWAY))
+        client.wire.exactly(close[1] - 2)
+        client.send(b"\x88\x82\0\0\0\0" + self.GOING_AWAY)
+        client.close()
+        status, receipt = command.end()
+        self.assertEqual((status, receipt["result"], receipt["drained"]["tunnels"]), (0, "done", 1))
+        self.assertLess(receipt["drained_ms"], 10_000)
+        eventually(lambda: seen, "the end at the server")
+        self.assertEqual(seen[0][:1], b"\x88")
+
+    def test_a_tunnel_that_stays_is_cut_at_the_deadline_without_being_asked_for_and_listed(self):
+        proxy, client = self.open("chat", lambda exchange: exchange.read_rest())
+        status, receipt = self.ctl(proxy, "mode", "readonly", "--drain", "300ms")
+        self.assertEqual((status, receipt["result"]), (0, "cut"))
+        self.assertEqual([(r["class"], r["path"]) for r in receipt["cut"]], [("tunnel", "/live")])
+        self.assertFalse(client.wire.rest())
+
+    def test_a_new_tunnel_is_refused(self):
+        proxy = self.proxy(self.upstream())
+        proxy.mode("readonly")
+        response = self.client(proxy).get("/live", "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\n"
+                                          "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n")
+        self.assertEqual((response.status, response.value("Drawbridge-Not-Processed")), (503, "1"))
+
+
+if __name__ == "__main__":
+    unittest.main()
