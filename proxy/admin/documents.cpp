@@ -38,18 +38,6 @@ void put_if(json::object& object, std::string_view key, const std::string& value
   if (!value.empty()) object[key] = value;
 }
 
-std::string_view admin_name(core::ServerAdmin admin) {
-  switch (admin) {
-    case core::ServerAdmin::ready:
-      return "ready";
-    case core::ServerAdmin::drain:
-      return "drain";
-    case core::ServerAdmin::disabled:
-      return "disabled";
-  }
-  return "unknown";
-}
-
 std::string_view balance_name(core::Balance balance) {
   return balance == core::Balance::round_robin ? "round_robin" : "least_requests";
 }
@@ -89,7 +77,7 @@ json::object site_document(const control::SiteStatus& site, const control::Worke
 json::object server_document(const core::PoolServer& server, const upstream::ServerHealth& health) {
   json::object object{{"address", server.address},
                       {"weight", server.weight},
-                      {"admin", admin_name(server.admin)},
+                      {"admin", core::name(server.admin)},
                       {"health", upstream::name(health.state)}};
   put_if(object, "health_reason", health.reason);
   if (health.since != base::WallTime{}) object["health_since"] = base::format_time(health.since);

@@ -160,14 +160,9 @@ Parsed<core::Command> parse_server_command(std::string_view body) {
   core::ServerCommand command;
   command.pool = reader.required_text("pool");
   command.address = reader.required_text("address");
-  const std::string admin = reader.required_text("admin");
-  if (admin == "drain") {
-    command.admin = core::ServerAdmin::drain;
-  } else if (admin == "disabled") {
-    command.admin = core::ServerAdmin::disabled;
-  } else if (admin != "ready") {
-    reader.fail("'admin' is drain, ready or disabled");
-  }
+  const auto admin = core::parse_server_admin(reader.required_text("admin"));
+  if (!admin) reader.fail("'admin' is drain, ready or disabled");
+  command.admin = admin.value_or(core::ServerAdmin::ready);
   command.reason = reader.text("reason", limits::reason_bytes_max);
   const auto if_epoch = reader.number("if_epoch");
   if (auto problem = reader.problem()) return std::unexpected(std::move(*problem));

@@ -16,25 +16,6 @@ namespace {
 
 namespace json = boost::json;
 
-constexpr std::string_view admin_name(core::ServerAdmin admin) {
-  switch (admin) {
-    case core::ServerAdmin::ready:
-      return "ready";
-    case core::ServerAdmin::drain:
-      return "drain";
-    case core::ServerAdmin::disabled:
-      return "disabled";
-  }
-  return "unknown";
-}
-
-std::optional<core::ServerAdmin> parse_admin(std::string_view text) {
-  for (const auto admin : {core::ServerAdmin::ready, core::ServerAdmin::drain, core::ServerAdmin::disabled}) {
-    if (admin_name(admin) == text) return admin;
-  }
-  return std::nullopt;
-}
-
 json::object site_object(const SiteState& site) {
   json::object object;
   object["mode"] = core::name(site.mode.mode);
@@ -102,7 +83,7 @@ std::string read_servers(const json::value& value, State& state) {
     JsonFields fields(entry, "server");
     auto pool = fields.text("pool");
     auto address = fields.text("address");
-    const auto admin = fields.word("admin", parse_admin);
+    const auto admin = fields.word("admin", core::parse_server_admin);
     const auto problem = fields.finish();
     if (!problem.empty()) return problem;
     state.servers[{std::move(pool), std::move(address)}] = admin;
@@ -132,7 +113,7 @@ std::string format_state(const State& state) {
   for (const auto& [name, site] : state.sites) sites[name] = site_object(site);
   json::array servers;
   for (const auto& [key, admin] : state.servers) {
-    servers.push_back({{"pool", key.first}, {"address", key.second}, {"admin", admin_name(admin)}});
+    servers.push_back({{"pool", key.first}, {"address", key.second}, {"admin", core::name(admin)}});
   }
   json::object root;
   root["version"] = static_cast<std::int64_t>(state_version);

@@ -12,6 +12,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace drawbridge::core {
@@ -25,6 +26,10 @@ using PoolId = std::uint16_t;
 using ServerId = std::uint16_t;
 
 enum class ServerAdmin : std::uint8_t { ready, drain, disabled };  // what the operator wants of a server
+
+std::string_view name(ServerAdmin admin);
+std::optional<ServerAdmin> parse_server_admin(std::string_view text);
+
 enum class Balance : std::uint8_t { least_requests, round_robin };
 
 struct PoolServer {

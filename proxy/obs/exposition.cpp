@@ -14,18 +14,6 @@ using Type = MetricText::Type;
 constexpr std::array all_modes{core::Mode::live, core::Mode::readonly, core::Mode::hold, core::Mode::maintenance};
 constexpr std::array all_classes{core::RequestClass::read, core::RequestClass::write, core::RequestClass::tunnel};
 
-std::string_view name_of(core::ServerAdmin admin) {
-  switch (admin) {
-    case core::ServerAdmin::ready:
-      return "ready";
-    case core::ServerAdmin::drain:
-      return "drain";
-    case core::ServerAdmin::disabled:
-      return "disabled";
-  }
-  return "unknown";
-}
-
 // The counted sites that still exist, with their names; requests of no site have the name "".
 struct NamedSite {
   std::string_view name;
@@ -127,7 +115,7 @@ void put_server_state(MetricText& text, const Exposed& exposed) {
   text.family("drawbridge_server_admin", Type::gauge,
               "Always 1; what the operator wants of the server is a label.");
   for (const auto& server : exposed.servers) {
-    text.sample({{"pool", server.pool}, {"server", server.address}, {"state", name_of(server.admin)}},
+    text.sample({{"pool", server.pool}, {"server", server.address}, {"state", core::name(server.admin)}},
                 std::uint64_t{1});
   }
 }
