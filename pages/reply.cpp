@@ -170,7 +170,8 @@ void append_reserved_reply(const AnswerSet* shown, std::string_view asset, const
 }
 
 std::uint64_t retry_after_seconds(const AnswerSet& answers, base::WallTime now) {
-  const bool known = answers.until && *answers.until > now;
+  // The change that ends a mode comes a moment after its time: whoever asks in between is not sent away for long.
+  const bool known = answers.until && *answers.until + answers.retry_after > now;
   const base::Millis left = known ? *answers.until - now : answers.retry_after;
   const auto seconds = std::chrono::ceil<std::chrono::seconds>(left).count();
   return seconds > 1 ? static_cast<std::uint64_t>(seconds) : 1;

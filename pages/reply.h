@@ -37,7 +37,8 @@ void append_reply(const core::AnswerSet& answers, const Reply& reply, std::strin
 void append_reserved_reply(const core::AnswerSet* shown, std::string_view asset, const Reply& reply,
                            std::string& out);
 
-// Seconds until the known end, rounded up; the configured value when it is not known or has passed. At least 1.
+// Seconds until the known end, rounded up; the configured value when it is not known, or passed that long ago. At
+// least 1.
 std::uint64_t retry_after_seconds(const core::AnswerSet& answers, base::WallTime now);
 
 // Where "try again" leads: the address asked for; after a refused change the page of this host that sent it

@@ -205,7 +205,9 @@ TEST_CASE("Retry-After counts down to the known end and falls back to the config
   CHECK(pages::retry_after_seconds(*answers, start) == 1'800);
   CHECK(pages::retry_after_seconds(*answers, start + 30min - 1500ms) == 2);
   CHECK(pages::retry_after_seconds(*answers, start + 30min - 1ms) == 1);
-  CHECK(pages::retry_after_seconds(*answers, start + 30min) == 45);
+  CHECK(pages::retry_after_seconds(*answers, start + 30min) == 1);
+  CHECK(pages::retry_after_seconds(*answers, start + 30min + 44s) == 1);
+  CHECK(pages::retry_after_seconds(*answers, start + 30min + 45s) == 45);
   auto open_end = facts();
   open_end.mode.until.reset();
   open_end.retry_after = 0s;
