@@ -61,21 +61,35 @@ base::Error listen_error(const std::string& address, const char* call) {
   return {text};
 }
 
-}  // namespace
+enum class Sharing : std::uint8_t { alone, with_other_workers };
 
-base::Expected<UniqueFd> listen_on(const std::string& address) {
+base::Expected<UniqueFd> bind_to(const std::string& address, Sharing sharing) {
   const auto where = read_address(address);
   if (!where) return std::unexpected(where.error());
   UniqueFd fd(::socket(where->storage.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
   if (!fd.valid()) return std::unexpected(listen_error(address, "socket"));
   set_option(fd.get(), SOL_SOCKET, SO_REUSEADDR);
-  set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT);
-  set_option(fd.get(), IPPROTO_TCP, TCP_NODELAY);  // inherited by what is accepted
+  if (sharing == Sharing::with_other_workers) set_option(fd.get(), SOL_SOCKET, SO_REUSEPORT);
   if (::bind(fd.get(), reinterpret_cast<const sockaddr*>(&where->storage), where->length) != 0) {
     return std::unexpected(listen_error(address, "bind"));
   }
-  if (::listen(fd.get(), SOMAXCONN) != 0) return std::unexpected(listen_error(address, "listen"));
   return fd;
+}
+
+}  // namespace
+
+base::Expected<UniqueFd> listen_on(const std::string& address) {
+  auto fd = bind_to(address, Sharing::with_other_workers);
+  if (!fd) return fd;
+  set_option(fd->get(), IPPROTO_TCP, TCP_NODELAY);  // inherited by what is accepted
+  if (::listen(fd->get(), SOMAXCONN) != 0) return std::unexpected(listen_error(address, "listen"));
+  return fd;
+}
+
+base::Expected<void> check_vacant(const std::string& address) {
+  const auto fd = bind_to(address, Sharing::alone);
+  if (!fd) return std::unexpected(fd.error());
+  return {};
 }
 
 std::string bound_address(int fd) {

@@ -15,6 +15,11 @@ namespace drawbridge::net {
 // worker has its own. The error names the address and what to do.
 base::Expected<UniqueFd> listen_on(const std::string& address);
 
+// Fails if any process listens on the address, one of ours included. listen_on() cannot tell: SO_REUSEPORT would
+// let a second proxyd listen beside the first, the kernel would share the connections between them, and what one of
+// them promises about writes would not hold for the other. Call it for all addresses before the first listen_on().
+base::Expected<void> check_vacant(const std::string& address);
+
 // "IP:port" that a listening or connected socket is bound to.
 std::string bound_address(int fd);
 

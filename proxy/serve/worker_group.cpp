@@ -54,6 +54,9 @@ WorkerGroup::~WorkerGroup() {
 }
 
 base::Expected<std::vector<std::string>> WorkerGroup::listen(const std::vector<std::string>& addresses) {
+  for (const auto& address : addresses) {
+    if (auto vacant = net::check_vacant(address); !vacant) return std::unexpected(vacant.error());
+  }
   std::vector<std::string> bound;
   for (const auto& address : addresses) {
     auto wanted = address;
@@ -209,8 +212,8 @@ void WorkerGroup::load(std::vector<core::SiteId> sites, std::function<void(std::
         for (std::size_t part = 1; part < parts.size(); ++part) {
           for (std::size_t i = 0; i < total.size(); ++i) {
             total[i].in_flight += parts[part][i].in_flight;
-          total[i].parked += parts[part][i].parked;
-          total[i].oldest_parked = std::max(total[i].oldest_parked, parts[part][i].oldest_parked);
+            total[i].parked += parts[part][i].parked;
+            total[i].oldest_parked = std::max(total[i].oldest_parked, parts[part][i].oldest_parked);
             std::move(parts[part][i].oldest_writes.begin(), parts[part][i].oldest_writes.end(),
                       std::back_inserter(total[i].oldest_writes));
           }

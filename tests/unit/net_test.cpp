@@ -194,14 +194,23 @@ TEST_CASE("deadlines fire in time, never early, whatever the distance and howeve
   CHECK(late == 0);
 }
 
-TEST_CASE("an occupied address is refused with the reason") {
-  const auto first = net::listen_on("127.0.0.1:0");
+TEST_CASE("an address that somebody listens on is not vacant, though workers may share it") {
+  auto first = net::listen_on("127.0.0.1:0");
   REQUIRE(first.has_value());
   const auto address = net::bound_address(first->get());
-  CHECK(address.starts_with("127.0.0.1:"));
+  const auto vacant = net::check_vacant(address);
+  REQUIRE_FALSE(vacant.has_value());
+  CHECK(vacant.error().message.find("another program has this port") != std::string::npos);
+  CHECK(net::listen_on(address).has_value());
+  first->reset();
+  CHECK(net::check_vacant(address).has_value());
+}
+
+TEST_CASE("what is no address to listen on is refused") {
   for (const char* wrong : {"", "8080", "localhost:80", "127.0.0.1", "127.0.0.1:", "127.0.0.1:99999", "[::1:80"}) {
     CAPTURE(wrong);
     CHECK_FALSE(net::listen_on(wrong).has_value());
+    CHECK_FALSE(net::check_vacant(wrong).has_value());
   }
 }
 
