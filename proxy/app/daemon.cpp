@@ -90,6 +90,7 @@ class Daemon {
   std::vector<std::string> addresses() const;
   void wait_for_signal();
   void on_signal(int signal);
+  void say_refused(const control::Refusal& refusal);
   void shut_down();
   void finish();
   void collect_metrics(std::function<void(std::string)> done);
@@ -120,6 +121,7 @@ class Daemon {
 
 Expected<void> Daemon::start() {
   std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);  // a file at the process's size limit is a full disk (EFBIG), no reason to die
   mask_signals(SIG_BLOCK);
   raise_descriptor_limit(options_.configuration.values.limits.connections, events_);
   for (const auto step :
@@ -248,9 +250,25 @@ void Daemon::on_signal(int signal) {
     access_log_->reopen();
   } else if (signal == SIGHUP) {
     controller_->submit({.what = core::ReloadCommand{}, .actor = {.name = "SIGHUP"}},
-                        {.done = [](control::Done) {}});
+                        {.done = [this](const control::Done& done) {
+                          if (!done) say_refused(done.error());
+                        }});
   } else {
     shut_down();
+  }
+}
+
+// A signal has no one to answer to but the event log.
+void Daemon::say_refused(const control::Refusal& refusal) {
+  std::string keys;
+  for (const auto& key : refusal.keys) keys += (keys.empty() ? "" : ", ") + key;
+  events_.error("reload_refused", {{"error", refusal.message}, {"keys", keys}});
+  for (const auto& problem : refusal.problems) {
+    events_.error("config_problem", {{"file", problem.file},
+                                     {"line", std::to_string(problem.line)},
+                                     {"key", problem.key},
+                                     {"error", problem.message},
+                                     {"suggestion", problem.suggestion}});
   }
 }
 
