@@ -66,3 +66,25 @@ TEST_CASE("at shutdown a request in flight is answered, and the answer says that
   CHECK(client.end() == RawSocket::End::fin);
   bench.join();
 }
+
+TEST_CASE("at shutdown a request that has arrived on a kept connection, unseen, is answered") {
+  WorkerBench bench;
+  bench.start();
+  auto client = bench.client();
+  client.send(get);
+  auto server = bench.server().accept();
+  server.read_until(blank);
+  server.send(ok);
+  client.read_until("ok");
+  bench.ask<int>([&](serve::Worker& worker) {
+    client.send(get);
+    worker.begin_shutdown();
+    return 0;
+  });
+  auto second = bench.server().accept();
+  second.read_until(blank);
+  second.send(ok);
+  CHECK(client.read_to_end().ends_with("ok"));
+  CHECK(client.end() == RawSocket::End::fin);
+  bench.join();
+}
