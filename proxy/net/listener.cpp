@@ -8,6 +8,7 @@
 #include <cstring>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 
 namespace drawbridge::net {
 namespace {
@@ -131,9 +132,17 @@ void Listener::deadline_passed(Deadline&) {
   accept_burst();
 }
 
+bool Listener::somebody_waits() const {
+  pollfd queue{.fd = fd_.get(), .events = POLLIN, .revents = 0};
+  return ::poll(&queue, 1, 0) == 1;
+}
+
 void Listener::accept_burst() {
   while (fd_.valid()) {
-    if (!handler_.may_accept()) return resume_.arm(loop_.now() + pause);
+    if (!handler_.may_accept()) {
+      if (somebody_waits()) handler_.kept_waiting();
+      return resume_.arm(loop_.now() + pause);
+    }
     sockaddr_storage peer{};
     socklen_t length = sizeof peer;
     UniqueFd fd(::accept4(fd_.get(), reinterpret_cast<sockaddr*>(&peer), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));

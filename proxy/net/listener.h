@@ -31,6 +31,7 @@ class Listener final : public Watcher, private Deadline::Owner {
    public:
     // Asked before each; while false, connections wait in the kernel's queue and it is asked again each `pause`.
     virtual bool may_accept() { return true; }
+    virtual void kept_waiting() {}  // somebody is in the queue and may not be accepted now
     virtual void accepted(UniqueFd fd, const sockaddr_storage& peer) = 0;
     virtual void accept_paused(int os_error) = 0;
 
@@ -53,6 +54,7 @@ class Listener final : public Watcher, private Deadline::Owner {
   void on_events(std::uint32_t events) override;
   void deadline_passed(Deadline& deadline) override;
   void accept_burst();
+  bool somebody_waits() const;
 
   Loop& loop_;
   UniqueFd fd_;

@@ -45,6 +45,9 @@ class Loop {
   // Any thread. Runs `work` on the loop's thread, in the order of posting.
   void post(std::function<void()> work);
 
+  // For the one thread that knows run() to have returned: does what was posted since.
+  void run_posted();
+
   // Starts `task` as a task of its own, now; it runs to its first wait before spawn returns. An exception ends the
   // task and is counted.
   void spawn(Task<> task);
@@ -69,7 +72,6 @@ class Loop {
   struct Root;
   Root run_root(Task<> task);
   void turn();
-  void run_posted();
   void run_ready();
 
   UniqueFd epoll_;

@@ -82,7 +82,7 @@ class Stream final : public Watcher, private Deadline::Owner {
   std::uint64_t bytes_read() const { return bytes_read_; }
   std::uint64_t bytes_written() const { return bytes_written_; }
   int fd() const { return fd_.get(); }
-  Loop& loop() { return loop_; }
+  Loop& loop() const { return loop_; }
 
  private:
   friend class Read;

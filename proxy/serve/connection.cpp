@@ -25,7 +25,8 @@ Connection::Connection(Worker& worker, net::UniqueFd fd, const http::IpAddress& 
     : worker_(worker),
       stream_(worker.loop(), std::move(fd), base::Fault::client),
       peer_(peer),
-      peer_text_(http::format_ip(peer)) {}
+      peer_text_(http::format_ip(peer)),
+      opened_(worker.loop().now()) {}
 
 Connection::~Connection() = default;
 
@@ -141,8 +142,10 @@ void Connection::begin_shutdown(base::SteadyTime tunnels_go_at) {
 }
 
 // A request that has arrived is served, also if nobody has looked at it yet: to close now would reset it.
-void Connection::close_if_idle() {
-  if (!space_ && !stream_.has_input()) stream_.cancel(base::Reason::cancelled);
+bool Connection::close_if_idle() {
+  if (space_ || stream_.cancelled() || stream_.has_input()) return false;
+  stream_.cancel(base::Reason::cancelled);
+  return true;
 }
 
 void Connection::end() {

@@ -21,6 +21,8 @@ class Worker;
 class Connection final
     : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
+  static constexpr std::chrono::milliseconds first_moment{1'000};
+
   Connection(Worker& worker, net::UniqueFd fd, const http::IpAddress& peer);
   ~Connection();
   Connection(const Connection&) = delete;
@@ -31,8 +33,10 @@ class Connection final
   // Shutdown: a connection between two requests ends now; one with a request ends after it, a tunnel is told to go.
   // One that has just come has a moment for its first request: its client could not know.
   void begin_shutdown(base::SteadyTime tunnels_go_at);
-  // That moment is over: ends every connection without a request.
-  void close_if_idle();
+  // It has had a request, or long enough for one to come.
+  bool past_its_first_moment() const { return served_ || stream_.loop().now() >= opened_ + first_moment; }
+  // Ends a connection without a request; false if it has one, or has ended.
+  bool close_if_idle();
   // Ends the connection whatever it does; a request in flight is cut.
   void end();
 
@@ -58,6 +62,7 @@ class Connection final
   http::IpText peer_text_;
   WorkspacePool::Loan space_;
   Exchange* exchange_ = nullptr;
+  base::SteadyTime opened_;
   bool served_ = false;  // at least one request
   bool abandoned_ = false;
   bool linger_ = false;

@@ -110,6 +110,7 @@ void Forward::note_result(const Result<void>& result) {
 }
 
 void Forward::cut() {
+  tried_.give_up();
   if (lease_) lease_.stream().cancel(Reason::cancelled);
   call_.connection.stream().interrupt_read();
 }

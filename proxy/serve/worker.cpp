@@ -18,6 +18,10 @@ constexpr std::chrono::seconds pause_said_every{10};
 constexpr std::chrono::milliseconds tunnel_spread{2'000};
 constexpr std::chrono::milliseconds newcomer_time{500};
 
+// At each look for idle connections that give way to new ones.
+constexpr std::size_t idle_looked_at_max = 1'024;
+constexpr std::size_t idle_ended_max = 64;
+
 http::IpAddress ip_of(const sockaddr_storage& peer) {
   http::IpAddress ip;
   if (peer.ss_family == AF_INET6) {
@@ -38,7 +42,7 @@ Worker::Worker(Shared& shared, std::size_t index)
       log_(shared.access_log.lane(index)),
       workspaces_(buffers_),
       ledger_(*this),
-      servers_(loop_, shared.board, counters_, shared.workers),
+      servers_(loop_, shared.board, shared.seats, counters_),
       parking_(loop_, shared.parked, shared.workers),
       newcomers_(loop_.wheel(), *this) {
   loop_.limit_io(shared.io_bytes_max);
@@ -78,6 +82,15 @@ void Worker::end_all() {
 
 bool Worker::may_accept() {
   return !shared_.census.full();
+}
+
+// All places are taken: the oldest connections without a request give theirs to who waits, probably with one.
+void Worker::kept_waiting() {
+  std::size_t looked_at = 0, ended = 0;
+  for (auto& connection : connections_) {
+    if (++looked_at > idle_looked_at_max || ended == idle_ended_max) break;
+    if (connection.past_its_first_moment() && connection.close_if_idle()) ++ended;
+  }
 }
 
 void Worker::accepted(net::UniqueFd fd, const sockaddr_storage& peer) {

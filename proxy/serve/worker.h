@@ -47,6 +47,7 @@ struct Shared {
   std::size_t workers = 1;
   std::size_t io_bytes_max = static_cast<std::size_t>(-1);  // of one read or write: tests pass every state with 1
   Census census;
+  upstream::ServerSeats seats;
   ParkedCounts parked;
   pages::ErrorAnswers errors;
   // Hand a result to the control thread. Any thread.
@@ -68,6 +69,7 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   // The thread's body: serves until shut down.
   void run();
   void post(std::function<void()> work) { loop_.post(std::move(work)); }  // any thread
+  void run_posted() { loop_.run_posted(); }  // once run() has returned: what was posted too late
 
   void listen(net::UniqueFd fd);
   // Stops accepting and closes what is idle; requests in flight go on. Then, at the end of the grace time, the
@@ -96,6 +98,7 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
 
  private:
   bool may_accept() override;
+  void kept_waiting() override;
   void accepted(net::UniqueFd fd, const sockaddr_storage& peer) override;
   void accept_paused(int os_error) override;
   void drained(std::uint64_t drain_id, const core::ClassCounts& ended) override;

@@ -39,7 +39,7 @@ WorkerGroup::SiteLoad load_of(Worker& worker, core::SiteId site) {
 
 }  // namespace
 
-WorkerGroup::WorkerGroup(Shared& shared) : shared_(shared), ended_epochs_(shared.workers) {
+WorkerGroup::WorkerGroup(Shared& shared) : shared_(shared), ended_(shared.workers), ended_epochs_(shared.workers) {
   shared_.drained = [this](std::size_t, std::uint64_t drain_id, const core::ClassCounts& ended) {
     shared_.to_control([this, drain_id, ended] { worker_drained(drain_id, ended); });
   };
@@ -78,26 +78,36 @@ void WorkerGroup::start() {
     threads_.emplace_back([this, &worker = *worker] {
       pthread_setname_np(pthread_self(), "worker");
       worker.run();
-      shared_.to_control([this] {
-        if (--running_ == 0 && stopped_) stopped_();
-      });
+      shared_.to_control([this, &worker] { worker_ended(worker); });
     });
   }
 }
 
+void WorkerGroup::worker_ended(Worker& worker) {
+  ended_[worker.index()] = true;
+  worker.run_posted();
+  if (--running_ == 0 && stopped_) stopped_();
+}
+
+// A worker that has ended at shutdown before the others does its part of the answer here: nobody waits in vain.
+void WorkerGroup::post(Worker& worker, std::function<void()> work) {
+  worker.post(std::move(work));
+  if (ended_[worker.index()]) worker.run_posted();
+}
+
 void WorkerGroup::shut_down(std::function<void()> done) {
   stopped_ = std::move(done);
-  for (auto& worker : workers_) worker->post([&worker = *worker] { worker.begin_shutdown(); });
+  for (auto& worker : workers_) post(*worker, [&worker = *worker] { worker.begin_shutdown(); });
 }
 
 void WorkerGroup::end_all() {
-  for (auto& worker : workers_) worker->post([&worker = *worker] { worker.end_all(); });
+  for (auto& worker : workers_) post(*worker, [&worker = *worker] { worker.end_all(); });
 }
 
 void WorkerGroup::publish(const core::Snapshot* snapshot) {
   shared_.published.store(snapshot, std::memory_order_release);
   for (auto& worker : workers_) {
-    worker->post([&worker = *worker, epoch = snapshot->epoch] {
+    post(*worker, [&worker = *worker, epoch = snapshot->epoch] {
       worker.ledger().published(epoch);
       worker.parking().review(worker.snapshot());
     });
@@ -106,7 +116,7 @@ void WorkerGroup::publish(const core::Snapshot* snapshot) {
 
 void WorkerGroup::set_addresses(core::ServerId server, const upstream::EndpointSlots& slots) {
   for (auto& worker : workers_) {
-    worker->post([&worker = *worker, server, slots] { worker.servers().set_addresses(server, slots); });
+    post(*worker, [&worker = *worker, server, slots] { worker.servers().set_addresses(server, slots); });
   }
 }
 
@@ -119,7 +129,7 @@ void WorkerGroup::fence(std::uint64_t drain_id, core::DrainScope scope, base::Mi
                        .fenced = std::move(fenced),
                        .drained = std::move(drained)};
   for (auto& worker : workers_) {
-    worker->post([this, &worker = *worker, drain_id, scope, tunnel_spread] {
+    post(*worker, [this, &worker = *worker, drain_id, scope, tunnel_spread] {
       const auto open = worker.ledger().fence(drain_id, scope);
       worker.ledger().tell_tunnels(drain_id, worker.loop().now(), tunnel_spread);
       shared_.to_control([this, drain_id, open] { worker_fenced(drain_id, open); });
@@ -172,7 +182,7 @@ void WorkerGroup::gather(std::function<T(Worker&)> ask, std::function<void(std::
   collected->left = workers_.size();
   collected->done = std::move(done);
   for (auto& worker : workers_) {
-    worker->post([this, &worker = *worker, ask, collected] {
+    post(*worker, [this, &worker = *worker, ask, collected] {
       shared_.to_control([collected, answer = ask(worker)]() mutable {
         collected->answers.push_back(std::move(answer));
         if (--collected->left == 0) collected->done(std::move(collected->answers));
@@ -197,7 +207,7 @@ void WorkerGroup::cut(std::uint64_t drain_id, bool tunnels_only, Listing done) {
 
 void WorkerGroup::forget(std::uint64_t drain_id) {
   drains_.erase(drain_id);
-  for (auto& worker : workers_) worker->post([&worker = *worker, drain_id] { worker.ledger().forget(drain_id); });
+  for (auto& worker : workers_) post(*worker, [&worker = *worker, drain_id] { worker.ledger().forget(drain_id); });
 }
 
 void WorkerGroup::load(std::vector<core::SiteId> sites, std::function<void(std::vector<SiteLoad>)> done) {

@@ -68,6 +68,8 @@ class WorkerGroup {
     Counted drained;
   };
 
+  void worker_ended(Worker& worker);
+  void post(Worker& worker, std::function<void()> work);
   void worker_fenced(std::uint64_t drain_id, const core::ClassCounts& open);
   void worker_drained(std::uint64_t drain_id, const core::ClassCounts& ended);
   void worker_ended_epochs(std::size_t worker, std::uint64_t epoch);
@@ -80,6 +82,7 @@ class WorkerGroup {
   std::vector<std::unique_ptr<Worker>> workers_;
   std::vector<std::thread> threads_;
   std::size_t running_ = 0;
+  std::vector<bool> ended_;  // by worker: its thread does nothing any more
   std::map<std::uint64_t, Drain> drains_;
   std::vector<std::uint64_t> ended_epochs_;  // by worker
   std::uint64_t unused_below_ = 0;

@@ -21,12 +21,18 @@ net::UniqueFd open_socket(const net::Endpoint& endpoint) {
 
 }  // namespace
 
+void Tried::give_up() {
+  given_up_ = true;
+  if (dialled_ != nullptr) dialled_->cancel(base::Reason::cancelled);
+}
+
 Lease::Lease(Lease&& other) noexcept
     : servers_(std::exchange(other.servers_, nullptr)),
       server_(other.server_),
       slot_(other.slot_),
       generation_(other.generation_),
       reused_(other.reused_),
+      seated_(other.seated_),
       stream_(std::move(other.stream_)) {}
 
 Lease& Lease::operator=(Lease&& other) noexcept {
@@ -37,23 +43,33 @@ Lease& Lease::operator=(Lease&& other) noexcept {
     slot_ = other.slot_;
     generation_ = other.generation_;
     reused_ = other.reused_;
+    seated_ = other.seated_;
     stream_ = std::move(other.stream_);
   }
   return *this;
 }
 
-void Lease::hold(Servers& servers, core::ServerId server) {
-  auto& target = servers.server(server);
+bool Lease::hold(Servers& servers, const core::PoolServer& server) {
+  seated_ = server.max_connections != 0;
+  if (seated_ && !servers.seats_.take(server.id, server.max_connections)) return false;
+  auto& target = servers.server(server.id);
   servers_ = &servers;
-  server_ = server;
+  server_ = server.id;
   generation_ = target.generation;
   ++target.in_flight;
+  return true;
+}
+
+void Lease::leave_server() {
+  auto& servers = *std::exchange(servers_, nullptr);
+  --servers.server(server_).in_flight;
+  if (seated_) servers.seats_.give_back(server_);
 }
 
 void Lease::reset() {
   if (servers_ == nullptr) return;
-  auto& servers = *std::exchange(servers_, nullptr);
-  --servers.server(server_).in_flight;
+  auto& servers = *servers_;
+  leave_server();
   if (stream_ != nullptr) servers.counters_.upstream_connections_open.subtract();
   stream_.reset();
 }
@@ -65,15 +81,14 @@ void Lease::keep(const core::PoolView& pool) {
   if (current && server.idle.size() < pool.idle_connections_max && !stream_->cancelled() && !servers.closing_) {
     server.idle.push_back({std::move(stream_), slot_, servers.loop_.now() + pool.timing.idle});
     if (!servers.sweep_.armed()) servers.sweep_.arm(servers.loop_.now() + sweep_interval);
-    --server.in_flight;
-    servers_ = nullptr;
+    leave_server();
     return;
   }
   reset();
 }
 
-Servers::Servers(net::Loop& loop, HealthBoard& board, obs::Counters& counters, std::size_t workers)
-    : loop_(loop), board_(board), counters_(counters), workers_(workers), sweep_(loop.wheel(), *this) {}
+Servers::Servers(net::Loop& loop, HealthBoard& board, ServerSeats& seats, obs::Counters& counters)
+    : loop_(loop), board_(board), seats_(seats), counters_(counters), sweep_(loop.wheel(), *this) {}
 
 Servers::~Servers() = default;
 
@@ -112,9 +127,9 @@ std::optional<std::size_t> Servers::choose(const core::PoolView& pool, const Tri
   for (std::size_t place = 0; place < pool.servers.size(); ++place) {
     const auto& target = pool.servers[place];
     const auto load = server(target.id).in_flight;
-    const auto share =
-        target.max_connections == 0 ? UINT32_MAX : (target.max_connections + workers_ - 1) / workers_;
-    const bool eligible = target.admin == core::ServerAdmin::ready && !tried.has(place) && load < share &&
+    const auto bound = target.max_connections;
+    const bool has_seat = bound == 0 || seats_.free(target.id, bound);
+    const bool eligible = target.admin == core::ServerAdmin::ready && !tried.has(place) && has_seat &&
                           board_.eligible(target.id, loop_.now());
     candidates_.push_back({.eligible = eligible, .in_flight = load, .weight = target.weight});
   }
@@ -147,7 +162,8 @@ std::unique_ptr<net::Stream> Servers::take_idle(Server& target, EndpointMask usa
   return nullptr;
 }
 
-net::Task<base::Result<std::unique_ptr<net::Stream>>> Servers::dial(net::Endpoint endpoint, base::Millis patience) {
+net::Task<base::Result<std::unique_ptr<net::Stream>>> Servers::dial(net::Endpoint endpoint, base::Millis patience,
+                                                                    Tried& tried) {
   counters_.upstream_connects.add();
   auto fd = open_socket(endpoint);
   if (!fd.valid()) co_return std::unexpected(base::os_failure(base::Fault::proxy, errno));
@@ -157,7 +173,9 @@ net::Task<base::Result<std::unique_ptr<net::Stream>>> Servers::dial(net::Endpoin
   }
   auto stream =
       std::make_unique<net::Stream>(loop_, std::move(fd), base::Fault::upstream, net::Stream::Start::connecting);
+  tried.dialled_ = stream.get();
   const auto ready = co_await stream->write({}, patience);
+  tried.dialled_ = nullptr;
   if (!ready) co_return std::unexpected(ready.error());
   co_return stream;
 }
@@ -167,12 +185,12 @@ net::Task<base::Result<Servers::Chosen>> Servers::lease(const core::PoolView& po
   // Each server once: places beyond what Tried tells apart are bounded by the count.
   for (std::size_t asked = 0; asked < pool.servers.size(); ++asked) {
     const auto place = choose(pool, tried);
-    if (!place) break;
+    if (!place || tried.given_up()) break;
     const auto& wanted = pool.servers[*place];
     auto& target = server(wanted.id);
     const auto usable = board_.usable(wanted.id, loop_.now());
     Chosen chosen{.place = *place};
-    chosen.lease.hold(*this, wanted.id);
+    if (!chosen.lease.hold(*this, wanted)) continue;
     if (!wish.fresh) chosen.lease.stream_ = take_idle(target, usable, wish.proven, chosen.lease.slot_);
     if (chosen.lease) {
       chosen.lease.reused_ = true;
@@ -185,7 +203,7 @@ net::Task<base::Result<Servers::Chosen>> Servers::lease(const core::PoolView& po
       continue;
     }
     const auto start = base::SteadyClock::now();
-    auto dialled = co_await dial(target.slots[*slot], pool.timing.connect);
+    auto dialled = co_await dial(target.slots[*slot], pool.timing.connect, tried);
     if (dialled) {
       chosen.lease.slot_ = *slot;
       chosen.lease.stream_ = std::move(*dialled);
@@ -194,7 +212,7 @@ net::Task<base::Result<Servers::Chosen>> Servers::lease(const core::PoolView& po
       co_return chosen;
     }
     last = dialled.error();
-    if (last.fault == base::Fault::proxy) break;
+    if (last.fault == base::Fault::proxy || tried.given_up()) break;
     counters_.connect_failed(wanted.id);
     board_.report_failure(wanted.id, *slot, last.reason, loop_.now());
     tried.add(*place);

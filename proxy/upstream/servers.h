@@ -8,6 +8,7 @@
 #include "proxy/net/task.h"
 #include "proxy/obs/counters.h"
 #include "proxy/upstream/health_board.h"
+#include "proxy/upstream/server_seats.h"
 
 #include <chrono>
 #include <cstdint>
@@ -39,25 +40,34 @@ class Lease {
 
  private:
   friend class Servers;
-  void hold(Servers& servers, core::ServerId server);
+  bool hold(Servers& servers, const core::PoolServer& server);  // false: the server has all it may
+  void leave_server();
 
   Servers* servers_ = nullptr;
   core::ServerId server_ = 0;
   std::size_t slot_ = 0;
   std::uint32_t generation_ = 0;  // of the server's addresses when it was leased
   bool reused_ = false;
+  bool seated_ = false;  // counts for the server's bound
   std::unique_ptr<net::Stream> stream_;
 };
 
 // Servers that this request has asked in vain, by their place in the pool; the first 64 places are told apart.
 class Tried {
  public:
+  // The request is to end: no server is asked any more, and who waits for a connection is told at once.
+  void give_up();
+  bool given_up() const { return given_up_; }
+
   void add(std::size_t place) { bits_ |= bit(place); }
   bool has(std::size_t place) const { return (bits_ & bit(place)) != 0; }
 
  private:
   static std::uint64_t bit(std::size_t place) { return place < 64 ? std::uint64_t{1} << place : 0; }
+  friend class Servers;
   std::uint64_t bits_ = 0;
+  bool given_up_ = false;
+  net::Stream* dialled_ = nullptr;  // being connected
 };
 
 // How a lease is wanted.
@@ -69,7 +79,7 @@ struct LeaseWish {
 // The upstream side of one worker: addresses, kept connections and load of each server. Worker thread only.
 class Servers final : private net::Deadline::Owner {
  public:
-  Servers(net::Loop& loop, HealthBoard& board, obs::Counters& counters, std::size_t workers);
+  Servers(net::Loop& loop, HealthBoard& board, ServerSeats& seats, obs::Counters& counters);
   ~Servers();
   Servers(const Servers&) = delete;
   Servers& operator=(const Servers&) = delete;
@@ -112,13 +122,14 @@ class Servers final : private net::Deadline::Owner {
   std::optional<std::size_t> choose(const core::PoolView& pool, const Tried& tried);
   std::optional<std::size_t> choose_slot(Server& server, EndpointMask usable);
   std::unique_ptr<net::Stream> take_idle(Server& server, EndpointMask usable, bool proven, std::size_t& slot);
-  net::Task<base::Result<std::unique_ptr<net::Stream>>> dial(net::Endpoint endpoint, base::Millis patience);
+  net::Task<base::Result<std::unique_ptr<net::Stream>>> dial(net::Endpoint endpoint, base::Millis patience,
+                                                             Tried& tried);
   void deadline_passed(net::Deadline& deadline) override;
 
   net::Loop& loop_;
   HealthBoard& board_;
+  ServerSeats& seats_;
   obs::Counters& counters_;
-  std::size_t workers_;
   std::vector<std::unique_ptr<Server>> servers_;  // by ServerId
   std::vector<core::BalanceState> balance_;       // by PoolId
   std::vector<core::Candidate> candidates_;

@@ -109,6 +109,15 @@ RawSocket RawServer::accept() {
   return RawSocket(net::UniqueFd(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC)));
 }
 
+void RawServer::stop_answering() {
+  check(::listen(fd_.get(), 0) == 0, "listen");
+  const auto address = loopback(port_);
+  for (int i = 0; i < 4; ++i) {
+    fillers_.emplace_back(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    ::connect(fillers_.back().get(), reinterpret_cast<const sockaddr*>(&address), sizeof address);
+  }
+}
+
 bool RawServer::nobody_came() const {
   pollfd wanted{.fd = fd_.get(), .events = POLLIN, .revents = 0};
   return ::poll(&wanted, 1, 0) == 0;

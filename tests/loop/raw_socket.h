@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <vector>
 
 namespace drawbridge::tests {
 
@@ -43,10 +44,12 @@ class RawServer {
   std::uint16_t port() const { return port_; }
   RawSocket accept();
   bool nobody_came() const;
+  void stop_answering();  // from now on the kernel ignores who wants to connect
   void close() { fd_.reset(); }
 
  private:
   net::UniqueFd fd_;
+  std::vector<net::UniqueFd> fillers_;
   std::uint16_t port_ = 0;
 };
 

@@ -56,6 +56,10 @@ void WorkerBench::begin_shutdown() {
   worker_->post([this] { worker_->begin_shutdown(); });
 }
 
+void WorkerBench::end_all() {
+  worker_->post([this] { worker_->end_all(); });
+}
+
 void WorkerBench::join() {
   thread_.join();
 }

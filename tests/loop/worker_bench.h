@@ -33,6 +33,7 @@ class WorkerBench {
   RawServer& server(std::size_t place = 0) { return *servers_[place]; }
 
   void begin_shutdown();
+  void end_all();
   void join();  // the worker has ended by itself
 
   // Runs `ask` on the worker's thread.

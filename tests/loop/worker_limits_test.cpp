@@ -96,3 +96,36 @@ TEST_CASE("an answer whose head is too large becomes 502 that the client can rea
   client.read_to_end();
   CHECK(client.end() == RawSocket::End::fin);
 }
+
+TEST_CASE("idle connections give way when the process has all it may") {
+  WorkerBench bench;
+  bench.census().set_limits(1, 0);
+  bench.start();
+  auto idle = bench.client();
+  idle.send(get);
+  auto server = bench.server().accept();
+  server.read_until(blank);
+  server.send(ok);
+  idle.read_until("ok");
+  auto next = bench.client();
+  next.send("GET /next HTTP/1.1\r\nHost: a\r\n\r\n");
+  CHECK(server.read_until(blank).starts_with("GET /next "));
+  server.send(ok);
+  next.read_until("ok");
+  CHECK(idle.read_to_end().empty());
+  CHECK(idle.end() == RawSocket::End::fin);
+}
+
+TEST_CASE("the last connection of the process has its moment to send a request, though others wait") {
+  WorkerBench bench;
+  bench.census().set_limits(1, 0);
+  bench.start();
+  auto first = bench.client();
+  auto second = bench.client();
+  CHECK(first.quiet_for(200));
+  first.send(get);
+  auto server = bench.server().accept();
+  server.read_until(blank);
+  server.send(ok);
+  first.read_until("ok");
+}

@@ -88,3 +88,17 @@ TEST_CASE("at shutdown a request that has arrived on a kept connection, unseen, 
   CHECK(client.end() == RawSocket::End::fin);
   bench.join();
 }
+
+TEST_CASE("the end of the grace time ends a request that still waits for a connection") {
+  WorkerBench bench;
+  bench.timing().connect = base::Millis(60'000);
+  bench.server().stop_answering();
+  bench.start();
+  auto client = bench.client();
+  client.send(get);
+  while (bench.in_flight()[core::RequestClass::read] == 0) std::this_thread::yield();
+  bench.begin_shutdown();
+  bench.end_all();
+  CHECK(client.read_to_end().empty());
+  bench.join();
+}
