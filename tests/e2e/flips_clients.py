@@ -3,11 +3,13 @@
 import asyncio
 import json
 import random
+import socket
 import time
 
 from flips_history import EXEMPT, MAINTENANCE, READ, WRITE, Request
 
 HEAD_END = b"\r\n\r\n"
+RESET = b"\1\0\0\0\0\0\0\0"  # SO_LINGER: on, no time
 
 # Method, path and kind under the rules of the test's configuration, and how often.
 SHAPES = [("GET", "/goods", READ, 30), ("HEAD", "/goods", READ, 5), ("POST", "/login", READ, 5),
@@ -17,15 +19,19 @@ WEIGHTS = [weight for *_, weight in SHAPES]
 # A body comes in one piece, in two with a pause, in chunks with a pause, or after "100 Continue".
 BODIES = ("whole", "whole", "whole", "two", "chunked", "expect")
 
+LEAVING = 0.02  # of all clients hang up once they have sent their request
+
 
 class Plan:
-    """One request as it will be sent: the head with what follows at once, what follows later, and how much later."""
+    """One request as it will be sent: the head with what follows at once, what follows later, and how much later; and
+    when the client will hang up, if it will."""
 
     def __init__(self, dice, id, site):
         self.id, self.site = id, site
         self.method, path, self.kind, _ = dice.choices(SHAPES, WEIGHTS)[0]
         work = dice.choice((0, 0, 0, 0, 1, 3, 10))
         pause = dice.choice((0, 0, 0, 0, 0, 0, 4))
+        self.leaves_ms = dice.choice((0, 1, 4)) if not pause and dice.random() < LEAVING else None
         self.later, self.pause_ms, self.waits_for_continue = b"", 0, False
         fields = f"X-Flip: {id}\r\nX-Work: {work}\r\nX-Pause: {pause}\r\nAccept: application/json\r\n"
         prefix = "/devices" if site == "devices" else ""
@@ -36,7 +42,7 @@ class Plan:
         if self.method != "POST":
             self.first += b"\r\n"
             return
-        how = dice.choice(BODIES)
+        how = "whole" if self.leaves_ms is not None else dice.choice(BODIES)
         self.pause_ms = dice.choice((1, 5))
         if how == "chunked":
             self.first += b"Transfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n"
@@ -71,8 +77,23 @@ class ClientConnection(asyncio.Protocol):
         self.plan = self.client.plan()
         self.start = time.monotonic_ns()
         self.transport.write(self.plan.first)
+        loop = asyncio.get_running_loop()
         if self.plan.later and not self.plan.waits_for_continue:
-            asyncio.get_running_loop().call_later(self.plan.pause_ms / 1000, self.send_later, self.plan)
+            loop.call_later(self.plan.pause_ms / 1000, self.send_later, self.plan)
+        if self.plan.leaves_ms is not None:
+            loop.call_later(self.plan.leaves_ms / 1000, self.leave, self.plan)
+
+    def leave(self, plan):
+        """Hangs up, with a word (FIN) or without (RST)."""
+        if self.plan is not plan or self.transport.is_closing():
+            return
+        self.plan = None
+        self.client.note(plan, self.start, 0, left=True)
+        if plan.leaves_ms:
+            self.transport.close()
+        else:
+            self.transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
+            self.transport.abort()
 
     def send_later(self, plan):
         """The rest of the body, also after an early answer: clients do that, and must not be reset for it."""
@@ -145,9 +166,9 @@ class Clients:
         self.count += 1
         return Plan(self.dice, f"{self.name}-{self.count}", self.dice.choice(("shop", "devices")))
 
-    def note(self, plan, start, status, refused=False, shown_mode="", failure=""):
+    def note(self, plan, start, status, refused=False, shown_mode="", **more):
         self.requests.append(
-            Request(plan.id, plan.site, plan.kind, start, time.monotonic_ns(), status, refused, shown_mode, failure))
+            Request(plan.id, plan.site, plan.kind, start, time.monotonic_ns(), status, refused, shown_mode, **more))
         if self.stopping and len(self.requests) == self.count:
             self.quiet.set()
 

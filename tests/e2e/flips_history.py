@@ -14,9 +14,11 @@ import math
 
 READ, WRITE, EXEMPT = "read", "write", "exempt"
 LIVE, READONLY, MAINTENANCE = "live", "readonly", "maintenance"
-MODES = (LIVE, READONLY, MAINTENANCE)
+HOLD_WRITES, HOLD_ALL = "hold writes", "hold all"  # what is not admitted waits for another mode, and is decided then
+MODES = (LIVE, READONLY, MAINTENANCE, HOLD_WRITES, HOLD_ALL)
 
-ADMITTED = {LIVE: {READ, WRITE, EXEMPT}, READONLY: {READ, EXEMPT}, MAINTENANCE: {EXEMPT}}
+ADMITTED = {LIVE: {READ, WRITE, EXEMPT}, READONLY: {READ, EXEMPT}, MAINTENANCE: {EXEMPT}, HOLD_WRITES: {READ, EXEMPT},
+            HOLD_ALL: {EXEMPT}}
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class Request:
     refused: bool = False  # the answer says that no server saw it
     shown_mode: str = ""  # the mode that a refusal names
     failure: str = ""  # anything but a whole response: reset, truncated, closed
+    left: bool = False  # the client hung up by itself, after it had sent all of the request
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -115,20 +118,25 @@ def _timelines(commands):
 
 
 def _check_arrivals(history):
-    """A forwarded request reached one server, once; a refused one none."""
+    """A forwarded request reached one server, once; a refused one none; one whose client left, at most one."""
     counts = collections.Counter(stay.id for stay in history.stays)
     problems = []
     for request in history.requests:
         count = counts.pop(request.id, 0)
         if request.refused and count > 0:
             problems.append(f"{_name(request)} was refused as not processed and reached a server")
-        if not request.refused and not request.failure and count != 1:
+        if request.left:
+            if count > 1:
+                problems.append(f"{_name(request)} was left by its client and reached servers {count} times")
+        elif not request.refused and not request.failure and count != 1:
             problems.append(f"{_name(request)} was answered with {request.status} and reached servers {count} times")
     return problems + [f"{id} reached a server and no client sent it" for id in counts]
 
 
 def _check_answer(request, timeline):
     """The answer fits the mode in force at some instant between the start and the end of its request."""
+    if request.left:
+        return []
     if request.failure:
         return [f"{_name(request)} failed: {request.failure}"]
     if request.status != 200 and not (request.status == 503 and request.refused):
@@ -155,6 +163,8 @@ def _check_stays(history, timelines):
             continue
         timeline = timelines[request.site]
         ended = math.inf if stay.ended is None else stay.ended
+        if request.left and request.kind != WRITE and stay.ended is None:
+            ended = stay.arrived  # a read that nobody waits for is given up at once; a write is seen to its end
         for k in timeline.surely_during(stay.arrived, ended):
             if request.kind in ADMITTED[timeline.modes[k]]:
                 continue
@@ -172,7 +182,7 @@ def _check_instants(requests, timelines):
     for request in requests:
         timeline = timelines[request.site]
         possible = timeline.possible(request.start, request.end)
-        if request.failure or len(possible) != 2:
+        if request.failure or request.left or len(possible) != 2:
             continue
         fits = [_fits(request, timeline.modes[k]) for k in possible]
         change = (request.site, possible[1])

@@ -48,6 +48,19 @@ class Honest(unittest.TestCase):
     def test_a_request_that_saw_three_modes_may_be_answered_by_any(self):
         self.accepted(refused("w", "write", 50, 305, "readonly"), refused("v", "write", 50, 305, "maintenance"))
 
+    def test_in_hold_writes_wait_for_the_next_mode(self):
+        commands = [Command("shop", "hold writes", 100, 110), Command("shop", "live", 200, 210)]
+        self.accepted(forwarded("w", "write", 120, 203, 205, 206), forwarded("r", "read", 120, 122, 124, 126),
+                      commands=commands)
+
+    def test_a_request_whose_client_left_may_have_arrived_or_not(self):
+        left = Request("w", "shop", "write", 10, 12, left=True)
+        self.accepted((left, None))
+        self.accepted((left, Stay("w", 12, 105)))
+
+    def test_a_read_whose_client_left_may_be_given_up(self):
+        self.accepted((Request("r", "shop", "read", 10, 12, left=True), Stay("r", 11, None)))
+
     def test_sites_are_apart(self):
         other = Request("o", "devices", "write", 120, 126)
         self.accepted(refused("w", "write", 120, 126, "readonly"), (other, Stay("o", 122, 124)))
@@ -76,6 +89,16 @@ class Falsified(unittest.TestCase):
     def test_a_write_that_arrives_just_before_the_next_command_is_sent(self):
         self.found("arrived at a server after mode readonly had returned",
                    forwarded("w", "write", 90, 199, 220, 230))
+
+    def test_a_write_in_flight_when_readonly_returned_though_its_client_left(self):
+        left = Request("w", "shop", "write", 90, 95, left=True)
+        self.found("was still at a server after mode readonly had returned", (left, Stay("w", 94, 111)))
+        self.found("was still at a server after mode readonly had returned", (left, Stay("w", 94, None)))
+        self.found("was left by its client and reached servers 2 times", (left, Stay("w", 94, 95)), (left, Stay("w", 96, 97)))
+
+    def test_a_write_forwarded_in_hold(self):
+        self.found("was forwarded in mode hold writes", forwarded("w", "write", 120, 122, 124, 126),
+                   commands=[Command("shop", "hold writes", 100, 110)])
 
     def test_a_read_that_had_not_ended_when_maintenance_returned(self):
         self.found("was still at a server after mode maintenance had returned",
