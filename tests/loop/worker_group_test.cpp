@@ -1,0 +1,103 @@
+#include "proxy/serve/worker_group.h"
+
+#include "tests/loop/raw_socket.h"
+
+#include <doctest/doctest.h>
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <vector>
+
+using namespace drawbridge;
+using namespace std::chrono_literals;
+using tests::RawSocket;
+
+namespace {
+
+// The control thread's queue, turned by the test.
+class Control {
+ public:
+  void post(std::function<void()> work) {
+    const std::lock_guard lock(mutex_);
+    queue_.push_back(std::move(work));
+    arrived_.notify_one();
+  }
+  // Runs what comes until `done`; false if that takes too long.
+  bool turn_until(const std::function<bool()>& done) {
+    while (!done()) {
+      std::unique_lock lock(mutex_);
+      if (!arrived_.wait_for(lock, 5s, [&] { return !queue_.empty(); })) return false;
+      auto work = std::exchange(queue_, {});
+      lock.unlock();
+      for (auto& one : work) one();
+    }
+    return true;
+  }
+
+ private:
+  std::mutex mutex_;
+  std::condition_variable arrived_;
+  std::vector<std::function<void()>> queue_;
+};
+
+struct Group {
+  Control control;
+  base::EventLog events{false};
+  upstream::HealthBoard board;
+  obs::Registry registry{2};
+  std::unique_ptr<obs::AccessLog> log = std::move(*obs::AccessLog::open({}, 2, events));
+  serve::Shared shared{board, registry, *log, events};
+  core::Snapshot snapshot;
+  std::optional<serve::WorkerGroup> workers;
+  std::uint16_t port = 0;
+  bool stopped = false;
+
+  Group() {
+    shared.workers = 2;
+    shared.to_control = [this](std::function<void()> work) { control.post(std::move(work)); };
+    snapshot.epoch = 1;
+    workers.emplace(shared);
+    const auto bound = workers->listen({"127.0.0.1:0"});
+    REQUIRE(bound.has_value());
+    port = net::parse_endpoint(bound->front())->port();
+    workers->publish(&snapshot);
+    workers->start();
+  }
+  void shut_down() {
+    workers->shut_down([this] { stopped = true; });
+  }
+  bool answers() {
+    bool answered = false;
+    workers->load({0}, [&](const auto& loads) { answered = loads.size() == 1; });
+    return control.turn_until([&] { return answered; });
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a question is answered though one worker has ended at shutdown and another is still busy") {
+  Group group;
+  auto client = RawSocket::connect(group.port);
+  client.send("GET / HT");  // a request that keeps its worker busy
+  group.shut_down();
+  for (int i = 0; i < 200; ++i) REQUIRE(group.answers());
+  CHECK_FALSE(group.stopped);
+  client.close();
+  CHECK(group.control.turn_until([&] { return group.stopped; }));
+}
+
+TEST_CASE("a fence and its drain are told though workers have ended") {
+  Group group;
+  auto client = RawSocket::connect(group.port);
+  client.send("GET / HT");
+  group.shut_down();
+  bool fenced = false, drained = false;
+  group.workers->fence(
+      1, {.epoch = 2, .sites = {0}, .classes = core::ClassMask{}.with(core::RequestClass::write)}, base::Millis(0),
+      [&](const auto&) { fenced = true; }, [&](const auto&) { drained = true; });
+  CHECK(group.control.turn_until([&] { return fenced && drained; }));
+  client.close();
+  CHECK(group.control.turn_until([&] { return group.stopped; }));
+}
