@@ -17,7 +17,9 @@ void DataPath::fence(std::uint64_t drain_id, core::DrainScope scope, base::Milli
     if (waits) drain_durations_.observe(took);
     if (told) told(ended);
   };
-  workers_.fence(drain_id, std::move(scope), tunnel_spread, std::move(events.fenced), std::move(drained));
+  workers_.fence(
+      drain_id, std::move(scope), tunnel_spread,
+      {.fenced = std::move(events.fenced), .unknown = std::move(events.unknown), .drained = std::move(drained)});
 }
 
 void DataPath::list_open(std::uint64_t drain_id, Listing done) {

@@ -100,6 +100,9 @@ void Changes::watch(Change& change) {
   const auto on_drained = [](Changes& self, Change& one, const core::ClassCounts& ended) {
     self.drained(one, ended);
   };
+  const auto on_unknown = [](Changes&, Change& one, const core::OpenRequest& request) {
+    one.drain.on_unknown(request);
+  };
   if (order.classes.bits != 0) {
     change.deadline = alarms_.at(change.published + order.drain_timeout, for_change(id, on_deadline));
   }
@@ -108,7 +111,9 @@ void Changes::watch(Change& change) {
                                .classes = order.classes,
                                .spare_read_tunnels = order.spare_read_tunnels};
   workers_.fence(id, scope, order.tunnel_spread,
-                 {.fenced = for_change(id, on_fenced), .drained = for_change(id, on_drained)});
+                 {.fenced = for_change(id, on_fenced),
+                  .unknown = for_change(id, on_unknown),
+                  .drained = for_change(id, on_drained)});
 }
 
 void Changes::fenced(Change& change, const core::ClassCounts& open) {

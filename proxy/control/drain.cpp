@@ -1,6 +1,9 @@
 #include "proxy/control/drain.h"
 
+#include "proxy/base/limits.h"
+
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace drawbridge::control {
@@ -41,6 +44,12 @@ Drain::Action Drain::on_drained(const ClassCounts& ended, base::SteadyTime now) 
   return state_ == State::waiting || state_ == State::departing ? finish(now) : Action::none;
 }
 
+void Drain::on_unknown(const core::OpenRequest& request) {
+  if (state_ == State::over) return;
+  ++receipt_.cut_counts[request.request_class];
+  if (receipt_.cut.size() < base::limits::listed_requests_max) receipt_.cut.push_back(request);
+}
+
 Drain::Action Drain::on_deadline(base::SteadyTime) {
   deadline_passed_ = true;
   // Before the fence has passed nothing can be said of what is open: on_fenced comes back here.
@@ -51,8 +60,8 @@ Drain::Action Drain::on_deadline(base::SteadyTime) {
 
 Drain::Action Drain::on_cut(Workers::OpenList cut, base::SteadyTime now) {
   if (state_ != State::cutting) return Action::none;
-  receipt_.cut_counts = cut.counts;
-  receipt_.cut = std::move(cut.requests);
+  receipt_.cut_counts += cut.counts;
+  std::ranges::move(cut.requests, std::back_inserter(receipt_.cut));
   if (drained_ || cut_) return depart(now);
   state_ = State::listing;
   return Action::list;

@@ -35,6 +35,8 @@ class Drain {
 
   Action on_fenced(const core::ClassCounts& open, base::SteadyTime now);
   Action on_drained(const core::ClassCounts& ended, base::SteadyTime now);
+  // A write has ended and nobody knows what it did: named like one that was cut.
+  void on_unknown(const core::OpenRequest& request);
   Action on_deadline(base::SteadyTime now);
   Action on_cut(Workers::OpenList cut, base::SteadyTime now);
   Action on_listed(Workers::OpenList open, base::SteadyTime now);

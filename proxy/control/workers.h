@@ -22,6 +22,9 @@ class Workers {
   struct DrainEvents {
     // Every worker has passed the fence; `open` is what was in flight of the scope, over all workers.
     std::function<void(const core::ClassCounts& open)> fenced;
+    // A write that the fence was about has ended without its upstream's answer: nobody knows what it did. Before
+    // `drained`. Optional.
+    std::function<void(const core::OpenRequest& request)> unknown;
     // All that the scope means has ended, on all workers. After `fenced`, exactly once unless forgotten.
     std::function<void(const core::ClassCounts& ended)> drained;
   };

@@ -31,7 +31,7 @@ void Ledger::enter(Admission& admission, const Entry& entry) {
   admission.exempt_ = entry.exempt;
   admission.read_tunnel_ = entry.read_tunnel;
   admission.answered_ = entry.answered;
-  admission.told_ = admission.cut_ = false;
+  admission.told_ = admission.cut_ = admission.unknown_ = false;
   admission.since_ = entry.since;
   admission.id_ = entry.id;
   admission.method_ = entry.method;
@@ -57,6 +57,11 @@ void Ledger::unlink(Admission& admission) {
   admission.ledger_ = nullptr;
 }
 
+void Admission::outcome_unknown(base::SteadyTime now) {
+  unknown_ = true;
+  unknown_at_ = now;
+}
+
 void Ledger::leave(Admission& admission) {
   const bool was_first = first_ == &admission;
   const auto request_class = admission.class_;
@@ -69,6 +74,9 @@ void Ledger::leave(Admission& admission) {
     if (!meant(watch.scope, admission)) continue;
     --watch.left[request_class];
     ++watch.ended[request_class];
+    const bool listed = admission.cut_ && admission.cut_by_ == watch.id;
+    if (admission.unknown_ && !listed)
+      listener_.ended_unknown(watch.id, describe(admission, admission.unknown_at_));
   }
   // The listener may call us again, so it is told last, when the books are in order.
   if (!watches_.empty()) report_drained();
@@ -76,8 +84,8 @@ void Ledger::leave(Admission& admission) {
 }
 
 bool Ledger::meant(const DrainScope& scope, const Admission& admission) {
-  return admission.epoch_ < scope.epoch && !admission.exempt_ && !admission.answered_ && scope.classes.has(admission.class_) &&
-         !(scope.spare_read_tunnels && admission.read_tunnel_) &&
+  return admission.epoch_ < scope.epoch && !admission.exempt_ && !admission.answered_ &&
+         scope.classes.has(admission.class_) && !(scope.spare_read_tunnels && admission.read_tunnel_) &&
          std::binary_search(scope.sites.begin(), scope.sites.end(), admission.site_);
 }
 

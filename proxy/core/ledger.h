@@ -79,6 +79,9 @@ class Admission {
   bool entered() const { return ledger_ != nullptr; }
   std::uint64_t epoch() const { return epoch_; }
   RequestClass request_class() const { return class_; }
+  // It will leave without its upstream's answer: what a write did there is not known. A drain that waited for it
+  // names it.
+  void outcome_unknown(base::SteadyTime now);
   void leave();  // idempotent
 
  private:
@@ -95,6 +98,8 @@ class Admission {
   bool answered_ = false;
   bool told_ = false;
   bool cut_ = false;
+  bool unknown_ = false;
+  base::SteadyTime unknown_at_;
   std::uint64_t cut_by_ = 0;  // the drain that named it as cut
   base::SteadyTime since_;
   std::string_view id_;
@@ -126,6 +131,8 @@ class Ledger {
   // worker; may call the ledger again.
   class Listener {
    public:
+    // A write that the drain waited for has left and nobody knows what it did (and it was not listed as cut).
+    virtual void ended_unknown(std::uint64_t drain_id, OpenRequest request) = 0;
     virtual void drained(std::uint64_t drain_id, const ClassCounts& ended) = 0;
     virtual void epochs_below_ended(std::uint64_t epoch) = 0;  // no admission with a smaller epoch is left
    protected:

@@ -23,10 +23,11 @@ struct Call {
   http::IpText client_text;
   base::SteadyTime since;
   obs::Record record;
-  bool head_sent = false;  // the final response head is on its way to the client
-  bool body_used = false;  // part of the request body went to an upstream
-  bool keep = true;        // the connection may serve another request
-  bool cut = false;        // ended by an operator's deadline or at shutdown
+  bool head_sent = false;      // the final response head is on its way to the client
+  bool sent_upstream = false;  // at least one byte of the request has left for an upstream
+  bool body_used = false;      // part of the request body went to an upstream
+  bool keep = true;            // the connection may serve another request
+  bool cut = false;            // ended by an operator's deadline or at shutdown
 
   Workspace& space() { return connection.space(); }
   const http::RequestHead& request() { return connection.space().request; }

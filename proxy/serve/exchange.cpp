@@ -127,6 +127,8 @@ net::Task<> Exchange::forward() {
 // nobody knows what the upstream did with it, and any status could be read as an invitation to try again.
 net::Task<> Exchange::answer_failure(base::Failure failure) {
   call_.record.failure = call_.cut ? "cut" : base::name(failure.reason);
+  const bool write = call_.plan.request_class == core::RequestClass::write;
+  if (write && call_.sent_upstream && !call_.head_sent) admission_.outcome_unknown(call_.worker.loop().now());
   call_.keep = false;
   if (call_.cut) call_.connection.stream().abort();
   if (call_.cut || call_.head_sent) co_return;

@@ -96,6 +96,7 @@ bool Forward::may_retry(const Failure& failure) {
 
 void Forward::note_result(const Result<void>& result) {
   if (!lease_) return;
+  call_.sent_upstream = call_.sent_upstream || lease_.stream().bytes_written() > written_before_;
   auto& servers = call_.worker.servers();
   if (result) {
     servers.board().report_success(lease_.server(), lease_.slot());

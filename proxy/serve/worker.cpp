@@ -119,6 +119,10 @@ void Worker::accept_paused(int os_error) {
                                          {"hint", "raise the limit of open files; `proxyctl doctor` shows it"}});
 }
 
+void Worker::ended_unknown(std::uint64_t drain_id, core::OpenRequest request) {
+  shared_.ended_unknown(drain_id, request);
+}
+
 void Worker::drained(std::uint64_t drain_id, const core::ClassCounts& ended) {
   shared_.drained(index_, drain_id, ended);
 }

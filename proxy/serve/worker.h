@@ -54,6 +54,8 @@ struct Shared {
   std::function<void(std::function<void()>)> to_control;
   // A drain of one worker ended; no admission of this worker is below an epoch any more. Called on worker threads.
   std::function<void(std::size_t worker, std::uint64_t drain_id, const core::ClassCounts&)> drained;
+  // Before it: a write of that drain ended and nobody knows what it did.
+  std::function<void(std::uint64_t drain_id, const core::OpenRequest&)> ended_unknown;
   std::function<void(std::size_t worker, std::uint64_t epoch)> epochs_ended;
 };
 
@@ -101,6 +103,7 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   void kept_waiting() override;
   void accepted(net::UniqueFd fd, const sockaddr_storage& peer) override;
   void accept_paused(int os_error) override;
+  void ended_unknown(std::uint64_t drain_id, core::OpenRequest request) override;
   void drained(std::uint64_t drain_id, const core::ClassCounts& ended) override;
   void epochs_below_ended(std::uint64_t epoch) override;
   void deadline_passed(net::Deadline& deadline) override;  // newcomers_

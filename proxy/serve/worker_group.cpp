@@ -43,6 +43,9 @@ WorkerGroup::WorkerGroup(Shared& shared) : shared_(shared), ended_(shared.worker
   shared_.drained = [this](std::size_t, std::uint64_t drain_id, const core::ClassCounts& ended) {
     shared_.to_control([this, drain_id, ended] { worker_drained(drain_id, ended); });
   };
+  shared_.ended_unknown = [this](std::uint64_t drain_id, const core::OpenRequest& request) {
+    shared_.to_control([this, drain_id, request] { worker_ended_unknown(drain_id, request); });
+  };
   shared_.epochs_ended = [this](std::size_t worker, std::uint64_t epoch) {
     shared_.to_control([this, worker, epoch] { worker_ended_epochs(worker, epoch); });
   };
@@ -120,14 +123,13 @@ void WorkerGroup::set_addresses(core::ServerId server, const upstream::EndpointS
   }
 }
 
-void WorkerGroup::fence(std::uint64_t drain_id, core::DrainScope scope, base::Millis tunnel_spread, Counted fenced,
-                        Counted drained) {
+void WorkerGroup::fence(std::uint64_t drain_id, core::DrainScope scope, base::Millis tunnel_spread,
+                        DrainEvents events) {
   drains_[drain_id] = {.unfenced = workers_.size(),
                        .undrained = workers_.size(),
                        .open = {},
                        .ended = {},
-                       .fenced = std::move(fenced),
-                       .drained = std::move(drained)};
+                       .events = std::move(events)};
   for (auto& worker : workers_) {
     post(*worker, [this, &worker = *worker, drain_id, scope, tunnel_spread] {
       const auto open = worker.ledger().fence(drain_id, scope);
@@ -141,8 +143,14 @@ void WorkerGroup::worker_fenced(std::uint64_t drain_id, const core::ClassCounts&
   const auto found = drains_.find(drain_id);
   if (found == drains_.end()) return;
   found->second.open += open;
-  if (--found->second.unfenced == 0 && found->second.fenced) found->second.fenced(found->second.open);
+  auto& drain = found->second;
+  if (--drain.unfenced == 0 && drain.events.fenced) drain.events.fenced(drain.open);
   drain_progress(drain_id);
+}
+
+void WorkerGroup::worker_ended_unknown(std::uint64_t drain_id, const core::OpenRequest& request) {
+  const auto found = drains_.find(drain_id);
+  if (found != drains_.end() && found->second.events.unknown) found->second.events.unknown(request);
 }
 
 void WorkerGroup::worker_drained(std::uint64_t drain_id, const core::ClassCounts& ended) {
@@ -159,7 +167,7 @@ void WorkerGroup::drain_progress(std::uint64_t drain_id) {
   if (found == drains_.end() || found->second.unfenced > 0 || found->second.undrained > 0) return;
   const auto drain = std::move(found->second);
   drains_.erase(found);
-  if (drain.drained) drain.drained(drain.ended);
+  if (drain.events.drained) drain.events.drained(drain.ended);
 }
 
 void WorkerGroup::worker_ended_epochs(std::size_t worker, std::uint64_t epoch) {

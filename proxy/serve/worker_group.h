@@ -20,7 +20,7 @@ namespace drawbridge::serve {
 // method belongs to the control thread; results come back on it through Shared::to_control, never inside the call.
 class WorkerGroup {
  public:
-  // `shared` outlives the group; its `drained` and `epochs_ended` are set here.
+  // `shared` outlives the group; its calls for drains and epochs are set here.
   explicit WorkerGroup(Shared& shared);
   ~WorkerGroup();  // after stop()
   WorkerGroup(const WorkerGroup&) = delete;
@@ -37,11 +37,13 @@ class WorkerGroup {
   void publish(const core::Snapshot* snapshot);
   void set_addresses(core::ServerId server, const upstream::EndpointSlots& slots);
 
-  using Counted = std::function<void(const core::ClassCounts&)>;
+  struct DrainEvents {
+    std::function<void(const core::ClassCounts&)> fenced;   // all workers have passed the fence
+    std::function<void(const core::OpenRequest&)> unknown;  // a write ended and nobody knows what it did
+    std::function<void(const core::ClassCounts&)> drained;  // after `fenced`: all that the scope means has ended
+  };
   using Listing = std::function<void(core::OpenList)>;
-  // `fenced` once all workers have passed the fence, then `drained` once all that `scope` means has ended.
-  void fence(std::uint64_t drain_id, core::DrainScope scope, base::Millis tunnel_spread, Counted fenced,
-             Counted drained);
+  void fence(std::uint64_t drain_id, core::DrainScope scope, base::Millis tunnel_spread, DrainEvents events);
   void list_open(std::uint64_t drain_id, Listing done);
   void cut(std::uint64_t drain_id, bool tunnels_only, Listing done);
   void forget(std::uint64_t drain_id);
@@ -64,13 +66,13 @@ class WorkerGroup {
     std::size_t undrained = 0;
     core::ClassCounts open;
     core::ClassCounts ended;
-    Counted fenced;
-    Counted drained;
+    DrainEvents events;
   };
 
   void worker_ended(Worker& worker);
   void post(Worker& worker, std::function<void()> work);
   void worker_fenced(std::uint64_t drain_id, const core::ClassCounts& open);
+  void worker_ended_unknown(std::uint64_t drain_id, const core::OpenRequest& request);
   void worker_drained(std::uint64_t drain_id, const core::ClassCounts& ended);
   void worker_ended_epochs(std::size_t worker, std::uint64_t epoch);
   void drain_progress(std::uint64_t drain_id);

@@ -164,6 +164,20 @@ class Waiting(ReceiptCase):
             status, receipt = command.end()
             self.assertEqual((status, receipt["result"], receipt["drained"]["writes"]), (0, "done", 1), leave)
 
+    def test_a_write_whose_server_never_answers_is_named_and_not_counted_as_ended(self):
+        for fate, settings in (("times out", "upstream_head = '500ms'"), ("breaks", "")):
+            held = Held()
+            server, proxy, client = self.scene(held, timeouts=settings)
+            command = Command(proxy, "mode", "readonly")
+            eventually(lambda: self.is_draining(proxy) or not command.runs(), "the drain")
+            if fate == "breaks":
+                server.close_connections()
+            status, receipt = command.end()
+            self.assertEqual((status, receipt["result"], receipt["drained"]["writes"]), (0, "cut", 0), fate)
+            self.assertEqual([c["path"] for c in receipt["cut"]], ["/orders"], fate)
+            self.assertIn(client.read_response("POST").status, (502, 504))
+            held.go.set()
+
 
 class Deadline(ReceiptCase):
     def assert_lists_the_write(self, requests, server):

@@ -280,3 +280,23 @@ TEST_CASE("progress tells published, fenced and then what is open once a second"
   room.alarms.settle();
   CHECK(answer->is_receipt());
 }
+
+TEST_CASE("a write that ended without its server's answer is named in the receipt, not counted as ended") {
+  using control::Drain;
+  const auto start = base::SteadyTime{};
+  core::ClassCounts two;
+  two[core::RequestClass::write] = 2;
+  Drain drain({}, start, true, false);
+  drain.on_fenced(two, start);
+  drain.on_unknown({.request_id = "r1",
+                    .site = "shop",
+                    .request_class = core::RequestClass::write,
+                    .method = "POST",
+                    .path = "/orders",
+                    .age = base::Millis(7)});
+  CHECK(drain.on_drained(two, start + base::Millis(9)) == Drain::Action::finish);
+  CHECK(drain.receipt().ended[core::RequestClass::write] == 1);
+  REQUIRE(drain.receipt().cut.size() == 1);
+  CHECK(drain.receipt().cut.front().request_id == "r1");
+  CHECK(drain.receipt().outcome == core::Outcome::cut);
+}

@@ -23,6 +23,8 @@ struct Heard final : Ledger::Listener {
   std::vector<std::uint64_t> epochs;
   std::function<void(std::uint64_t)> on_drained;
 
+  std::vector<OpenRequest> unknown;
+  void ended_unknown(std::uint64_t, OpenRequest request) override { unknown.push_back(std::move(request)); }
   void drained(std::uint64_t id, const ClassCounts& ended) override {
     drains.emplace_back(id, ended);
     if (on_drained) on_drained(id);

@@ -211,3 +211,27 @@ TEST_CASE("admissions outlive a ledger that is gone") {
   }
   CHECK_FALSE(request.admission.entered());
 }
+
+TEST_CASE("a write that leaves without its upstream's answer is named to the drains that waited for it") {
+  Office office;
+  auto before = office.enter(1, RequestClass::write);
+  office.ledger.fence(7, {.epoch = 2, .sites = {0}, .classes = writes});
+  auto after = office.enter(2, RequestClass::write);
+  for (auto* request : {before.get(), after.get()}) {
+    request->admission.outcome_unknown(start + 3s);
+    request->admission.leave();
+  }
+  REQUIRE(office.heard.unknown.size() == 1);
+  CHECK(office.heard.unknown.front().age == 3s);
+  CHECK(office.heard.drains.size() == 1);
+}
+
+TEST_CASE("what a drain has listed as cut is not named to it again") {
+  Office office;
+  auto write = office.enter(1, RequestClass::write);
+  office.ledger.fence(7, {.epoch = 2, .sites = {0}, .classes = writes});
+  CHECK(office.ledger.cut(7, start, false).size() == 1);
+  write->admission.outcome_unknown(start);
+  write->admission.leave();
+  CHECK(office.heard.unknown.empty());
+}
