@@ -1,15 +1,14 @@
-"""The process: how it starts, ends, takes signals, and what it does when the system gives it nothing more."""
+"""The process: how it starts, ends, takes signals, and tells what it does."""
 
 import json
 import pathlib
-import resource
 import signal
 import socket
 import threading
 import unittest
 import urllib.request
 
-from harness import ProxyCase, TestClient, answer, eventually
+from harness import ProxyCase, answer, eventually
 
 
 def free_port():
@@ -117,55 +116,6 @@ class Signals(ProxyCase):
         code, _, error = proxy.ctl("reload")
         self.assertEqual(code, 1)
         self.assertIn("severs", error)
-
-
-class Scarcity(ProxyCase):
-    def test_without_descriptors_accepting_pauses_is_said_and_recovers(self):
-        proxy = self.proxy(self.upstream(), workers=1)
-        self.client(proxy).get()
-        proxy.limit_descriptors(proxy.descriptors() + 6)
-        clients = [self.client(proxy) for _ in range(20)]
-        proxy.wait_until_said("accept_paused")
-        self.assertGreaterEqual(proxy.metric("drawbridge_accept_pauses_total"), 1)
-        for client in clients:
-            client.close()
-        with TestClient(proxy.address) as client:
-            self.assertEqual(client.get().status, 200)
-
-    def test_a_disk_that_is_full_refuses_the_change_and_nothing_has_changed(self):
-        proxy = self.proxy(self.upstream())
-        before = proxy.admin("GET", "/v1/status")[1]
-        resource.prlimit(proxy.process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
-        self.check_refused(proxy, before)
-        resource.prlimit(proxy.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-        self.assertEqual(proxy.mode("readonly")["result"], "done")
-
-    def test_a_state_folder_that_is_gone_refuses_the_change_and_nothing_has_changed(self):
-        proxy = self.proxy(self.upstream())
-        before = proxy.admin("GET", "/v1/status")[1]
-        (proxy.folder / "state").rename(proxy.folder / "elsewhere")
-        self.check_refused(proxy, before)
-        (proxy.folder / "elsewhere").rename(proxy.folder / "state")
-        self.assertEqual(proxy.mode("readonly")["result"], "done")
-
-    def check_refused(self, proxy, before):
-        status, problem = proxy.admin("POST", "/v1/mode", {"mode": "readonly"})
-        self.assertEqual((status, problem["code"]), (507, "not_stored"))
-        code, _, error = proxy.ctl("mode", "maintenance")
-        self.assertEqual(code, 1)
-        self.assertTrue(error)
-        after = proxy.admin("GET", "/v1/status")[1]
-        self.assertEqual((after["epoch"], after["sites"][0]["mode"]), (before["epoch"], "live"))
-        self.assertEqual(self.client(proxy).post(b"x").status, 200)
-
-    def test_an_access_log_that_cannot_be_written_harms_no_request(self):
-        proxy = self.proxy(self.upstream())
-        resource.prlimit(proxy.process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
-        client = self.client(proxy)
-        for _ in range(50):
-            self.assertEqual(client.get().status, 200)
-        proxy.wait_until_said("access_log")
-        resource.prlimit(proxy.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
 
 
 class Starting(ProxyCase):
