@@ -106,8 +106,11 @@ net::Task<> Exchange::answer_options() {
   co_await body.discard();
 }
 
+// A site that is live has no page: a request that was parked, and is not to be sent though the hold is over, gets
+// the answer that says so without naming a mode.
 net::Task<> Exchange::refuse() {
-  return answer(*call_.plan.site->answers);
+  const auto& site = *call_.plan.site;
+  return answer(site.answers ? *site.answers : call_.worker.no_server_answers(site));
 }
 
 net::Task<> Exchange::forward() {

@@ -1,31 +1,53 @@
 #include "tests/loop/worker_bench.h"
 
+#include "pages/answers.h"
 #include "proxy/base/time.h"
 
 #include <fmt/format.h>
 
 namespace drawbridge::tests {
 
+namespace {
+
+std::unique_ptr<core::Snapshot> make_snapshot(std::uint64_t epoch, const core::PoolView& pool) {
+  auto snapshot = std::make_unique<core::Snapshot>();
+  snapshot->epoch = epoch;
+  snapshot->pools.push_back(std::make_unique<core::PoolView>(pool));
+  auto site = std::make_unique<core::SiteView>();
+  site->name = "web";
+  site->pool = snapshot->pools.front().get();
+  snapshot->sites.push_back(std::move(site));
+  snapshot->routes = core::RouteTable({{.hosts = {}, .paths = {"/"}}});
+  return snapshot;
+}
+
+}  // namespace
+
 WorkerBench::WorkerBench(std::size_t servers) {
   log_ = std::move(*obs::AccessLog::open({}, 1, events_));
   shared_.emplace(board_, registry_, *log_, events_);
   shared_->drained = [](std::size_t, std::uint64_t, const core::ClassCounts&) {};
+  shared_->ended_unknown = [](std::uint64_t, const core::OpenRequest&) {};
   shared_->epochs_ended = [](std::size_t, std::uint64_t) {};
-  snapshot_ = std::make_unique<core::Snapshot>();
-  snapshot_->epoch = 1;
-  auto pool = std::make_unique<core::PoolView>();
-  pool->name = "blue";
+  core::PoolView pool;
+  pool.name = "blue";
   for (std::size_t i = 0; i < servers; ++i) {
     servers_.push_back(std::make_unique<RawServer>());
-    pool->servers.push_back(
+    pool.servers.push_back(
         {.id = static_cast<core::ServerId>(i), .address = fmt::format("127.0.0.1:{}", servers_.back()->port())});
   }
-  auto site = std::make_unique<core::SiteView>();
-  site->name = "web";
-  site->pool = pool.get();
-  snapshot_->pools.push_back(std::move(pool));
-  snapshot_->sites.push_back(std::move(site));
-  snapshot_->routes = core::RouteTable({{.hosts = {}, .paths = {"/"}}});
+  snapshot_ = make_snapshot(1, pool);
+}
+
+void WorkerBench::hold_all() {
+  auto& site = *snapshot_->sites.front();
+  site.mode = {.mode = core::Mode::hold, .scope = core::HoldScope::all};
+  site.answers = pages::make_mode_answers({.site = site.name, .mode = site.mode}, nullptr);
+}
+
+void WorkerBench::publish_live() {
+  next_ = make_snapshot(2, pool());
+  shared_->published = next_.get();
 }
 
 WorkerBench::~WorkerBench() {

@@ -25,10 +25,13 @@ class WorkerBench {
   core::ClientBounds& bounds() { return snapshot_->bounds; }
   core::UpstreamTiming& timing() { return snapshot_->pools.front()->timing; }
   core::PoolView& pool() { return *snapshot_->pools.front(); }
+  void hold_all();  // the site's mode
   void limit_io(std::size_t bytes) { shared_->io_bytes_max = bytes; }
   serve::Census& census() { return shared_->census; }
 
   void start();
+  // The next snapshot is there, live again, and no worker has been told yet.
+  void publish_live();
   RawSocket client() const { return RawSocket::connect(port_); }
   RawServer& server(std::size_t place = 0) { return *servers_[place]; }
 
@@ -52,7 +55,7 @@ class WorkerBench {
   obs::Registry registry_{1};
   std::unique_ptr<obs::AccessLog> log_;
   std::optional<serve::Shared> shared_;
-  std::unique_ptr<core::Snapshot> snapshot_;
+  std::unique_ptr<core::Snapshot> snapshot_, next_;
   std::unique_ptr<serve::Worker> worker_;
   std::thread thread_;
   std::uint16_t port_ = 0;

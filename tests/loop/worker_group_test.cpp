@@ -94,9 +94,12 @@ TEST_CASE("a fence and its drain are told though workers have ended") {
   client.send("GET / HT");
   group.shut_down();
   bool fenced = false, drained = false;
-  group.workers->fence(
-      1, {.epoch = 2, .sites = {0}, .classes = core::ClassMask{}.with(core::RequestClass::write)}, base::Millis(0),
-      [&](const auto&) { fenced = true; }, [&](const auto&) { drained = true; });
+  const core::DrainScope scope{
+      .epoch = 2, .sites = {0}, .classes = core::ClassMask{}.with(core::RequestClass::write)};
+  group.workers->fence(1, scope, base::Millis(0),
+                       {.fenced = [&](const auto&) { fenced = true; },
+                        .unknown = {},
+                        .drained = [&](const auto&) { drained = true; }});
   CHECK(group.control.turn_until([&] { return fenced && drained; }));
   client.close();
   CHECK(group.control.turn_until([&] { return group.stopped; }));
