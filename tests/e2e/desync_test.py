@@ -176,10 +176,10 @@ class Patience(ProxyCase):
     def test_interim_answers_give_a_long_request_its_time_anew(self):
         def script(exchange):
             for _ in range(4):
-                exchange.wire.has_more(0.3)
+                exchange.wire.has_more(0.6)
                 exchange.send(b"HTTP/1.1 102 Processing\r\n\r\n")
             exchange.send(answer(b"done"))
-        client = self.client(self.proxy(self.upstream(script), timeouts='upstream_head = "1s"'))
+        client = self.client(self.proxy(self.upstream(script), timeouts='upstream_head = "2s"'))
         response = client.get()
         self.assertEqual((response.body, len(response.interim)), (b"done", 4))
 

@@ -91,10 +91,10 @@ class Times(ProxyCase):
         self.assertEqual(client.read_response().status, 408)
 
     def test_an_idle_connection_is_closed_without_a_word(self):
-        client = self.client(self.proxy(self.upstream(), timeouts='client_idle = "100ms"'))
+        client = self.client(self.proxy(self.upstream(), timeouts='client_idle = "500ms"'))
         client.get()
         self.assertEqual(client.end(), "fin")
-        silent = self.client(self.proxy(self.upstream(), timeouts='client_idle = "100ms"'))
+        silent = self.client(self.proxy(self.upstream(), timeouts='client_idle = "500ms"'))
         self.assertEqual(silent.end(), "fin")
 
     def test_a_slow_body_is_408_and_never_complete(self):
@@ -117,23 +117,27 @@ class Times(ProxyCase):
 
 
 class Connections(ProxyCase):
-    def test_connections_beyond_their_bound_do_not_harm_those_within(self):
-        proxy = self.proxy(self.upstream(), limits="connections = 4", workers=1)
-        good = [self.client(proxy) for _ in range(4)]
-        for client in good:
-            self.assertEqual(client.get().status, 200)
-        extra = [TestClient(proxy.address) for _ in range(3)]
-        for client in good:
-            self.assertEqual(client.get().status, 200)
-        for client in extra:
-            client.close()
-        good[0].close()
+    def test_connections_beyond_their_bound_wait_and_do_not_harm_those_within(self):
+        released = threading.Event()
+        upstream = self.upstream(lambda exchange: (exchange.wait(released), exchange.send(answer(b"done"))))
+        proxy = self.proxy(upstream, limits="connections = 4", workers=1)
+        ask = b"GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+        within = [self.client(proxy).send(ask) for _ in range(4)]
+        upstream.wait_for_requests(4)
+        beyond = [self.client(proxy).send(ask) for _ in range(3)]
+        self.assertTrue(all(client.stays_open(0.05) for client in within + beyond))
+        self.assertEqual(len(upstream.requests), 4)
+        released.set()
+        for client in within + beyond:
+            self.assertEqual(client.read_response().body, b"done")
 
-        def served():
-            with contextlib.suppress(Exception), TestClient(proxy.address) as client:
-                client.wire.deadline_seconds = 1
-                return client.get().status == 200
-        eventually(served, "a place to become free")
+    def test_idle_connections_make_room_for_those_that_wait(self):
+        proxy = self.proxy(self.upstream(), limits="connections = 4", workers=1)
+        idle = [self.client(proxy) for _ in range(4)]
+        for client in idle:
+            self.assertEqual(client.get().status, 200)
+        self.assertEqual(self.client(proxy).get().status, 200)
+        self.assertIn("fin", [client.end() for client in idle if client.wire.has_more(0.5)])
 
     def test_one_address_has_at_most_its_share_of_connections(self):
         proxy = self.proxy(self.upstream(), limits="connections_per_address = 2", workers=1)

@@ -181,7 +181,7 @@ class ToldToGo(TunnelCase):
 
     def test_a_websocket_that_does_not_go_is_cut_and_listed(self):
         client = self.open(lambda e: (e.send(SWITCH % b"websocket"), e.say_nothing()), site=self.site)
-        receipt = self.front.mode("maintenance", drain="300ms")
+        receipt = self.front.mode("maintenance", drain="1s")
         self.assertEqual((receipt["cut_counts"]["tunnels"], receipt["cut"][0]["path"]), (1, "/ws"))
         self.assertEqual(client.wire.exactly(4), CLOSE_1012)
         self.assertEqual(client.wire.rest(), b"")
