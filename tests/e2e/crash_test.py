@@ -147,7 +147,10 @@ class Crashes(unittest.TestCase):
         if answer is None:
             return False
         status, document = answer
-        self.assertEqual((status, document.get("receipt", {}).get("result")), (200, "done"), document)
+        # On a busy machine a short mode may end before its receipt is written.
+        results = ("done", "superseded") if order.lasts else ("done",)
+        self.assertEqual(status, 200, document)
+        self.assertIn(document["receipt"]["result"], results, document)
         self.assertEqual(self.account.acknowledge(document["receipt"]["epoch"]), [])
         return True
 
