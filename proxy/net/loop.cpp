@@ -99,13 +99,31 @@ void Loop::unwatch(int fd, Watcher& watcher) {
 }
 
 void Loop::turn() {
-  std::array<epoll_event, events_per_turn_max> events;
+  std::array<epoll_event, events_per_turn_max> room;
   const auto sleep =
       ready_.empty() ? wheel_.until_next(base::SteadyClock::now(), sleep_max) : std::chrono::milliseconds(0);
-  const auto count =
-      epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), static_cast<int>(sleep.count()));
+  take_events(room, sleep);
   now_ = base::SteadyClock::now();
-  untold_ = std::span(events.data(), count > 0 ? static_cast<std::size_t>(count) : 0);
+  tell_all();
+}
+
+bool Loop::turn_at(base::SteadyTime now) {
+  std::array<epoll_event, events_per_turn_max> room;
+  const bool resumes = !ready_.empty();
+  take_events(room, std::chrono::milliseconds(0));
+  const bool busy = resumes || !untold_.empty();
+  now_ = now;
+  tell_all();
+  return busy || !ready_.empty();
+}
+
+void Loop::take_events(std::span<epoll_event> room, std::chrono::milliseconds sleep) {
+  const auto count =
+      epoll_wait(epoll_.get(), room.data(), static_cast<int>(room.size()), static_cast<int>(sleep.count()));
+  untold_ = room.first(count > 0 ? static_cast<std::size_t>(count) : 0);
+}
+
+void Loop::tell_all() {
   while (!untold_.empty()) {
     const auto event = untold_.front();
     untold_ = untold_.subspan(1);

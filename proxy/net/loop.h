@@ -39,6 +39,10 @@ class Loop {
   // Turns until stop() was called and no task is left.
   void run();
 
+  // One turn of run() without sleep, as if it were `now` (not before the last turn's): for tests that own the time.
+  // False if no descriptor, post or task had anything to do; deadlines that came do not count.
+  bool turn_at(base::SteadyTime now);
+
   // Any thread. Ends run() once every spawned task has ended.
   void stop();
 
@@ -72,6 +76,8 @@ class Loop {
   struct Root;
   Root run_root(Task<> task);
   void turn();
+  void take_events(std::span<epoll_event> room, std::chrono::milliseconds sleep);
+  void tell_all();
   void run_ready();
 
   UniqueFd epoll_;
