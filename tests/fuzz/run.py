@@ -38,6 +38,9 @@ def run_target(program, seconds):
         "-print_final_stats=1",
         corpus,
     ]
+    words = ROOT / "tests" / "fuzz" / "dictionary" / name
+    if words.exists():
+        command.append(f"-dict={words}")
     seeds = ROOT / "tests" / "fuzz" / "corpus" / name
     if seeds.is_dir():
         command.append(seeds)
