@@ -15,6 +15,7 @@
 #include <cstdint>
 #include <expected>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +26,8 @@ namespace drawbridge::admin {
 // What the admin socket can ask of the proxy, as values: everything that is not HTTP, JSON or permission.
 // Implemented over the controller and its neighbours by LiveApi, faked in tests. Control thread only; callbacks
 // come on the control thread, exactly once, never inside the call.
+using ServerLoad = std::map<core::ServerId, std::uint64_t>;
+
 class Api {
  public:
   virtual ~Api() = default;
@@ -41,6 +44,8 @@ class Api {
   virtual void load(std::vector<core::SiteId> sites,
                     std::function<void(std::vector<control::Workers::SiteLoad>)> done) = 0;
   virtual upstream::ServerHealth health(core::ServerId server) const = 0;
+  // Requests that each server has not answered yet; none is left out only if it was never asked.
+  virtual ServerLoad server_load() const = 0;
   virtual std::optional<core::Explanation> explain(const ExplainRequest& request) const = 0;
   virtual void doctor(std::function<void(std::vector<Check>)> done) = 0;
   virtual void metrics(std::function<void(std::string)> done) = 0;

@@ -74,10 +74,12 @@ json::object site_document(const control::SiteStatus& site, const control::Worke
   return object;
 }
 
-json::object server_document(const core::PoolServer& server, const upstream::ServerHealth& health) {
+json::object server_document(const core::PoolServer& server, const upstream::ServerHealth& health,
+                             const ServerLoad& load) {
   json::object object{{"address", server.address},
                       {"weight", server.weight},
                       {"admin", core::name(server.admin)},
+                      {"in_flight", load.contains(server.id) ? load.at(server.id) : 0},
                       {"health", upstream::name(health.state)}};
   put_if(object, "health_reason", health.reason);
   if (health.since != base::WallTime{}) object["health_since"] = base::format_time(health.since);
@@ -92,9 +94,9 @@ json::object server_document(const core::PoolServer& server, const upstream::Ser
   return object;
 }
 
-json::object pool_document(const control::PoolStatus& pool, const Api& api) {
+json::object pool_document(const control::PoolStatus& pool, const Api& api, const ServerLoad& load) {
   json::array servers;
-  for (const auto& server : pool.servers) servers.push_back(server_document(server, api.health(server.id)));
+  for (const auto& server : pool.servers) servers.push_back(server_document(server, api.health(server.id), load));
   return {{"pool", pool.name},
           {"balance", balance_name(pool.balance)},
           {"sites", strings(pool.sites)},
@@ -146,10 +148,11 @@ json::object status_document(const StatusParts& parts, const Api& api) {
     sites.push_back(site_document(site, load == parts.loads.end() ? nullptr : &*load));
   }
   json::array pools;
+  const auto server_load = api.server_load();
   for (const auto& pool : parts.status.pools) {
     const bool used = std::any_of(pool.sites.begin(), pool.sites.end(),
                                   [&](const std::string& site) { return is_wanted(parts.only, site); });
-    if (used || parts.only.empty()) pools.push_back(pool_document(pool, api));
+    if (used || parts.only.empty()) pools.push_back(pool_document(pool, api, server_load));
   }
   return {{"version", DRAWBRIDGE_VERSION},
           {"epoch", parts.status.epoch},
@@ -162,7 +165,8 @@ json::object status_document(const StatusParts& parts, const Api& api) {
 
 json::object pools_document(const control::Status& status, const Api& api) {
   json::array pools;
-  for (const auto& pool : status.pools) pools.push_back(pool_document(pool, api));
+  const auto load = api.server_load();
+  for (const auto& pool : status.pools) pools.push_back(pool_document(pool, api, load));
   return {{"epoch", status.epoch}, {"pools", std::move(pools)}};
 }
 

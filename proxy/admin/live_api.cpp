@@ -129,6 +129,12 @@ void LiveApi::load(std::vector<core::SiteId> sites,
   parts_.workers.load(std::move(sites), std::move(done));
 }
 
+ServerLoad LiveApi::server_load() const {
+  ServerLoad load;
+  for (const auto& server : parts_.registry.collect().servers) load[server.id] = server.in_flight;
+  return load;
+}
+
 upstream::ServerHealth LiveApi::health(core::ServerId server) const {
   return parts_.board.health(server);
 }

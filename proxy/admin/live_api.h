@@ -1,6 +1,7 @@
 #pragma once
 
 #include "proxy/admin/api.h"
+#include "proxy/obs/counters.h"
 
 #include <cstdint>
 #include <functional>
@@ -24,6 +25,7 @@ class LiveApi final : public Api {
     control::Workers& workers;
     const upstream::HealthBoard& board;
     upstream::ServerWatch& watch;
+    const obs::Registry& registry;
     std::function<void(std::function<void(std::string)>)> metrics;  // the whole exposition
     std::uint64_t worker_count = 1;
     base::Now started;
@@ -42,6 +44,7 @@ class LiveApi final : public Api {
   void load(std::vector<core::SiteId> sites,
             std::function<void(std::vector<control::Workers::SiteLoad>)> done) override;
   upstream::ServerHealth health(core::ServerId server) const override;
+  ServerLoad server_load() const override;
   std::optional<core::Explanation> explain(const ExplainRequest& request) const override;
   void doctor(std::function<void(std::vector<Check>)> done) override;
   void metrics(std::function<void(std::string)> done) override;

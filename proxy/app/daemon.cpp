@@ -196,6 +196,7 @@ Expected<void> Daemon::open_admin() {
                                      .workers = *data_path_,
                                      .board = board_,
                                      .watch = *watch_,
+                                     .registry = *registry_,
                                      .metrics = [this](auto done) { collect_metrics(std::move(done)); },
                                      .worker_count = shared_->workers,
                                      .started = started_});

@@ -37,6 +37,17 @@ std::string upper_first(std::string text) {
   return text;
 }
 
+// A change of a server waits for its fence only: what the server was asked before goes on.
+std::string waited_text(const json::object& receipt) {
+  const auto fenced = fmt::format("fence passed after {}", duration(receipt, "fenced_ms"));
+  if (text(receipt, "change").starts_with("server ")) {
+    return fenced + "; what it was asked before goes on: REQUESTS in `proxyctl pool list`\n";
+  }
+  return fmt::format("{}, {} {}; ended meanwhile: {}\n", fenced,
+                     text(receipt, "result") == "outstanding" ? "waited" : "drained after",
+                     duration(receipt, "drained_ms"), print_counts(object_in(receipt, "drained")));
+}
+
 }  // namespace
 
 std::string print_counts(const json::object& counts) {
@@ -68,9 +79,7 @@ std::string print_receipt(const json::object& receipt, const Look& look) {
   std::string out = fmt::format("{}{} at {}, epoch {}\n", sites.empty() ? "" : look.paint(Tone::bold, sites) + ": ",
                                 look.paint(Tone::bold, text(receipt, "change")), text(receipt, "published_at"),
                                 number(receipt, "epoch"));
-  out +=
-      fmt::format("fence passed after {}, drained after {}; ended meanwhile: {}\n", duration(receipt, "fenced_ms"),
-                  duration(receipt, "drained_ms"), print_counts(object_in(receipt, "drained")));
+  out += waited_text(receipt);
   out += look.paint(result_tone(text(receipt, "result")), result_text(receipt)) + "\n";
   if (const auto note = text(receipt, "note"); !note.empty()) out += note + "\n";
   if (const auto& cut = array_in(receipt, "cut"); !cut.empty()) out += "cut:\n" + print_requests(cut, look);

@@ -170,7 +170,7 @@ Tone health_tone(const std::string& health) {
 }
 
 std::string print_servers(const json::object& document, const Look& look) {
-  Table table({"POOL", "SERVER", "WEIGHT", "ADMIN", "HEALTH", "SINCE", "WHY", "SITES"});
+  Table table({"POOL", "SERVER", "WEIGHT", "ADMIN", "REQUESTS", "HEALTH", "SINCE", "WHY", "SITES"});
   for (const json::value& entry : array_in(document, "pools")) {
     const json::object& pool = as_object(entry);
     for (const json::value& value : array_in(pool, "servers")) {
@@ -181,6 +181,7 @@ std::string print_servers(const json::object& document, const Look& look) {
                  {text(server, "address")},
                  {std::to_string(number(server, "weight"))},
                  {admin, admin == "ready" ? Tone::plain : Tone::warning},
+                 {server.contains("in_flight") ? std::to_string(number(server, "in_flight")) : "?"},
                  {text(server, "health"), health_tone(text(server, "health"))},
                  {since.empty() ? "" : since + " ago"},
                  {text(server, "health") == "up" ? "" : text(server, "health_reason")},
@@ -189,6 +190,7 @@ std::string print_servers(const json::object& document, const Look& look) {
         const json::object& endpoint = as_object(other);
         table.add({{""},
                    {"  " + text(endpoint, "address")},
+                   {""},
                    {""},
                    {""},
                    {text(endpoint, "health"), health_tone(text(endpoint, "health"))},

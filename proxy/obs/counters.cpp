@@ -97,6 +97,14 @@ void Counters::exchange_failed(core::ServerId id) {
   server(id).failures.add();
 }
 
+void Counters::server_entered(core::ServerId id) {
+  server(id).in_flight.add();
+}
+
+void Counters::server_left(core::ServerId id) {
+  server(id).in_flight.subtract();
+}
+
 void Counters::head_refused(base::Reason reason) {
   heads_refused_[static_cast<std::size_t>(reason)].add();
 }
@@ -158,6 +166,7 @@ void Collector::add_server(std::size_t id, const ServerCounters& server) {
   sum->connect_failures += server.connect_failures.value();
   sum->failures += server.failures.value();
   sum->response_5xx += server.response_5xx.value();
+  sum->in_flight += server.in_flight.value();
   sum->first_byte += server.first_byte.value();
   sum->connect += server.connect.value();
 }
@@ -185,8 +194,9 @@ void Collector::list_requests(SiteSum& sum) {
         line.request_class = static_cast<core::RequestClass>(plan % core::request_class_count);
         line.verdict = static_cast<core::Verdict>(plan / core::request_class_count);
       }
-      const bool refused_write =
-          line.decided && line.verdict == core::Verdict::refuse && line.request_class != core::RequestClass::read;
+      // Whoever waited in vain for the end of a hold was refused as well.
+      const bool refused = line.verdict == core::Verdict::refuse || line.verdict == core::Verdict::park;
+      const bool refused_write = line.decided && refused && line.request_class != core::RequestClass::read;
       if (refused_write) sum.totals.refused_writes += count;
       sum.totals.requests.push_back(std::move(line));
     }

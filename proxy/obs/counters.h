@@ -28,6 +28,7 @@ struct ServerCounters {
   Tally connect_failures;
   Tally failures;        // connection was there, the exchange failed
   Tally response_5xx;    // as the client saw it
+  Tally in_flight;       // add and subtract
   Histogram first_byte;  // from the request sent to the answer's first byte
   Histogram connect;
 };
@@ -50,7 +51,9 @@ class Counters {
   void left(core::SiteId site, core::RequestClass request_class);
   void connect_failed(core::ServerId server);   // one attempt
   void exchange_failed(core::ServerId server);  // after a connection was there
-  void head_refused(base::Reason reason);       // a request head that was answered 400, 414, 431, 501 or 408
+  void server_entered(core::ServerId server);   // a request holds one of its connections, or waits for one
+  void server_left(core::ServerId server);
+  void head_refused(base::Reason reason);  // a request head that was answered 400, 414, 431, 501 or 408
 
   Tally connections_accepted;
   Tally connections_open;           // of clients; add and subtract
@@ -98,6 +101,7 @@ struct ServerTotals {
   std::uint64_t connect_failures = 0;
   std::uint64_t failures = 0;
   std::uint64_t response_5xx = 0;
+  std::uint64_t in_flight = 0;
   HistogramValue first_byte;
   HistogramValue connect;
 };

@@ -156,6 +156,10 @@ void put_servers(MetricText& text, const Exposed& exposed) {
       text.sample({{"pool", server->pool}, {"server", server->address}}, totals.*count.value);
     }
   }
+  text.family("drawbridge_server_in_flight", Type::gauge, "Requests that this server has not answered yet.");
+  for (const auto& [server, totals] : servers) {
+    text.sample({{"pool", server->pool}, {"server", server->address}}, totals.in_flight);
+  }
   text.family("drawbridge_server_first_byte_seconds", Type::histogram,
               "From the request sent to the first byte of the answer.");
   for (const auto& [server, totals] : servers) {

@@ -57,12 +57,13 @@ bool Lease::hold(Servers& servers, const core::PoolServer& server) {
   server_ = server.id;
   generation_ = target.generation;
   ++target.in_flight;
+  servers.counters_.server_entered(server.id);
   return true;
 }
 
 void Lease::leave_server() {
   auto& servers = *std::exchange(servers_, nullptr);
-  --servers.server(server_).in_flight;
+  servers.left(server_);
   if (seated_) servers.seats_.give_back(server_);
 }
 
@@ -91,6 +92,11 @@ Servers::Servers(net::Loop& loop, HealthBoard& board, ServerSeats& seats, obs::C
     : loop_(loop), board_(board), seats_(seats), counters_(counters), sweep_(loop.wheel(), *this) {}
 
 Servers::~Servers() = default;
+
+void Servers::left(core::ServerId id) {
+  --server(id).in_flight;
+  counters_.server_left(id);
+}
 
 Servers::Server& Servers::server(core::ServerId id) {
   if (servers_.size() <= id) servers_.resize(std::size_t{id} + 1);

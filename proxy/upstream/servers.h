@@ -119,6 +119,7 @@ class Servers final : private net::Deadline::Owner {
   };
 
   Server& server(core::ServerId id);
+  void left(core::ServerId id);  // an exchange with it has ended
   std::optional<std::size_t> choose(const core::PoolView& pool, const Tried& tried);
   std::optional<std::size_t> choose_slot(Server& server, EndpointMask usable);
   std::unique_ptr<net::Stream> take_idle(Server& server, EndpointMask usable, bool proven, std::size_t& slot);

@@ -19,7 +19,7 @@ constexpr const char* quiet_night = R"json({
              "in_flight": {"reads": 12, "writes": 1, "tunnels": 0},
              "oldest_writes": [{"request_id": "5f0c", "method": "POST", "path": "/orders", "age_ms": 120}]}],
   "pools": [{"pool": "blue", "sites": ["shop"],
-             "servers": [{"address": "127.0.0.1:9001", "weight": 1, "admin": "ready", "health": "up",
+             "servers": [{"address": "127.0.0.1:9001", "weight": 1, "admin": "ready", "in_flight": 13, "health": "up",
                           "health_since": "2026-03-01T02:00:00Z"}]}],
   "warnings": []})json";
 
@@ -36,8 +36,8 @@ constexpr const char* bad_night = R"json({
      "in_flight": {"reads": 3, "writes": 0, "tunnels": 0}, "oldest_writes": []}],
   "pools": [
     {"pool": "blue", "sites": ["ide"], "servers": [
-      {"address": "127.0.0.1:9001", "weight": 1, "admin": "ready", "health": "up"},
-      {"address": "127.0.0.1:9002", "weight": 2, "admin": "drain", "health": "up"}]},
+      {"address": "127.0.0.1:9001", "weight": 1, "admin": "ready", "in_flight": 2, "health": "up"},
+      {"address": "127.0.0.1:9002", "weight": 2, "admin": "drain", "in_flight": 1, "health": "up"}]},
     {"pool": "green", "sites": ["shop"], "servers": [
       {"address": "127.0.0.1:9101", "weight": 1, "admin": "ready", "health": "down",
        "health_reason": "connect refused", "health_since": "2026-03-01T02:01:10Z"}]}],
@@ -52,8 +52,8 @@ Nothing unusual.
 SITE  MODE  SINCE      POOL  READS  WRITES  TUNNELS  OLDEST WRITE  BY
 shop  live  1h 4m ago  blue  12     1       0        120ms         config
 
-POOL  SERVER          WEIGHT  ADMIN  HEALTH  SINCE       SITES
-blue  127.0.0.1:9001  1       ready  up      4m 10s ago  shop
+POOL  SERVER          WEIGHT  ADMIN  REQUESTS  HEALTH  SINCE       SITES
+blue  127.0.0.1:9001  1       ready  13        up      4m 10s ago  shop
 
 epoch 7 · proxyd 0.1.0, up 1d 15h · 2026-03-01T02:04:10Z
 )json");
@@ -73,10 +73,10 @@ SITE  MODE         SINCE       THEN            POOL   READS  WRITES  TUNNELS  OL
 ide   maintenance  4m 10s ago  live in 5m 50s  blue   0      2       1        42s           alice (uid 1000)  database upgrade
 shop  live         1h 4m ago                   green  3      0       0                      config
 
-POOL   SERVER          WEIGHT  ADMIN  HEALTH  SINCE   WHY              SITES
-blue   127.0.0.1:9001  1       ready  up                               ide
-blue   127.0.0.1:9002  2       drain  up                               ide
-green  127.0.0.1:9101  1       ready  down    3m ago  connect refused  shop
+POOL   SERVER          WEIGHT  ADMIN  REQUESTS  HEALTH  SINCE   WHY              SITES
+blue   127.0.0.1:9001  1       ready  2         up                               ide
+blue   127.0.0.1:9002  2       drain  1         up                               ide
+green  127.0.0.1:9101  1       ready  ?         down    3m ago  connect refused  shop
 
 epoch 43 · proxyd 0.1.0, up 1d 15h · 2026-03-01T02:04:10Z
 )json");
@@ -103,7 +103,7 @@ TEST_CASE("a receipt names what is still open") {
                              {}) ==
         R"json(
 shop: readonly at 2026-03-01T02:00:00Z, epoch 43
-fence passed after 1ms, drained after 5s; ended meanwhile: 1 write
+fence passed after 1ms, waited 5s; ended meanwhile: 1 write
 in force, but the drain deadline passed with 1 write open
 still open:
   REQUEST ID  SITE  CLASS  AGE  METHOD  PATH

@@ -98,6 +98,7 @@ class FakeApi final : public admin::Api {
     if (load_answers) boost::asio::post(context_, [done = std::move(done), loads] { done(loads); });
   }
 
+  admin::ServerLoad server_load() const override { return {{core::ServerId{0}, 3}}; }
   upstream::ServerHealth health(core::ServerId server) const override {
     upstream::ServerHealth health;
     health.state = server == 1 ? upstream::HealthState::up : upstream::HealthState::down;
