@@ -106,10 +106,11 @@ void Changes::watch(Change& change) {
   if (order.classes.bits != 0) {
     change.deadline = alarms_.at(change.published + order.drain_timeout, for_change(id, on_deadline));
   }
-  const core::DrainScope scope{.epoch = order.receipt.epoch,
-                               .sites = order.site_ids,
-                               .classes = order.classes,
-                               .spare_read_tunnels = order.spare_read_tunnels};
+  core::DrainScope scope{.epoch = order.receipt.epoch,
+                         .sites = order.site_ids,
+                         .classes = order.classes,
+                         .spare_read_tunnels = order.spare_read_tunnels};
+  scope.sites.insert(scope.sites.end(), order.retired_ids.begin(), order.retired_ids.end());
   workers_.fence(id, scope, order.tunnel_spread,
                  {.fenced = for_change(id, on_fenced),
                   .unknown = for_change(id, on_unknown),
@@ -124,7 +125,7 @@ void Changes::fenced(Change& change, const core::ClassCounts& open) {
 }
 
 void Changes::drained(Change& change, const core::ClassCounts& ended) {
-  if (change.drain.is_over()) {
+  if (change.drain.is_over() && !change.drain.has_drained()) {
     events_.info("drain_ended_late", {{"epoch", fmt::to_string(change.order.receipt.epoch)}});
   }
   perform(change, change.drain.on_drained(ended, alarms_.now().steady));

@@ -23,6 +23,7 @@ namespace drawbridge::control {
 struct ChangeOrder {
   core::Receipt receipt;  // epoch, sites, what, published_at
   std::vector<core::SiteId> site_ids;
+  std::vector<core::SiteId> retired_ids;  // sites that a reload took away: what they let in must end as well
   core::ClassMask classes;  // what must end; empty: only the fence counts
   bool spare_read_tunnels = false;
   base::Millis drain_timeout{0};

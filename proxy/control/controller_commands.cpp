@@ -231,6 +231,12 @@ void Controller::set_drain(ChangeOrder& order, core::Mode mode) const {
     order.drain_timeout = std::max(order.drain_timeout, drain.timeout);
     order.tunnel_spread = std::max(order.tunnel_spread, drain.tunnel_spread);
   }
+  // Hosts of a site that a reload renamed or removed may be anyone's now. Nobody can command that site, so whoever
+  // waits for writes waits for its writes too.
+  for (const auto& [name, site] : state_.sites) {
+    const auto id = ids_.sites.find(name);
+    if (!site.configured && id) order.retired_ids.push_back(*id);
+  }
 }
 
 void Controller::supersede(const ChangeOrder& order) {

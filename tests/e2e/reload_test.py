@@ -1,0 +1,59 @@
+"""A reload while requests are in flight: what the older configuration let in is not forgotten."""
+
+import threading
+import unittest
+
+from harness import ProxyCase, answer
+
+TUNNEL = (b"GET /ws HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+          b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
+
+
+class RenamedSite(ProxyCase):
+    """The site `web` becomes `shop`; its hosts and its pool stay."""
+
+    def renamed(self, script):
+        server = self.upstream(script)
+        proxy = self.proxy(server)
+        client = self.client(proxy)
+
+        def rename():
+            text = proxy.config.read_text(encoding="utf-8")
+            proxy.config.write_text(text.replace("[site.web]", "[site.shop]"), encoding="utf-8")
+            self.assertEqual(proxy.ctl("reload")[0], 0)
+        return server, proxy, client, rename
+
+    def test_its_writes_are_named_in_the_receipt_of_the_new_name(self):
+        released = threading.Event()
+        server, proxy, client, rename = self.renamed(
+            lambda e: (e.read_body(), e.wait(released), e.send(answer(b"stored"))))
+        client.send(b"POST /orders HTTP/1.1\r\nHost: a.example\r\nContent-Length: 2\r\n\r\nhi")
+        server.wait_until_complete()
+        rename()
+        code, out, _ = proxy.ctl("mode", "readonly", "shop", "--drain", "100ms")
+        self.assertEqual(code, 4, out)
+        self.assertIn("/orders", out)
+        self.assertEqual(proxy.ctl("wait", "shop", "--until", "drained", "--timeout", "100ms")[0], 1)
+        released.set()
+        self.assertEqual(proxy.ctl("wait", "shop", "--until", "drained", "--timeout", "20s")[0], 0)
+        self.assertEqual(client.read_response().body, b"stored")
+
+    def test_its_websockets_do_not_outlive_a_readonly_of_the_new_name(self):
+        server, proxy, client, rename = self.renamed(lambda e: (e.send(SWITCHED), e.read_rest()))
+        client.send(TUNNEL).read_response()
+        rename()
+        receipt = proxy.mode("readonly", sites=["shop"], drain="200ms")
+        self.assertEqual(receipt["cut_counts"]["tunnels"], 1)
+        self.assertEqual(client.wire.rest()[:4], b"\x88\x02\x03\xf4", "close 1012")
+
+    def test_a_removed_site_delays_nobody_once_its_requests_have_ended(self):
+        _, proxy, client, rename = self.renamed(answer(b"ok"))
+        client.post(b"hi")
+        rename()
+        receipt = proxy.mode("maintenance", sites=["shop"])
+        self.assertEqual((receipt["result"], receipt["drained"]["writes"]), ("done", 0))
+
+
+if __name__ == "__main__":
+    unittest.main()
