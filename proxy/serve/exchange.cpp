@@ -140,7 +140,12 @@ net::Task<> Exchange::answer_failure(base::Failure failure) {
     call_.worker.counters().client_aborts.add();
     co_return;
   }
-  if (failure.reason == base::Reason::no_server) {
+  // In maintenance the page stands in for a notice pool that cannot be reached. It promises that no server has seen
+  // a byte, so it must not for one that was.
+  const bool reached = !call_.record.server.empty();
+  if (call_.plan.notice && !reached) {
+    co_await refuse();
+  } else if (failure.reason == base::Reason::no_server) {
     co_await answer(call_.worker.no_server_answers(*call_.plan.site));
   } else {
     co_await answer(call_.worker.shared().errors.of(status));

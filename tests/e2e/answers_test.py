@@ -146,6 +146,17 @@ class Sites(ProxyCase):
         self.assertEqual((response.body, response.value("Cache-Control")), (b"upgrading", "no-store"))
         self.assertIsNotNone(response.value("Retry-After"))
 
+    def test_the_page_stands_in_for_a_pool_that_cannot_be_reached(self):
+        gone = self.upstream()
+        gone.stop()
+        proxy = self.proxy(self.upstream(), site='maintenance = { pool = "notice" }',
+                           more=f'[pool.notice]\nservers = ["{gone.address}"]\nhealth = {{ active = false }}\n')
+        proxy.mode("maintenance", reason="upgrade")
+        for _ in range(5):  # before and after the server is taken out for its failures
+            response = self.client(proxy).get(fields="Accept: application/json\r\n")
+            self.assertEqual((response.status, json.loads(response.body)["mode"]), (503, "maintenance"))
+            self.assertEqual(response.value("Drawbridge-Not-Processed"), "1")
+
     def test_a_change_under_another_epoch_is_refused(self):
         proxy = self.proxy(self.upstream())
         epoch = proxy.mode("readonly")["epoch"]
