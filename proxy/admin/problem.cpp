@@ -49,7 +49,7 @@ std::string_view title_of(unsigned status) {
     case 422:
       return "Refused";
     case 503:
-      return "Shutting down";
+      return "Not available";
     case 507:
       return "Not stored";
     default:

@@ -26,6 +26,7 @@ void add_sites(CLI::App& app, Options& options, const char* text) {
 void add_change_options(CLI::App& app, Options& options) {
   app.add_option("--reason", options.reason, "Why; shown in status, history and on the page")->type_name("TEXT");
   app.add_option("--if-epoch", options.if_epoch, "Change nothing unless this is the current epoch")
+      ->check(CLI::PositiveNumber)
       ->type_name("EPOCH");
 }
 
@@ -120,7 +121,9 @@ void define_rest(CLI::App& app, Options& options) {
   CLI::App* history =
       command(app, "history", "Who changed what, when, why and how it ended; newest first", options, Verb::history);
   history->add_option("SITE", options.sites, "Only this site")->type_name("SITE")->expected(0, 1);
-  history->add_option("--last", options.count, "Only the last N entries")->type_name("N");
+  history->add_option("--last", options.count, "Only the last N changes")
+      ->type_name("N")
+      ->check(CLI::PositiveNumber);
   CLI::App* events = command(app, "events", "Follow the event log until interrupted", options, Verb::events);
   events->add_option("--after", options.after, "Begin behind this sequence number (0: all that is kept)")
       ->type_name("N")
@@ -128,6 +131,7 @@ void define_rest(CLI::App& app, Options& options) {
   CLI::App* reload =
       command(app, "reload", "Read the configuration file again: all of it or nothing", options, Verb::reload);
   reload->add_option("--if-epoch", options.if_epoch, "Change nothing unless this is the current epoch")
+      ->check(CLI::PositiveNumber)
       ->type_name("EPOCH");
   command(app, "doctor", "Look for what will hurt tonight; exit 1 if something fails", options, Verb::doctor);
   command(app, "version", "Versions of proxyctl and of the daemon", options, Verb::version);

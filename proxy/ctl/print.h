@@ -4,6 +4,7 @@
 
 #include <boost/json/object.hpp>
 
+#include <cstdint>
 #include <string>
 
 // The daemon's documents (docs/ADMIN.md) as text for people. Pure: the same document gives the same text. Each ends
@@ -13,7 +14,8 @@ namespace drawbridge::ctl {
 std::string print_status(const boost::json::object& status, const Look& look);
 std::string print_pools(const boost::json::object& pools, const Look& look);
 std::string print_receipt(const boost::json::object& receipt, const Look& look);
-std::string print_history(const boost::json::object& history, const Look& look);
+// The last `changes_max` changes, newest first; 0: all.
+std::string print_history(const boost::json::object& history, const Look& look, std::uint64_t changes_max = 0);
 std::string print_explanation(const boost::json::object& explained, const Look& look);
 std::string print_doctor(const boost::json::object& doctor, const Look& look);
 std::string print_event(const boost::json::object& event, const Look& look);

@@ -52,16 +52,18 @@ Tone result_tone(const std::string& result) {
 
 }  // namespace
 
-std::string print_history(const json::object& history, const Look& look) {
+std::string print_history(const json::object& history, const Look& look, std::uint64_t changes_max) {
   std::map<std::int64_t, std::string> endings;
   for (const json::value& value : array_in(history, "entries")) {
     const json::object& entry = as_object(value);
     if (text(entry, "kind") == "ended") endings[number(entry, "epoch")] = ending(entry);
   }
+  std::uint64_t rows = 0;
   Table table({"TIME", "EPOCH", "CHANGE", "SITES", "BY", "END", "WHY", "NOTE"});
   for (const json::value& value : array_in(history, "entries")) {
     const json::object& entry = as_object(value);
     if (text(entry, "kind") == "ended") continue;
+    if (changes_max != 0 && rows++ == changes_max) break;
     const auto end = endings.find(number(entry, "epoch"));
     table.add({{text(entry, "at")},
                {std::to_string(number(entry, "epoch"))},

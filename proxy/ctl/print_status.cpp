@@ -72,6 +72,7 @@ void notice_drain(const json::object& site, std::vector<Notice>& notices) {
 void notice_parked(const json::object& site, std::vector<Notice>& notices) {
   if (!site.contains("parked")) return;
   const json::object& parked = object_in(site, "parked");
+  if (number(parked, "waiting") == 0) return;
   notices.push_back({Tone::warning, fmt::format("{}: {} requests wait (at most {}), the oldest for {}",
                                                 text(site, "site"), number(parked, "waiting"),
                                                 number(parked, "max"), elapsed(number(parked, "oldest_ms")))});

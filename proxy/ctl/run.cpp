@@ -135,7 +135,7 @@ Exit print_document(const Options& options, const Console& console, const json::
       console.out(print_pools(document, console.look));
       return Exit::done;
     case Verb::history:
-      console.out(print_history(document, console.look));
+      console.out(print_history(document, console.look, options.count));
       return Exit::done;
     case Verb::explain:
       console.out(print_explanation(document, console.look));

@@ -139,8 +139,8 @@ WireRequest make_request(const Options& options) {
       return preview_request(options);
     case Verb::history: {
       Options wanted = options;
-      // A change and its end are two entries of which people see one line.
-      if (!options.json) wanted.count *= 2;
+      // A change and its end are two entries of which people see one line; several ends may stand before it.
+      if (!options.json) wanted.count = 0;
       return sites_request("/v1/history", wanted);
     }
     case Verb::events:

@@ -127,6 +127,20 @@ TIME                  EPOCH  CHANGE           SITES  BY                         
 )json");
 }
 
+TEST_CASE("history shows as many changes as were asked for, however many ends stand between them") {
+  const auto history = document(R"json({"entries": [
+      {"at": "T4", "kind": "ended", "epoch": 3, "change": "live", "result": "done"},
+      {"at": "T3", "kind": "ended", "epoch": 2, "change": "readonly", "result": "superseded"},
+      {"at": "T2", "kind": "changed", "epoch": 3, "change": "live", "uid": 0},
+      {"at": "T1", "kind": "changed", "epoch": 2, "change": "readonly", "uid": 0}]})json");
+  const auto one = print_history(history, {}, 1);
+  CHECK(one.find("T2") != std::string::npos);
+  CHECK(one.find("T1") == std::string::npos);
+  const auto two = print_history(history, {}, 2);
+  CHECK(two.find("T1") != std::string::npos);
+  CHECK(two.find("superseded") != std::string::npos);
+}
+
 TEST_CASE("the doctor says what to do about each finding") {
   CHECK("\n" + print_doctor(document(R"json({"result": "fail", "checks": [
       {"check": "clock", "result": "ok", "text": "right"},
