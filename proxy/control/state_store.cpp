@@ -81,7 +81,9 @@ std::expected<void, StateStore::NotStored> StateStore::save(const State& state) 
   }
   if (current_is_good_) {
     const auto kept = files_.link(path(current_name), path(previous_name));
-    if (!kept) return std::unexpected(NotStored{kept.error().message});
+    // Somebody emptied the folder: nothing is there to keep, and refusing from now on would help nobody.
+    if (!kept && read(path(current_name)).missing) current_is_good_ = false;
+    if (!kept && current_is_good_) return std::unexpected(NotStored{kept.error().message});
   }
   if (const auto renamed = files_.rename(path(new_name), path(current_name)); !renamed) {
     return std::unexpected(NotStored{renamed.error().message});

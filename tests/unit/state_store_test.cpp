@@ -195,6 +195,19 @@ TEST_CASE("a folder that cannot be synced at all leaves it uncertain and says so
   CHECK(saved.error().uncertain);
 }
 
+TEST_CASE("a folder that somebody emptied takes the next change") {
+  MemoryFileSystem files;
+  const auto store = open(files);
+  REQUIRE(store->save(numbered(1)).has_value());
+  REQUIRE(store->save(numbered(2)).has_value());
+  files.remove("/state/state.json");
+  files.remove("/state/state.json.previous");
+  CHECK(store->save(numbered(3)).has_value());
+  CHECK(store->save(numbered(4)).has_value());
+  CHECK(files.text("/state/state.json") == control::format_state(numbered(4)));
+  CHECK(files.text("/state/state.json.previous") == control::format_state(numbered(3)));
+}
+
 TEST_CASE("a damaged state falls back to the copy before it and keeps the damaged one") {
   MemoryFileSystem files;
   {
