@@ -71,7 +71,7 @@ struct Timeouts {
 struct PoolServer {
   std::string address;                // HOST:PORT, IPv6 in brackets; a name stands for all its addresses
   std::uint32_t weight = 1;           // share of the traffic, 1 to 1000
-  std::uint32_t max_connections = 0;  // of the whole process to each address; 0 = no limit
+  std::uint32_t max_connections = 0;  // requests in flight there, over all workers; 0 = no limit
 };
 
 // Active checks, and what failures of real requests do (passive).

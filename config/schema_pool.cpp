@@ -58,7 +58,10 @@ constexpr auto pool_server_keys = std::to_array<Key>({
     key<Number<1, weight_max>, &PoolServer::weight>(
         "weight", "Share of the traffic: a server of weight 2 gets twice that of weight 1.", "2"),
     key<Number<0, count_max>, &PoolServer::max_connections>(
-        "max_connections", "Most connections to each address of the server, over all workers. 0 is no limit.",
+        "max_connections",
+        "Most requests in flight at the server, over all workers. Beyond, other servers are asked; if none is "
+        "left: "
+        "503. 0 is no limit.",
         "500"),
 });
 

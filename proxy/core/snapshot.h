@@ -36,7 +36,7 @@ struct PoolServer {
   ServerId id = 0;
   std::string address;  // as configured: "host:port"
   unsigned weight = 1;
-  unsigned max_connections = 0;  // of the process to each address; 0: no limit
+  unsigned max_connections = 0;  // requests in flight there, of the process; 0: no limit
   ServerAdmin admin = ServerAdmin::ready;
 };
 
