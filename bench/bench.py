@@ -19,6 +19,7 @@ from dataclasses import dataclass
 
 import memory
 import rig
+import slow
 
 RESULTS = rig.ROOT / "bench" / "results"
 CONNECTIONS = 64
@@ -194,7 +195,11 @@ def main():
     options.add_argument("--seconds", type=float, help="of one measurement")
     options.add_argument("--only", nargs="+", choices=list(rig.PROXIES), help="just these proxies")
     options.add_argument("--memory", action="store_true", help="does proxyd's memory stay flat?")
+    options.add_argument("--slow", action="store_true", help="ordinary requests beside thousands of slow clients")
     chosen = options.parse_args()
+    if chosen.slow:
+        slow.main(machine(), chosen.only, chosen.seconds)
+        return
     if chosen.memory:
         sys.exit(memory.main(chosen.quick))
     names = chosen.only or list(rig.PROXIES)

@@ -50,11 +50,13 @@ health = {{ active = false, passive_pause = "100ms" }}
 [site.good]
 hosts = ["good.test"]
 pool = "good"
+hold = {{ max_requests = 20, max_wait = "1s", max_total = "3s", release_per_second = 500 }}
 drain = {{ timeout = "2s", tunnel_spread = "200ms" }}
 
 [site.bad]
 hosts = ["bad.test"]
 pool = "bad"
+hold = {{ max_wait = "500ms", max_total = "2s", release_per_second = 50 }}
 drain = {{ timeout = "1s", tunnel_spread = "200ms" }}
 """
 
@@ -111,7 +113,8 @@ class Stage:
             await self.start_upstream(name)
         with open(self.folder / "proxyd.log", "wb") as log:
             self.proxyd = await asyncio.create_subprocess_exec(
-                self.programs / "proxyd", "--config", config, stderr=log, stdout=log, env=self.environment
+                self.programs / "proxyd", "--config", config, stderr=log, stdout=log, env=self.environment,
+                start_new_session=True,
             )
         await until(lambda: self.ended() or listens(self.port), START_SECONDS_MAX, "proxyd")
         if self.ended():
@@ -121,7 +124,7 @@ class Stage:
         journal = self.folder / f"journal-{name}"
         self.upstreams[name] = await asyncio.create_subprocess_exec(
             sys.executable, "-B", HERE / "upstream.py", str(self.upstream_ports[name]), journal,
-            stderr=asyncio.subprocess.DEVNULL,
+            stderr=asyncio.subprocess.DEVNULL, start_new_session=True,
         )
         await until(lambda: listens(self.upstream_ports[name]), START_SECONDS_MAX, name)
 
@@ -136,6 +139,7 @@ class Stage:
         process = await asyncio.create_subprocess_exec(
             self.programs / "proxyctl", *words, env=self.environment,
             stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
         )
         try:
             text, _ = await asyncio.wait_for(process.communicate(), COMMAND_SECONDS_MAX)

@@ -9,12 +9,13 @@ from link import Link
 
 GOOD = "good.test"   # servers that behave, but are restarted and switched
 BAD = "bad.test"     # a server that does not behave
-GOOD_STATUSES = {200, 204, 502, 503, 504}
+GOOD_STATUSES = frozenset({200, 204, 502, 503, 504})
 REFUSING_STATUSES = {400, 405, 408, 411, 413, 414, 417, 421, 431, 501, 503, 505}
 ANSWER_SIZES = [0, 100, 3_000, 70_000, 400_000]
 BODY_SIZES = [1, 500, 20_000, 150_000]
 BAD_BEHAVIOURS = ["short", "torn_chunk", "garbage", "two_framings", "reset", "reset_middle", "hang", "extra", "stale"]
 CUT_SHORT = {"short", "torn_chunk", "reset_middle"}
+BAD_CHUNKS = [b"zz\r\n", b"-1\r\n", b"ffffffffffffffffff\r\n", b"5\rhello\r\n", b"5\r\nhelloXX0\r\n\r\n"]
 
 # Each is refused, the connection closed, and no server sees any of it. {t}: a target with this request's id.
 BROKEN = [
@@ -75,9 +76,17 @@ class Traffic:
 
     # What an answer means.
 
-    def judge(self, number, method, answer, size, statuses):
+    def is_stray(self, answer):
+        """An answer to nobody. Nothing tells it from the right one when it comes just behind the request."""
+        stray = answer.head.value("x-answer-id") == "nobody"
+        self.ledger.kinds["answers to nobody taken by somebody"] += stray
+        return stray
+
+    def judge(self, number, method, answer, size, host=GOOD):
         ledger = self.ledger
-        if answer.status not in statuses:
+        if host == BAD and self.is_stray(answer):
+            return not answer.closes
+        if answer.status not in GOOD_STATUSES:
             ledger.problem("unexpected status", f"id {number}: {answer.status} {answer.body[:200]!r}")
         whose = answer.head.value("x-answer-id")
         if whose:
@@ -93,10 +102,10 @@ class Traffic:
             ledger.settle(number, Outcome.error, answer.status)
         return not answer.closes
 
-    async def take_answer(self, link, number, method="GET", size=0, statuses=frozenset(GOOD_STATUSES)):
+    async def take_answer(self, link, number, method="GET", size=0, host=GOOD):
         """True: the connection goes on."""
         try:
-            return self.judge(number, method, await wire.read_answer(link, method), size, statuses)
+            return self.judge(number, method, await wire.read_answer(link, method), size, host)
         except wire.Truncated as error:
             self.ledger.kinds["answers cut short"] += 1
             if not error.started:
@@ -172,7 +181,7 @@ class Traffic:
             return False
         # A body that only the end of the connection ends looks whole when a server is killed in the middle.
         if len(answer.body) >= 5_000 or not answer.head.value("x-answer-id"):
-            self.judge(number, "GET", answer, 5_000, GOOD_STATUSES)
+            self.judge(number, "GET", answer, 5_000)
         return False
 
     async def half_close(self, link):
@@ -188,17 +197,17 @@ class Traffic:
         try:
             answer = await wire.read_answer(link, "GET")
             if answer.status != 101:
-                return self.judge(number, "GET", answer, 0, GOOD_STATUSES)
+                return self.judge(number, "GET", answer, 0)
             for _ in range(random.randint(1, 5)):
                 data = random.randbytes(random.choice([10, 2_000, 30_000]))
                 await link.send(data)
                 if await wire.read_exactly(link, len(data)) != data:
                     self.ledger.problem("a tunnel changed its bytes", f"id {number}")
+            if random.random() < 0.5:
+                link.finish_sending()
+                await wire.read_rest(link)
         except wire.Truncated:
             return False
-        if random.random() < 0.5:
-            link.finish_sending()
-            await link.read(-1) if random.random() < 0.5 else None
         return False
 
     # Clients that are broken or leave.
@@ -240,13 +249,14 @@ class Traffic:
     async def torn_chunks(self, link):
         number = self.ledger.issue("torn chunks", "POST")
         data = wire.chunked(wire.pattern(number, random.choice(BODY_SIZES)))
-        await link.send(request(number, "POST", "ok", "Transfer-Encoding: chunked") + data[: random.randrange(len(data))])
+        part = data[: random.randrange(len(data))]
+        await link.send(request(number, "POST", "ok", "Transfer-Encoding: chunked") + part)
         return await self.leave(link, number)
 
     async def bad_chunks(self, link):
         number = self.ledger.issue("bad chunks", "POST")
         self.ledger.settle(number, Outcome.never_whole)
-        tail = random.choice([b"zz\r\n", b"-1\r\n", b"ffffffffffffffffff\r\n", b"5\rhello\r\n", b"5\r\nhelloXX0\r\n\r\n"])
+        tail = random.choice(BAD_CHUNKS)
         await link.send(request(number, "POST", "ok", "Transfer-Encoding: chunked") + b"4\r\nsoak\r\n" + tail)
         try:
             answer = await wire.read_answer(link, "POST")
@@ -321,7 +331,7 @@ class Traffic:
         except wire.Truncated:
             self.ledger.unanswered[number] = f"answered early, reset: {link.was_reset}"
             return False
-        if answer.status not in {403, 502, 503}:
+        if answer.status not in {403, 502, 503} and not self.is_stray(answer):
             self.ledger.problem("unexpected status", f"id {number}: {answer.status}")
         self.ledger.settle(number, Outcome.error, answer.status)
         return not answer.closes
@@ -332,7 +342,7 @@ class Traffic:
         number = self.ledger.issue(f"server {behaviour}", method)
         await link.send(request(number, method, behaviour, "Content-Length: 50", host=BAD, size=200)
                         + wire.pattern(number, 50))
-        keep = await self.take_answer(link, number, method, 200)
+        keep = await self.take_answer(link, number, method, 200, BAD)
         if behaviour in CUT_SHORT and self.ledger.outcomes[number] == Outcome.answered:
             self.ledger.problem("an answer that is not whole looks whole", f"{behaviour} {number}")
         return keep

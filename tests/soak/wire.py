@@ -58,6 +58,14 @@ async def read_exactly(reader, count):
         raise Truncated(True) from error
 
 
+async def read_rest(reader):
+    """All until an orderly end."""
+    try:
+        return await asyncio.wait_for(reader.read(-1), WAIT_SECONDS_MAX)
+    except asyncio.IncompleteReadError as error:
+        raise Truncated(True) from error
+
+
 async def read_line(reader):
     try:
         return (await asyncio.wait_for(reader.readuntil(b"\r\n"), WAIT_SECONDS_MAX))[:-2]
@@ -94,7 +102,7 @@ async def read_answer(reader, method):
     elif "content-length" in head.fields:
         body = await read_exactly(reader, int(head.value("content-length")))
     else:
-        body = await asyncio.wait_for(reader.read(-1), WAIT_SECONDS_MAX)
+        body = await read_rest(reader)
     return Answer(head, body, interim)
 
 
