@@ -92,6 +92,7 @@ net::Task<bool> Connection::read_head() {
 
 net::Task<bool> Connection::serve_request() {
   served_ = true;
+  space_->resume();
   Exchange exchange(worker_, *this);
   exchange_ = &exchange;
   const bool keep = co_await exchange.run();
@@ -127,11 +128,11 @@ net::Task<> Connection::close() {
   stream_.shutdown_send();
   if (!unread) co_return;
   if (!space_) space_ = worker_.workspaces().take();
-  space_->upstream.restart_empty();
+  space_->client.restart_empty();
   const auto deadline = worker_.loop().now() + linger_time;
   const auto before = stream_.bytes_read();
   while (stream_.bytes_read() - before < linger_bytes_max) {
-    const auto got = co_await stream_.read_some(space_->upstream.room(), deadline);
+    const auto got = co_await stream_.read_some(space_->client.room(), deadline);
     if (!got || *got == 0) co_return;
   }
 }

@@ -15,13 +15,15 @@ namespace drawbridge::serve {
 struct Workspace {
   explicit Workspace(net::BufferPool& pool) : buffers(pool) {}
 
-  // All but the client's input, which holds the head, is given back while a request waits; then taken again.
+  // While a head comes or a request waits there is only the client's input: thousands may wait. All else is taken
+  // when the exchange begins, or goes on.
   void rest() {
     upstream.give_buffer_back();
     request_out.reset();
     response_out.reset();
   }
   void resume() {
+    if (request_out) return;
     upstream.take_buffer(buffers);
     request_out = buffers.take();
     response_out = buffers.take();
@@ -61,7 +63,6 @@ class WorkspacePool {
       free_.pop_back();
     }
     workspace->client.take_buffer(buffers_);
-    workspace->resume();
     return {workspace.release(), Return(this)};
   }
 
