@@ -7,13 +7,15 @@ from harness import ProxyCase, TestClient
 
 
 class Scarcity(ProxyCase):
-    def test_without_descriptors_accepting_pauses_is_said_and_recovers(self):
+    def test_without_descriptors_accepting_pauses_and_operators_still_come_in(self):
         proxy = self.proxy(self.upstream(), workers=1)
         self.client(proxy).get()
-        proxy.limit_descriptors(proxy.descriptors() + 6)
+        proxy.limit_descriptors(proxy.descriptors() + 3)
         clients = [self.client(proxy) for _ in range(20)]
         proxy.wait_until_said("accept_paused")
         self.assertGreaterEqual(proxy.metric("drawbridge_accept_pauses_total"), 1)
+        self.assertEqual(proxy.ctl("status")[0], 0)
+        self.assertEqual(proxy.mode("readonly")["result"], "done")
         for client in clients:
             client.close()
         with TestClient(proxy.address) as client:
