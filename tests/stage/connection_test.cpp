@@ -58,6 +58,16 @@ const Row rows[] = {
      "@GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n" LAST_ANSWER
      "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort",
      "200", "GET /;"},
+    {"chunks that stop early are not ended for the client either",
+     "@GET / HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n" LAST_ANSWER
+     "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n",
+     "200", "GET /;"},
+    {"a client that asks to close is answered and closed",
+     "@GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\n", "200", "GET /;"},
+    {"a hold answers nothing; its end lets all go on in order",
+     "\x10"
+     "POST /1 HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nxGET /2 HTTP/1.1\r\nHost: h\r\n\r\n",
+     "200 200", "POST /1 x;GET /2;"},
     {"what is no answer becomes 502 and poisons nothing",
      "@GET / HTTP/1.1\r\nHost: a\r\n\r\n" ANSWER
      "HTTP/1.1 200 OK\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n",
