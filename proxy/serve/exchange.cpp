@@ -126,16 +126,17 @@ net::Task<> Exchange::forward() {
   if (!result) co_await answer_failure(result.error());
 }
 
-// Once the response head is out, a failure can only show as a truncated answer. What was cut gets no answer at all:
-// nobody knows what the upstream did with it, and any status could be read as an invitation to try again.
+// Once the response head is out, a failure can only show as a truncated answer. Before, also what was cut gets one: a
+// connection that ends without a word on a request makes browsers send it again at once, a POST too, and the copy
+// would then be refused as not processed. 502 promises nothing about what the upstream did.
 net::Task<> Exchange::answer_failure(base::Failure failure) {
   call_.record.failure = call_.cut ? "cut" : base::name(failure.reason);
   const bool write = call_.plan.request_class == core::RequestClass::write;
   if (write && call_.sent_upstream && !call_.head_sent) admission_.outcome_unknown(call_.worker.loop().now());
   call_.keep = false;
-  if (call_.cut) call_.connection.stream().abort();
-  if (call_.cut || call_.head_sent) co_return;
-  const auto status = status_of(failure);
+  if (call_.cut && call_.head_sent) call_.connection.stream().abort();
+  if (call_.head_sent) co_return;
+  const auto status = call_.cut ? std::uint16_t{502} : status_of(failure);
   if (status == 0) {
     call_.worker.counters().client_aborts.add();
     co_return;
