@@ -3,7 +3,7 @@
 #include "proxy/admin/peer.h"
 #include "proxy/admin/session.h"
 #include "proxy/admin/socket_file.h"
-#include "proxy/net/unique_fd.h"
+#include "proxy/admin/spare_descriptors.h"
 
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/co_spawn.hpp>
@@ -11,13 +11,11 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
-#include <algorithm>
 #include <exception>
-#include <fcntl.h>
 #include <list>
 #include <optional>
+#include <tuple>
 #include <utility>
-#include <vector>
 
 namespace drawbridge::admin {
 
@@ -27,9 +25,11 @@ using asio::local::stream_protocol;
 namespace {
 
 constexpr auto as_result = asio::as_tuple(asio::use_awaitable);
+bool is_exhausted(const boost::system::error_code& error) {
+  return error == asio::error::no_descriptors || error == boost::system::errc::too_many_files_open_in_system;
+}
+
 constexpr base::Millis accept_pause{100};  // when there is no descriptor or no room: look again
-constexpr std::size_t spare_max = 12;
-constexpr std::size_t spare_for_one = 3;  // the connection, and the files of a change
 
 }  // namespace
 
@@ -44,10 +44,11 @@ class Server::Impl : public std::enable_shared_from_this<Impl> {
         file_(std::move(file)),
         group_(group),
         acceptor_(context, stream_protocol(), file_->take_descriptor()),
-        pause_(context) {}
+        pause_(context) {
+    acceptor_.non_blocking(true);
+  }
 
   void start() {
-    keep_spare();
     asio::co_spawn(context_, accept(shared_from_this()),
                    [this, self = shared_from_this()](std::exception_ptr failed) {
                      if (failed) events_.error("admin_accept_failed");
@@ -79,7 +80,7 @@ class Server::Impl : public std::enable_shared_from_this<Impl> {
       }
       auto [error, socket] = co_await self->acceptor_.async_accept(as_result);
       if (self->closing_) co_return;
-      if (error && self->give_up_spare(error)) continue;
+      if (is_exhausted(error)) std::tie(error, socket) = self->accept_with_a_spare();
       if (error) {
         self->report_accept(error.message());
         co_await self->wait_a_little();
@@ -90,23 +91,17 @@ class Server::Impl : public std::enable_shared_from_this<Impl> {
     }
   }
 
+  // The operator gets in also when everything else has taken what there is.
+  std::tuple<boost::system::error_code, stream_protocol::socket> accept_with_a_spare() {
+    spare_.give();
+    boost::system::error_code error;
+    auto socket = acceptor_.accept(error);
+    return {error, std::move(socket)};
+  }
+
   asio::awaitable<void> wait_a_little() {
     pause_.expires_after(accept_pause);
     co_await pause_.async_wait(as_result);
-  }
-
-  void keep_spare() {
-    while (spare_.size() < spare_max) {
-      net::UniqueFd fd(::open("/dev/null", O_RDONLY | O_CLOEXEC));
-      if (!fd.valid()) return;
-      spare_.push_back(std::move(fd));
-    }
-  }
-
-  bool give_up_spare(const boost::system::error_code& error) {
-    if (spare_.empty() || error != boost::system::errc::too_many_files_open) return false;
-    spare_.resize(spare_.size() - std::min(spare_.size(), spare_for_one));
-    return true;
   }
 
   void report_accept(const std::string& message) {
@@ -115,11 +110,12 @@ class Server::Impl : public std::enable_shared_from_this<Impl> {
   }
 
   void serve(stream_protocol::socket socket) {
+    spare_.give();
     auto session = Session::make(std::move(socket), {options_, api_, events_, group_, long_ones_});
     const auto place = open_.insert(open_.end(), session);
     asio::co_spawn(context_, session->run(), [this, self = shared_from_this(), place](std::exception_ptr failed) {
       open_.erase(place);
-      keep_spare();
+      spare_.refill();
       if (failed) report(failed);
     });
   }
@@ -141,8 +137,7 @@ class Server::Impl : public std::enable_shared_from_this<Impl> {
   stream_protocol::acceptor acceptor_;
   asio::steady_timer pause_;
   std::list<std::shared_ptr<Session>> open_;  // shared with the coroutine that runs it
-  // Given up for the operator who comes when clients hold every other descriptor, and for the file of a change.
-  std::vector<net::UniqueFd> spare_;
+  SpareDescriptors spare_;
   std::size_t long_ones_ = 0;
   bool closing_ = false;
   bool said_so_ = false;

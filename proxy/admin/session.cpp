@@ -15,6 +15,7 @@
 #include <boost/beast/http.hpp>
 #include <fmt/format.h>
 
+#include <poll.h>
 #include <unistd.h>
 
 namespace drawbridge::admin {
@@ -66,6 +67,7 @@ class LiveSession final : public Session, public std::enable_shared_from_this<Li
   core::Actor actor() const { return {user_name(peer_.uid), peer_.uid, peer_.pid}; }
   bool is_full() const { return parts_.long_ones >= parts_.options.connections_max / 2; }
   bool client_gone();
+  bool given_up(const Asked& asked);
 
   template <class T>
   asio::awaitable<bool> await(Slot<T>& slot, std::optional<base::Millis> patience);
@@ -98,10 +100,22 @@ void LiveSession::stop() {
   if (idle_) stream_.close();
 }
 
-// Reads nothing: a request that was sent ahead stays where it is.
+// Reads nothing: a request that was sent ahead stays where it is, and hides nothing. One that only sends no more
+// still listens.
 bool LiveSession::client_gone() {
-  char byte = 0;
-  return ::recv(stream_.socket().native_handle(), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+  pollfd client{.fd = stream_.socket().native_handle(), .events = 0, .revents = 0};
+  return ::poll(&client, 1, 0) == 1 && (client.revents & (POLLHUP | POLLERR)) != 0;
+}
+
+// A client that gave up while its request waited here (proxyd was out of descriptors, or stopped) was told nothing:
+// what it wanted then must not happen now.
+bool LiveSession::given_up(const Asked& asked) {
+  if (!client_gone()) return false;
+  parts_.events.warning("admin_request_dropped",
+                        {{"request", fmt::format("{} {}", asked.method, asked.target.path)},
+                         {"pid", std::to_string(peer_.pid)},
+                         {"hint", "its client left before it was begun"}});
+  return true;
 }
 
 template <class T>
@@ -192,6 +206,7 @@ asio::awaitable<bool> LiveSession::dispatch(Endpoint endpoint, const Asked& aske
     case Endpoint::mode:
     case Endpoint::server:
     case Endpoint::reload: {
+      if (given_up(asked)) co_return false;
       auto parsed = parse_command(endpoint, asked);
       if (!parsed) co_return co_await write(problem_response(parsed.error()), keep_alive_);
       const bool streamed = request[http::field::accept] == "application/x-ndjson";

@@ -50,7 +50,13 @@ std::string describe(std::string_view what, beast::error_code failed, base::Mill
 struct Answered {
   bool healthy = false;
   std::string reason;
+  bool asked = true;
 };
+
+bool is_ours(beast::error_code failed) {
+  return failed == asio::error::no_descriptors || failed == boost::system::errc::too_many_files_open_in_system ||
+         failed == asio::error::no_memory || failed == asio::error::no_buffer_space;
+}
 
 asio::awaitable<Answered> ask(beast::tcp_stream& stream, const ProbeTask& task) {
   const auto request = question(task);
@@ -75,14 +81,14 @@ asio::awaitable<ProbeFinding> probe(beast::tcp_stream& stream, ProbeTask task) {
   const auto [not_connected] = co_await stream.async_connect(to_asio(task.endpoint), awaited);
   Answered answered{true, "connected"};
   if (not_connected) {
-    answered = {false, describe("connect", not_connected, task.timeout)};
+    answered = {false, describe("connect", not_connected, task.timeout), !is_ours(not_connected)};
   } else if (!task.path.empty()) {
     answered = co_await ask(stream, task);
   }
   beast::error_code ignored;
   stream.socket().shutdown(tcp::socket::shutdown_both, ignored);
   const auto took = std::chrono::duration_cast<base::Millis>(base::SteadyClock::now() - start);
-  co_return ProbeFinding{answered.healthy, std::move(answered.reason), took};
+  co_return ProbeFinding{answered.healthy, std::move(answered.reason), took, answered.asked};
 }
 
 }  // namespace
@@ -111,7 +117,7 @@ void ProbeRunner::start(ProbeTask task, Done done) {
                                                        const ProbeFinding& finding) {
     running_.erase(running);
     if (stopped_) return;
-    done(failed ? ProbeFinding{false, "probe could not run", {}} : finding);
+    done(failed ? ProbeFinding{.reason = "probe could not run", .asked = false} : finding);
     start_waiting();
   };
   asio::co_spawn(context_, probe((*running)->stream, std::move(task)), std::move(ended));

@@ -26,6 +26,7 @@ struct ProbeFinding {
   bool healthy = false;
   std::string reason;
   base::Millis took{};
+  bool asked = true;  // false: the proxy could not even ask, which says nothing about the server
 };
 
 // Runs probes on the control thread's context, at most `running_max` at a time; more wait for their turn.

@@ -15,9 +15,8 @@ ProbeTask probe_task(const Target& target, const net::Endpoint& endpoint) {
           .timeout = health.timeout};
 }
 
-Prober::Prober(boost::asio::io_context& context, ProbeRunner& runner, HealthBoard& board,
-               std::function<void()> changed)
-    : runner_(runner), board_(board), changed_(std::move(changed)), timer_(context) {}
+Prober::Prober(boost::asio::io_context& context, ProbeRunner& runner, HealthBoard& board, Listener listener)
+    : runner_(runner), board_(board), listener_(std::move(listener)), timer_(context) {}
 
 void Prober::watch(const Target& target, const EndpointSlots& slots) {
   if (!target.health.active) return forget(target.id);
@@ -87,12 +86,16 @@ void Prober::ended(const Place& place, std::uint64_t probe, const ProbeFinding& 
   const auto found = addresses_.find(place);
   if (found == addresses_.end() || found->second.probe != probe) return;
   auto& address = found->second;
-  const auto before = address.verdict.state();
-  const auto state = address.verdict.observe(finding.healthy, address.policy);
   address.probe = 0;
   address.due = next_due(address.policy.interval);
+  if (!finding.asked) {
+    listener_.not_asked(finding);
+    return schedule();
+  }
+  const auto before = address.verdict.state();
+  const auto state = address.verdict.observe(finding.healthy, address.policy);
   board_.set_probed(place.server, place.slot, state, finding.reason, address.verdict.failures());
-  if (state != before) changed_();
+  if (state != before) listener_.changed();
   schedule();
 }
 

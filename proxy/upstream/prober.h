@@ -20,8 +20,13 @@ namespace drawbridge::upstream {
 // Probes the addresses of servers at their intervals and writes the verdicts on the board. Control thread only.
 class Prober {
  public:
-  // `changed` is called after a verdict that differs from the one before. All outlive the last run of `context`.
-  Prober(boost::asio::io_context& context, ProbeRunner& runner, HealthBoard& board, std::function<void()> changed);
+  struct Listener {
+    std::function<void()> changed;                       // after a verdict that differs from the one before
+    std::function<void(const ProbeFinding&)> not_asked;  // a probe could not be made; verdicts stay
+  };
+
+  // All outlive the last run of `context`.
+  Prober(boost::asio::io_context& context, ProbeRunner& runner, HealthBoard& board, Listener listener);
   Prober(const Prober&) = delete;
   Prober& operator=(const Prober&) = delete;
 
@@ -52,7 +57,7 @@ class Prober {
 
   ProbeRunner& runner_;
   HealthBoard& board_;
-  std::function<void()> changed_;
+  Listener listener_;
   boost::asio::steady_timer timer_;
   std::map<Place, Address> addresses_;
   std::uint64_t probes_ = 0;

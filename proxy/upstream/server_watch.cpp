@@ -17,6 +17,8 @@ namespace {
 // How late a change that workers noticed is told; workers themselves act on it at once.
 constexpr base::Millis sweep_interval{250};
 
+constexpr base::Millis not_asked_said_every{10'000};
+
 std::string list(const EndpointSlots& slots) {
   std::string text;
   for (const auto& endpoint : slots) {
@@ -35,7 +37,9 @@ struct ServerWatch::Parts {
         events(its_events),
         listener(std::move(its_listener)),
         runner(context),
-        prober(context, runner, board, [this] { sweep(); }),
+        prober(context, runner, board,
+               {.changed = [this] { sweep(); },
+                .not_asked = [this](const ProbeFinding& finding) { say_not_asked(finding); }}),
         resolver(context,
                  [this](core::ServerId server, const Resolver::Answer& answer) { resolved(server, answer); }),
         sweep_timer(context) {}
@@ -54,6 +58,7 @@ struct ServerWatch::Parts {
   void forget(core::ServerId server);
   void resolved(core::ServerId server, const Resolver::Answer& answer);
   void resolve_failed(Watched& watched, const std::string& reason);
+  void say_not_asked(const ProbeFinding& finding);
   void sweep();
   void sweep_later();
   void tell(const HealthBoard::Change& change);
@@ -71,6 +76,7 @@ struct ServerWatch::Parts {
   std::map<core::ServerId, Watched> servers;
   std::map<std::uint64_t, Check> checks;
   std::uint64_t checks_begun = 0;
+  base::SteadyTime not_asked_said{};
   bool stopped = false;
 };
 
@@ -150,6 +156,13 @@ void ServerWatch::Parts::resolve_failed(Watched& watched, const std::string& rea
   events.warning("resolve_failed",
                  {{"pool", watched.target.pool}, {"server", watched.target.address}, {"error", reason}});
   sweep();
+}
+
+void ServerWatch::Parts::say_not_asked(const ProbeFinding& finding) {
+  const auto now = base::SteadyClock::now();
+  if (now - not_asked_said < not_asked_said_every) return;
+  not_asked_said = now;
+  events.warning("probes_not_asked", {{"error", finding.reason}, {"hint", "servers keep their last state"}});
 }
 
 void ServerWatch::Parts::sweep_later() {

@@ -14,7 +14,8 @@ namespace drawbridge::upstream {
 
 // Keeps the board true: resolves the servers' names, probes their addresses, notices what requests met. The one
 // object the control thread holds for this; all of it runs on the io_context given, which is the control thread's.
-// Events: server_up, server_down, address_up, address_down, addresses_changed, resolve_failed, resolve_recovered.
+// Events: server_up, server_down, address_up, address_down, addresses_changed, resolve_failed, resolve_recovered,
+// probes_not_asked.
 class ServerWatch {
  public:
   struct Addresses {

@@ -196,7 +196,9 @@ class TestProxy:
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
     def limit_descriptors(self, count):
-        resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, (count, count))
+        """The soft limit, so that it can be raised again."""
+        _, hard = resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE)
+        resource.prlimit(self.process.pid, resource.RLIMIT_NOFILE, (count, hard))
 
     def access_log(self):
         """The records so far, decoded."""
