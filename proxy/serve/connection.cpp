@@ -102,9 +102,12 @@ net::Task<bool> Connection::serve_request() {
 
 net::Task<> Connection::refuse(std::uint16_t status, std::string_view rule) {
   const auto& head = space_->request;
+  const auto id = worker_.ids().next();
   linger_ = true;
   render_answer(worker_, *space_, worker_.shared().errors.of(status),
-                {.close = true, .allow = status == 405 ? http::allowed_methods : std::string_view{}});
+                {.request_id = id.view(),
+                 .close = true,
+                 .allow = status == 405 ? http::allowed_methods : std::string_view{}});
   obs::Record record{.at = worker_.wall_now(),
                      .client = peer_text(),
                      .method = head.method_text,
@@ -113,6 +116,8 @@ net::Task<> Connection::refuse(std::uint16_t status, std::string_view rule) {
                      .status = status,
                      .failure = rule};
   record.version_minor = head.minor_version;
+  record.request_id = id.view();
+  record.response_bytes = body_bytes(space_->text);
   worker_.counters().head_refused(status == 408                    ? base::Reason::timed_out
                                   : status == 414 || status == 431 ? base::Reason::too_large
                                                                    : base::Reason::malformed);

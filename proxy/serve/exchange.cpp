@@ -193,8 +193,7 @@ net::Task<> Exchange::send_text(unsigned status) {
     call_.keep = false;
     call_.connection.abandon();
   }
-  const auto head_end = text.find("\r\n\r\n");
-  call_.record.response_bytes = head_end == std::string::npos ? 0 : text.size() - head_end - 4;
+  call_.record.response_bytes = body_bytes(text);
 }
 
 void Exchange::finish() {

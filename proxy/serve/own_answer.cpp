@@ -77,4 +77,10 @@ void render_reserved(Worker& worker, Workspace& space, const core::AnswerSet* sh
   pages::append_reserved_reply(shown, asset, describe(worker, space.request, traits), space.text);
 }
 
+std::size_t body_bytes(std::string_view answer) {
+  constexpr std::string_view head_end = "\r\n\r\n";
+  const auto at = answer.find(head_end);
+  return at == std::string_view::npos ? 0 : answer.size() - at - head_end.size();
+}
+
 }  // namespace drawbridge::serve

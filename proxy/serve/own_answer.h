@@ -4,6 +4,7 @@
 #include "proxy/serve/worker.h"
 #include "proxy/serve/workspace.h"
 
+#include <cstddef>
 #include <string_view>
 
 namespace drawbridge::serve {
@@ -24,5 +25,8 @@ void render_reserved(Worker& worker, Workspace& space, const core::AnswerSet* sh
 
 // 204 to an OPTIONS that must not travel on (RFC 9110 section 7.6.2: Max-Forwards 0).
 void render_options(Worker& worker, Workspace& space, const AnswerTraits& traits);
+
+// Of a whole answer of our own.
+std::size_t body_bytes(std::string_view answer);
 
 }  // namespace drawbridge::serve

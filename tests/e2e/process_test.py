@@ -190,6 +190,15 @@ class Telling(ProxyCase):
         self.assertEqual(records[0]["target"], "/a?b=c")
         self.assertIn(records[1]["request_id"].encode(), refused.raw_head + refused.body)
 
+    def test_a_refused_head_is_logged_with_the_id_and_the_bytes_of_its_answer(self):
+        proxy = self.proxy(self.upstream())
+        response = self.client(proxy).ask(b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n")
+        record = eventually(proxy.access_log, "the record")[0]
+        self.assertEqual((record["status"], record["failure"]), (400, "host_repeated"))
+        self.assertRegex(record["request_id"], "^[0-9a-f]{32}$")
+        self.assertEqual(response.value("X-Request-Id"), record["request_id"])
+        self.assertEqual(record["response_bytes"], len(response.body))
+
     def test_nothing_that_a_client_sends_can_break_a_line_of_the_log(self):
         proxy = self.proxy(self.upstream())
         for number, target in enumerate(('/?"\\x', '/\x01', '/\x80"}', '/\\u0000')):
