@@ -46,7 +46,7 @@ class Api {
   virtual upstream::ServerHealth health(core::ServerId server) const = 0;
   // Requests that each server has not answered yet; none is left out only if it was never asked.
   virtual ServerLoad server_load() const = 0;
-  virtual std::optional<core::Explanation> explain(const ExplainRequest& request) const = 0;
+  virtual Explained explain(const ExplainRequest& request) const = 0;
   virtual void doctor(std::function<void(std::vector<Check>)> done) = 0;
   virtual void metrics(std::function<void(std::string)> done) = 0;
 };

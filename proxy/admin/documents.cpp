@@ -239,11 +239,14 @@ json::object history_document(const std::vector<control::HistoryEntry>& entries)
   return {{"entries", std::move(list)}};
 }
 
-json::object explain_document(const std::optional<core::Explanation>& explained) {
+json::object explain_document(const Explained& explained) {
   if (!explained) {
+    const auto& refusal = explained.error();
     return {{"verdict", "bad_request"},
-            {"status", 400},
-            {"sentence", "Answered 400 before any rule is asked: this is not a well-formed request line."}};
+            {"why", refusal.rule},
+            {"status", refusal.status},
+            {"sentence", fmt::format("Answered {} before any rule of the site is asked, by the HTTP rule {}.",
+                                     refusal.status, refusal.rule)}};
   }
   json::object object{{"verdict", core::name(explained->verdict)}, {"why", core::name(explained->why)}};
   if (!explained->site.empty()) {

@@ -27,7 +27,7 @@ boost::json::object receipt_document(const core::Receipt& receipt);
 boost::json::object progress_document(const control::Progress& progress);
 boost::json::object waited_document(const control::Waited& waited);
 boost::json::object history_document(const std::vector<control::HistoryEntry>& entries);
-boost::json::object explain_document(const std::optional<core::Explanation>& explained);
+boost::json::object explain_document(const Explained& explained);
 boost::json::object doctor_document(const std::vector<Check>& checks);
 boost::json::object event_document(const base::Event& event);
 

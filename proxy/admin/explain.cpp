@@ -1,8 +1,9 @@
 #include "proxy/admin/explain.h"
 
 #include "proxy/base/ascii.h"
-#include "proxy/core/plan.h"
+#include "proxy/http/reader.h"
 #include "proxy/http/target.h"
+#include "proxy/serve/admission.h"
 
 #include <fmt/format.h>
 
@@ -24,6 +25,10 @@ bool is_token(std::string_view text) {
 
 // Splits "https://host:80/path?query" and "host/path"; a URL that begins with a slash has no host.
 base::Expected<void> split_url(std::string_view url, std::string& authority, std::string& target) {
+  if (url == "*") {
+    target = url;
+    return {};
+  }
   const auto scheme = url.find("://");
   if (scheme != std::string_view::npos && url.find('/') > scheme) {
     const auto name = url.substr(0, scheme);
@@ -40,43 +45,13 @@ base::Expected<void> split_url(std::string_view url, std::string& authority, std
   return {};
 }
 
-const std::string* find_field(const ExplainRequest& request, std::string_view name) {
-  for (const auto& [key, value] : request.fields) {
-    if (base::iequals(key, name)) return &value;
+// The head as a client would send it. The host was judged before, and may be left out.
+std::string head_of(const ExplainRequest& request) {
+  auto text = fmt::format("{} {} HTTP/1.1\r\nHost: a\r\n", request.method, request.target);
+  for (const auto& [name, value] : request.fields) {
+    if (!base::iequals(name, "host")) text += fmt::format("{}: {}\r\n", name, value);
   }
-  return nullptr;
-}
-
-std::size_t count_fields(const ExplainRequest& request, std::string_view name) {
-  return static_cast<std::size_t>(
-      std::count_if(request.fields.begin(), request.fields.end(),
-                    [&](const auto& field) { return base::iequals(field.first, name); }));
-}
-
-bool has_token(std::string_view list, std::string_view token) {
-  while (!list.empty()) {
-    const auto one = list.substr(0, list.find(','));
-    if (base::iequals(base::trim(one), token)) return true;
-    list.remove_prefix(std::min(list.size(), one.size() + 1));
-  }
-  return false;
-}
-
-core::RequestFacts facts_of(const ExplainRequest& request, const http::RequestLine& line) {
-  core::RequestFacts facts;
-  facts.method = request.method;
-  facts.host = request.host;
-  facts.path = line.path;
-  facts.query = line.query;
-  constexpr std::string_view names[] = {"X-HTTP-Method-Override", "X-HTTP-Method", "X-Method-Override"};
-  for (std::size_t i = 0; i < std::size(names); ++i) {
-    if (const auto* value = find_field(request, names[i])) facts.overrides[i] = *value;
-    facts.override_repeated = facts.override_repeated || count_fields(request, names[i]) > 1;
-  }
-  const auto* connection = find_field(request, "Connection");
-  facts.upgrade =
-      connection != nullptr && has_token(*connection, "upgrade") && find_field(request, "Upgrade") != nullptr;
-  return facts;
+  return text + "\r\n";
 }
 
 }  // namespace
@@ -104,11 +79,13 @@ base::Expected<ExplainRequest> parse_explained(std::string_view method, std::str
   return request;
 }
 
-std::optional<core::Explanation> explain(const core::Snapshot& snapshot, const ExplainRequest& request) {
-  http::RequestLine line;
-  const std::string text = request.method + " " + request.target + " HTTP/1.1";
-  if (http::parse_request_line(text, line)) return std::nullopt;
-  return core::explain(snapshot, facts_of(request, line));
+Explained explain(const core::Snapshot& snapshot, const ExplainRequest& request) {
+  const auto text = head_of(request);
+  http::RequestHead head;
+  if (const auto refusal = http::parse_request(text, snapshot.bounds.head, head)) return std::unexpected(*refusal);
+  auto facts = serve::facts_of(head);
+  facts.host = request.host;
+  return core::explain(snapshot, facts);
 }
 
 }  // namespace drawbridge::admin

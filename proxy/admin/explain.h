@@ -2,8 +2,9 @@
 
 #include "proxy/base/failure.h"
 #include "proxy/core/explain.h"
+#include "proxy/http/rules.h"
 
-#include <optional>
+#include <expected>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,11 +20,14 @@ struct ExplainRequest {
   std::vector<std::pair<std::string, std::string>> fields;
 };
 
-// "https://shop.example/a?b", "shop.example/a", "/a"; `headers` are lines "Name: value". A Host line wins.
+// "https://shop.example/a?b", "shop.example/a", "/a", "*"; `headers` are lines "Name: value". A Host line wins.
 base::Expected<ExplainRequest> parse_explained(std::string_view method, std::string_view url,
                                                const std::vector<std::string>& headers);
 
-// nullopt: this is no HTTP, so no rule is asked and the answer is 400.
-std::optional<core::Explanation> explain(const core::Snapshot& snapshot, const ExplainRequest& request);
+// A refusal: the head itself is refused, so no rule of the site is asked.
+using Explained = std::expected<core::Explanation, http::Refusal>;
+
+// Judged by the parser of the data path, and decided by its code.
+Explained explain(const core::Snapshot& snapshot, const ExplainRequest& request);
 
 }  // namespace drawbridge::admin

@@ -139,7 +139,7 @@ upstream::ServerHealth LiveApi::health(core::ServerId server) const {
   return parts_.board.health(server);
 }
 
-std::optional<core::Explanation> LiveApi::explain(const ExplainRequest& request) const {
+Explained LiveApi::explain(const ExplainRequest& request) const {
   return admin::explain(parts_.controller.current(), request);
 }
 

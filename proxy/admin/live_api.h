@@ -45,7 +45,7 @@ class LiveApi final : public Api {
             std::function<void(std::vector<control::Workers::SiteLoad>)> done) override;
   upstream::ServerHealth health(core::ServerId server) const override;
   ServerLoad server_load() const override;
-  std::optional<core::Explanation> explain(const ExplainRequest& request) const override;
+  Explained explain(const ExplainRequest& request) const override;
   void doctor(std::function<void(std::vector<Check>)> done) override;
   void metrics(std::function<void(std::string)> done) override;
 

@@ -65,6 +65,23 @@ class Explain(ProxyCase):
                 if verdict != "ambiguous":
                     self.assertEqual(told["class"], wanted_class)
 
+    def test_explain_judges_the_head_as_the_data_path_does(self):
+        rows = (
+            ("TRACE", "/", "", 405),
+            ("OPTIONS", "*", "", 200),
+            ("GET", "/", "Connection: upgrade\r\nUpgrade: h2c\r\n", 200),  # not tunnelled, so a read
+            ("GET", "/", "Connection: keep-alive\r\nConnection: upgrade\r\nUpgrade: websocket\r\n", 503),
+            ("GET", "/", "Transfer-Encoding: gzip\r\n", 400),
+            ("POST", "/", "Expect: 200-maybe\r\n", 417),
+            ("GET", "/" + "a" * 9000, "", 414),
+        )
+        for method, target, fields, status in rows:
+            with self.subTest(method=method, target=target[:20], fields=fields):
+                told = self.explained(method, target, fields)
+                self.assertEqual(told["verdict"] == "forward", status == 200, told)
+                self.assertEqual(told.get("status", 200), status, told)
+                self.assertEqual(self.ask(method, target, fields).status, status)
+
     def ask(self, method, target, fields):
         with TestClient(self.front.address) as client:
             head = f"{method} {target} HTTP/1.1\r\nHost: shop.example\r\n{fields}\r\n"

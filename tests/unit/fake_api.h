@@ -107,7 +107,7 @@ class FakeApi final : public admin::Api {
     return health;
   }
 
-  std::optional<core::Explanation> explain(const admin::ExplainRequest& request) const override {
+  admin::Explained explain(const admin::ExplainRequest& request) const override {
     core::Explanation explained;
     explained.site = "shop";
     explained.normal_form = request.target;
