@@ -20,6 +20,7 @@ std::string who(const json::object& entry) {
 // "live → readonly" if it is the same for all sites, else what it became.
 std::string step(const json::object& entry) {
   const std::string change = text(entry, "change");
+  if (change == "start") return change;  // is no mode that something became
   const json::object& before = object_in(entry, "before");
   std::string from;
   for (const auto& site : before) {

@@ -118,7 +118,7 @@ TEST_CASE("history joins a change with its end") {
       {"at": "2026-03-01T02:00:00Z", "kind": "changed", "epoch": 43, "change": "readonly", "sites": ["shop"], "user": "alice",
        "uid": 1000, "pid": 4711, "reason": "schema patch", "before": {"shop": "live"}, "after": {"shop": "readonly"}},
       {"at": "2026-03-01T01:00:00Z", "kind": "changed", "epoch": 42, "change": "start", "sites": [], "user": "proxyd",
-       "after": {"shop": "live"}}]})json"),
+       "before": {"shop": "readonly"}, "after": {"shop": "live"}}]})json"),
                              {}) ==
         R"json(
 TIME                  EPOCH  CHANGE           SITES  BY                          END                           WHY
