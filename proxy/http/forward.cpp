@@ -59,9 +59,15 @@ bool in(const FieldSet& set, Field field) {
   return set[static_cast<std::size_t>(field)];
 }
 
+// As CGI and its heirs tell names apart: a client must not undercut X-Site with X_Site.
+bool same_for_cgi(std::string_view a, std::string_view b) {
+  const auto folded = [](char c) { return c == '_' ? '-' : base::to_lower(c); };
+  return std::ranges::equal(a, b, {}, folded, folded);
+}
+
 bool edited(const FieldEdits& edits, const Header& header) {
   if (is_managed(header.field)) return false;
-  const auto is_name = [&](std::string_view name) { return base::iequals(name, header.name); };
+  const auto is_name = [&](std::string_view name) { return same_for_cgi(name, header.name); };
   return std::ranges::any_of(edits.remove, is_name) || std::ranges::any_of(edits.set, is_name, &FieldSetting::name);
 }
 

@@ -148,6 +148,16 @@ TEST_CASE("the site decides about Host, path, identity and fields") {
         "0123\r\n\r\n");
 }
 
+TEST_CASE("a client cannot undercut the fields of the site with underscores") {
+  const FieldSetting settings[] = {{"X-Site", "shop"}};
+  const std::string removals[] = {"X-Debug"};
+  const auto text = forwarded(wire::get("X_Site: mine\r\nx_debug: 1\r\nX_Other: 2\r\n"),
+                              {.edits = {.set = settings, .remove = removals}});
+  CHECK_FALSE(text.contains("mine"));
+  CHECK_FALSE(text.contains("x_debug"));
+  CHECK(text.contains("X_Other: 2"));
+}
+
 TEST_CASE("no configuration takes away what the proxy answers for") {
   const std::string removals[] = {"via", "x-http-method-override"};
   const auto bytes = wire::get("Via: 1.0 first\r\nX-HTTP-Method-Override: PUT\r\n");
