@@ -90,10 +90,12 @@ class Reading {
   Message& message_;
 };
 
-// Base 0 on purpose: "010" and "0x10" must not reach anybody.
-std::uint64_t content_length(const Message& message) {
-  return std::strtoull(std::string(message.field("content-length")).c_str(), nullptr, 0);
+std::uint64_t content_length(const Message& message, int base) {
+  return std::strtoull(std::string(message.field("content-length")).c_str(), nullptr, base);
 }
+
+// Requests are always read as a careless server would: "010" and "0x10" must not reach one.
+constexpr int any_base = 0;
 
 }  // namespace
 
@@ -116,7 +118,8 @@ Message read_request(std::string_view bytes) {
   Message message;
   Reading reading(bytes, message);
   if (!reading.head()) return message;
-  const bool read = message.has("transfer-encoding") ? reading.chunked() : reading.sized(content_length(message));
+  const bool read =
+      message.has("transfer-encoding") ? reading.chunked() : reading.sized(content_length(message, any_base));
   if (read) reading.whole();
   return message;
 }
@@ -132,7 +135,7 @@ Message read_response(std::string_view bytes, std::string_view method, bool stre
   } else if (message.has("transfer-encoding")) {
     if (reading.chunked()) reading.whole();
   } else if (message.has("content-length")) {
-    if (reading.sized(content_length(message))) reading.whole();
+    if (reading.sized(content_length(message, 10))) reading.whole();
   } else {
     reading.until_close(stream_ended);
   }

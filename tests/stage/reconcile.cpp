@@ -212,6 +212,8 @@ class Books {
     if (sent == nullptr && (forwarded || number + 1 < responses_.size() || number > judged_.requests.size())) {
       complain("a response to nothing", response.first_line);
     }
+    const auto length = response.field("content-length");
+    if (length.size() > 1 && length.front() == '0') complain("a length that a client may read as octal", length);
     if (!forwarded) return;
     const Exchange* last = nullptr;
     for (const auto& exchange : exchanges_) {
