@@ -69,7 +69,6 @@ House::House()
   board_.watch(server, {.fall = 0, .pause = base::Millis(1)}, start);
   board_.set_addresses(server, {*net::parse_endpoint("127.0.0.1:1")}, start);
   shared_.to_control = [](std::function<void()> work) { work(); };
-  shared_.ended_unknown = [](std::uint64_t, const core::OpenRequest&) {};
   shared_.epochs_ended = [](std::size_t, std::uint64_t) {};
 }
 

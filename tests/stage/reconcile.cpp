@@ -80,6 +80,7 @@ class Books {
     for (const auto& exchange : exchanges_) check_mode(exchange);
     for (std::size_t i = 0; i < responses_.size(); ++i) check_response(i);
     check_all_answered();
+    check_unknown();
     check_tunnel();
     check_witness();
     return std::move(complaints_);
@@ -249,6 +250,25 @@ class Books {
     const auto& unanswered = judged_.requests[responses_.size()];
     if (ending == Script::Ending::half_close && site_of(unanswered.host) == "h") return;
     complain("a request got no answer", unanswered.line);
+  }
+
+  // The write in flight at an order: its outcome is known if its answer got through, else the receipt names it.
+  // What an order cuts is named elsewhere.
+  void check_unknown() {
+    const auto& order = stage_.script().order;
+    const auto ending = stage_.script().ending;
+    const bool stayed = ending == Script::Ending::half_close || ending == Script::Ending::silence;
+    if (!stage_.fenced_write() || order != Script::Order::readonly || !stayed) return;
+    const Exchange* fenced = nullptr;
+    for (const auto& exchange : exchanges_) {
+      if (exchange.tick <= *stage_.flipped_at()) fenced = &exchange;
+    }
+    if (fenced == nullptr || site_of(fenced->request.field("host")) != "a") return;
+    const auto number = response_with(fenced->id());
+    const bool answered = number && responses_[*number].has("via");
+    const auto& unknown = stage_.unknown();
+    const bool named = std::find(unknown.begin(), unknown.end(), fenced->id()) != unknown.end();
+    if (named == answered) complain("a receipt is wrong about the outcome of a write", fenced->request.first_line);
   }
 
   void check_tunnel() {

@@ -38,6 +38,9 @@ Stage::Stage(House& house, Script script)
   worker_.listen(std::move(listener));
   worker_.servers().set_addresses(House::server, {upstream_.endpoint()});
   worker_.ledger().published(house_.live().epoch);
+  house_.shared().ended_unknown = [this](std::uint64_t, const core::OpenRequest& request) {
+    unknown_.push_back(request.request_id);
+  };
   house_.shared().drained = [this](std::size_t, std::uint64_t, const core::ClassCounts&) { drained_at_ = tick_; };
 }
 
@@ -110,10 +113,11 @@ void Stage::flip(core::Mode mode) {
   auto& ledger = worker_.ledger();
   ledger.published(snapshot.epoch);
   worker_.parking().review(snapshot);
-  ledger.fence(drain_id, {.epoch = snapshot.epoch,
-                          .sites = {House::site_a},
-                          .classes = core::drains(mode, core::HoldScope::writes),
-                          .spare_read_tunnels = mode == core::Mode::readonly});
+  const auto open = ledger.fence(drain_id, {.epoch = snapshot.epoch,
+                                            .sites = {House::site_a},
+                                            .classes = core::drains(mode, core::HoldScope::writes),
+                                            .spare_read_tunnels = mode == core::Mode::readonly});
+  fenced_write_ = open[core::RequestClass::write] > 0;
   ledger.tell_tunnels(drain_id, now_, base::Millis(1'000));
   if (mode == core::Mode::maintenance) ledger.cut(drain_id, now_, false);
 }

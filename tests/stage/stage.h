@@ -34,6 +34,9 @@ class Stage {
   std::optional<std::uint64_t> flipped_at() const { return flipped_at_; }
   std::optional<std::uint64_t> drained_at() const { return drained_at_; }
   std::uint64_t witness_from() const { return witness_from_; }  // what came earlier is of the script's client
+  // A write was in flight at the order; the ids of writes whose outcome nobody knows, as a receipt would name them.
+  bool fenced_write() const { return fenced_write_; }
+  const std::vector<std::string>& unknown() const { return unknown_; }
   // What is wrong with what is left of the worker: hung, tasks, admissions, connections, counts.
   const std::vector<std::string>& leftovers() const { return leftovers_; }
 
@@ -71,6 +74,8 @@ class Stage {
   bool clients_turn_ = false;  // to have its pause ended
   std::optional<Wire> client_, witness_;
   std::optional<std::uint64_t> flipped_at_, drained_at_;
+  bool fenced_write_ = false;
+  std::vector<std::string> unknown_;
   std::vector<std::string> leftovers_;
 };
 
