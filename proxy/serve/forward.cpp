@@ -104,7 +104,9 @@ void Forward::note_result(const Result<void>& result) {
   }
   if (result.error().fault != Fault::upstream || call_.cut) return;
   call_.worker.counters().exchange_failed(lease_.server());
-  if (!lease_.reused()) {
+  // A server that takes connections but breaks answers is passed over only while another can answer: a visitor who
+  // finds an address that makes the last one break must not take the site away from all.
+  if (!lease_.reused() && servers.others_can_answer(pool_, place_)) {
     servers.board().report_failure(lease_.server(), lease_.slot(), result.error().reason,
                                    call_.worker.loop().now());
   }

@@ -142,6 +142,15 @@ std::optional<std::size_t> Servers::choose(const core::PoolView& pool, const Tri
   return core::pick(pool.balance, candidates_, balance_[pool.id]);
 }
 
+bool Servers::others_can_answer(const core::PoolView& pool, std::size_t place) const {
+  for (std::size_t other = 0; other < pool.servers.size(); ++other) {
+    const auto& target = pool.servers[other];
+    const bool ready = target.admin == core::ServerAdmin::ready;
+    if (other != place && ready && board_.eligible(target.id, loop_.now())) return true;
+  }
+  return false;
+}
+
 std::optional<std::size_t> Servers::choose_slot(Server& target, EndpointMask usable) {
   const auto count = target.slots.size();
   for (std::size_t step = 0; step < count; ++step) {

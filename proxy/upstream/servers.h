@@ -100,6 +100,9 @@ class Servers final : private net::Deadline::Owner {
   // Shutdown: closes all kept connections and keeps none from now on.
   void close_idle();
 
+  // Whether another server of the pool could be asked now.
+  bool others_can_answer(const core::PoolView& pool, std::size_t place) const;
+
   HealthBoard& board() { return board_; }
   obs::Counters& counters() { return counters_; }
 

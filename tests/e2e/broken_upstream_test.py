@@ -179,6 +179,13 @@ class Failures(ProxyCase):
                 client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
                 self.assertEqual(client.read_response().status, 502)
 
+    def test_the_only_server_is_not_taken_out_by_requests_that_break_it(self):
+        upstream = self.upstream([lambda e: e.close()] * 8 + [answer(b"still here")])
+        proxy = self.proxy(upstream, workers=1)
+        for _ in range(8):
+            self.assertEqual(self.client(proxy).post(b"x", "/crash").status, 502)
+        self.assertEqual(self.client(proxy).get().body, b"still here")
+
     def test_no_healthy_server_is_a_503_of_its_own(self):
         health = 'health = { interval = "100ms", timeout = "1s", rise = 1, fall = 1 }'
         proxy = self.proxy(unused_address(), pool=health)
