@@ -135,9 +135,10 @@ constexpr auto limits_keys = std::to_array<Key>({
         "response_head_bytes", "Longest head of an answer: status line and headers together. Beyond: 502."),
     key<Number<1, connections_max>, &Limits::connections>(
         "connections",
-        "Most open client connections. Beyond, new ones wait in the kernel's queue until one closes. Each may need "
-        "two "
-        "descriptors: `proxyctl doctor` compares with the process's limit."),
+        "Most open client connections; fewer where the process's limit of open files does not carry them "
+        "(`proxyctl "
+        "doctor` says how many). Beyond, connections without a request give way; a new one that finds no place "
+        "within 2s is answered 503."),
     key<Number<0, connections_max>, &Limits::connections_per_address>(
         "connections_per_address",
         "Most open connections of one client address; further ones are closed. 0 is no limit.", "200"),

@@ -17,8 +17,7 @@ namespace drawbridge::admin {
 
 namespace {
 
-constexpr std::uint64_t own_descriptors = 64;         // logs, state, admin connections, epoll, timers
-constexpr std::uint64_t descriptors_per_worker = 16;  // listeners, epoll, event and timer descriptors
+constexpr std::uint64_t free_descriptors_low = 8;
 constexpr std::uint64_t free_bytes_low = 100ULL << 20;
 constexpr std::uint64_t free_bytes_none = 1ULL << 20;  // a state file of thousands of sites, twice
 constexpr base::Millis drift_noticed{2'000};
@@ -53,25 +52,49 @@ std::string_view name(Health health) {
   return "unknown";
 }
 
-Check check_descriptors(const DescriptorFacts& facts) {
-  const std::uint64_t needed = facts.connections_max * 2 + facts.workers * descriptors_per_worker + own_descriptors;
-  const std::string found = fmt::format("{} open of {}; {} connections with both sides may need {}", facts.open,
-                                        facts.limit, facts.connections_max, needed);
-  const std::string advice = fmt::format(
-      "raise the limit to {} (LimitNOFILE= of the service, or ulimit -Hn), or lower limits.connections", needed);
-  if (facts.open + own_descriptors >= facts.limit) return {"descriptors", Health::fail, found, advice};
-  if (needed > facts.limit) return {"descriptors", Health::warn, found, advice};
-  return {"descriptors", Health::ok, found, ""};
+std::string client_warning(const ClientFacts& facts) {
+  if (facts.open >= facts.open_max) {
+    return fmt::format("all {} client connections are taken: new clients wait, or are turned away ({} so far)",
+                       facts.open_max, facts.turned_away);
+  }
+  if (!facts.turned_away_lately) return "";
+  return fmt::format("clients were turned away in the last minute: all {} connections were taken ({} so far)",
+                     facts.open_max, facts.turned_away);
 }
 
-DescriptorFacts measure_descriptors(std::uint64_t connections_max, std::uint64_t workers) {
-  DescriptorFacts facts{0, 0, connections_max, workers};
+Check check_clients(const ClientFacts& facts) {
+  const auto warning = client_warning(facts);
+  if (warning.empty()) {
+    return {"clients", Health::ok, fmt::format("{} connected, {} may", facts.open, facts.open_max), ""};
+  }
+  const bool carried = facts.open_max >= facts.configured_max;
+  return {"clients", Health::warn, warning,
+          carried ? "raise limits.connections, or see why connections stay so long"
+                  : "it is the descriptors that carry no more: see above"};
+}
+
+Check check_descriptors(const DescriptorFacts& facts, const ClientFacts& clients) {
+  const std::string found =
+      fmt::format("{} open of {}; enough for {} clients", facts.open, facts.limit, clients.open_max);
+  const std::string advice =
+      fmt::format("raise the limit to {} (LimitNOFILE= of the service, or ulimit -Hn), or lower limits.connections",
+                  clients.wanted_descriptors);
+  if (facts.open + free_descriptors_low >= facts.limit) return {"descriptors", Health::fail, found, advice};
+  if (clients.open_max >= clients.configured_max) return {"descriptors", Health::ok, found, ""};
+  return {"descriptors", Health::warn,
+          fmt::format("{}, not for limits.connections = {}", found, clients.configured_max), advice};
+}
+
+DescriptorFacts measure_descriptors() {
+  DescriptorFacts facts;
   rlimit limit{};
   if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) facts.limit = limit.rlim_cur;
   if (DIR* folder = ::opendir("/proc/self/fd")) {
     while (::readdir(folder) != nullptr) ++facts.open;
     ::closedir(folder);
     facts.open -= std::min<std::uint64_t>(facts.open, 3);  // ".", ".." and the folder itself
+  } else {
+    facts.open = facts.limit;  // not even for this was there one
   }
   return facts;
 }

@@ -22,15 +22,26 @@ struct Check {
   std::string advice;  // what to do; empty with ok
 };
 
-// What a proxy with these limits may need of descriptors at the worst: both sides of each connection, and its own.
+// Who is let in: limits.connections, or fewer if the descriptors do not carry that.
+struct ClientFacts {
+  static constexpr base::Millis lately{60'000};
+
+  std::uint64_t open = 0;
+  std::uint64_t open_max = 0;
+  std::uint64_t configured_max = 0;
+  std::uint64_t wanted_descriptors = 0;  // what RLIMIT_NOFILE must be for configured_max
+  std::uint64_t turned_away = 0;
+  bool turned_away_lately = false;
+};
+Check check_clients(const ClientFacts& facts);
+std::string client_warning(const ClientFacts& facts);  // for `status`; "": nobody is or was turned away lately
+
 struct DescriptorFacts {
   std::uint64_t limit = 0;  // RLIMIT_NOFILE, soft
   std::uint64_t open = 0;
-  std::uint64_t connections_max = 0;  // limits.connections
-  std::uint64_t workers = 0;
 };
-Check check_descriptors(const DescriptorFacts& facts);
-DescriptorFacts measure_descriptors(std::uint64_t connections_max, std::uint64_t workers);
+Check check_descriptors(const DescriptorFacts& facts, const ClientFacts& clients);
+DescriptorFacts measure_descriptors();
 
 struct FolderFacts {
   std::string path;

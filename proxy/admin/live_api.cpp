@@ -103,7 +103,11 @@ void LiveApi::submit(core::Command command, control::Completion completion) {
 }
 
 control::Status LiveApi::status() const {
-  return parts_.controller.status();
+  auto status = parts_.controller.status();
+  if (auto warning = client_warning(parts_.clients()); !warning.empty()) {
+    status.warnings.insert(status.warnings.begin(), std::move(warning));
+  }
+  return status;
 }
 
 std::vector<control::HistoryEntry> LiveApi::history(const std::string& site, std::size_t count_max) const {
@@ -147,7 +151,9 @@ void LiveApi::doctor(std::function<void(std::vector<Check>)> done) {
   const auto& config = parts_.controller.config();
   const control::Status status = parts_.controller.status();
   std::vector<Check> checks;
-  checks.push_back(check_descriptors(measure_descriptors(config.limits.connections, parts_.worker_count)));
+  const ClientFacts clients = parts_.clients();
+  checks.push_back(check_descriptors(measure_descriptors(), clients));
+  checks.push_back(check_clients(clients));
   checks.push_back(check_state_folder(measure_folder(config.server.state_dir)));
   checks.push_back(check_clock(measure_clock(parts_.started)));
   checks.push_back(check_pages(parts_.controller, status));

@@ -27,7 +27,7 @@ class LiveApi final : public Api {
     upstream::ServerWatch& watch;
     const obs::Registry& registry;
     std::function<void(std::function<void(std::string)>)> metrics;  // the whole exposition
-    std::uint64_t worker_count = 1;
+    std::function<ClientFacts()> clients;
     base::Now started;
   };
 

@@ -55,6 +55,8 @@ obs::AccessLogOptions access_log_options(const config::Server& server) {
   return options;
 }
 
+constexpr std::chrono::seconds descriptors_short_time{10};
+
 // For tests of proxyd as a whole, not for operators: bytes of one read or write on the data path.
 std::size_t io_bytes_for_tests() {
   const auto* text = std::getenv("DRAWBRIDGE_TEST_IO_BYTES");
@@ -88,6 +90,10 @@ class Daemon {
   Expected<void> open_admin();
   std::expected<config::Config, std::vector<config::Problem>> load();
   std::vector<std::string> addresses() const;
+  void share_out_descriptors(const config::Limits& limits);
+  std::uint64_t measure_own_descriptors() const;
+  void descriptors_exhausted();
+  admin::ClientFacts client_facts() const;
   void wait_for_signal();
   void on_signal(int signal);
   void say_refused(const control::Refusal& refusal);
@@ -116,6 +122,9 @@ class Daemon {
   std::optional<admin::LiveApi> api_;
   std::unique_ptr<admin::Server> admin_;
   std::unique_ptr<admin::MetricsListener> metrics_;
+  std::uint64_t own_descriptors_ = 0;  // beside those of connections; 0: not known before it listens
+  DescriptorPlan descriptors_;
+  bool descriptors_short_ = false;
   bool stopping_ = false;
 };
 
@@ -123,7 +132,7 @@ Expected<void> Daemon::start() {
   std::signal(SIGPIPE, SIG_IGN);
   std::signal(SIGXFSZ, SIG_IGN);  // a file at the process's size limit is a full disk (EFBIG), no reason to die
   mask_signals(SIG_BLOCK);
-  raise_descriptor_limit(options_.configuration.values.limits.connections, events_);
+  raise_descriptor_limit();
   for (const auto step :
        {&Daemon::open_state, &Daemon::open_data_path, &Daemon::open_control, &Daemon::open_admin}) {
     if (const auto done = (this->*step)(); !done) return done;
@@ -176,7 +185,7 @@ Expected<void> Daemon::open_control() {
                           .boot_id = control::boot_id()},
                       options_.configuration.values);
   controller_->on_published([this](const core::Snapshot& snapshot, const config::Config& config) {
-    shared_->census.set_limits(config.limits.connections, config.limits.connections_per_address);
+    if (own_descriptors_ > 0) share_out_descriptors(config.limits);
     watch_->set_targets(targets_of(snapshot, config));
   });
   return controller_->start();
@@ -198,7 +207,7 @@ Expected<void> Daemon::open_admin() {
                                      .watch = *watch_,
                                      .registry = *registry_,
                                      .metrics = [this](auto done) { collect_metrics(std::move(done)); },
-                                     .worker_count = shared_->workers,
+                                     .clients = [this] { return client_facts(); },
                                      .started = started_});
   auto opened = admin::Server::open(context_, {.socket_path = server.admin_socket, .group = server.admin_group},
                                     *api_, events_);
@@ -216,6 +225,52 @@ Expected<void> Daemon::open_admin() {
   return {};
 }
 
+// Before the first client, and again with each change: the process's limit may be another.
+void Daemon::share_out_descriptors(const config::Limits& limits) {
+  const auto before = std::exchange(
+      descriptors_, plan_descriptors(admin::measure_descriptors().limit, own_descriptors_, limits.connections));
+  shared_->census.set_limits(descriptors_.clients_max, limits.connections_per_address);
+  shared_->upstream_connections.set_limit(descriptors_.servers_max);
+  const bool low = descriptors_.clients_max < limits.connections;
+  if (!low || (before.limit == descriptors_.limit && before.clients_max < limits.connections)) return;
+  events_.warning("descriptors_low", {{"limit", fmt::to_string(descriptors_.limit)},
+                                      {"wanted", fmt::to_string(descriptors_.wanted)},
+                                      {"connections_max", fmt::to_string(descriptors_.clients_max)},
+                                      {"hint",
+                                       "no more clients are let in; raise the hard limit of open files "
+                                       "(LimitNOFILE=) or lower limits.connections"}});
+}
+
+std::uint64_t Daemon::measure_own_descriptors() const {
+  const auto open = admin::measure_descriptors().open;
+  return open - std::min(open, shared_->census.open() + shared_->upstream_connections.open());
+}
+
+// Something beside connections has taken what was reckoned with. Connections make do with less for a while.
+void Daemon::descriptors_exhausted() {
+  if (descriptors_short_) return;
+  descriptors_short_ = true;
+  const auto usual = own_descriptors_;
+  own_descriptors_ = std::max(usual, measure_own_descriptors());
+  share_out_descriptors(controller_->config().limits);
+  alarms_->at(base::SteadyClock::now() + descriptors_short_time, [this, usual] {
+    descriptors_short_ = false;
+    own_descriptors_ = usual;
+    share_out_descriptors(controller_->config().limits);
+  });
+}
+
+admin::ClientFacts Daemon::client_facts() const {
+  const auto& census = shared_->census;
+  const auto lately = base::SteadyClock::now() - admin::ClientFacts::lately;
+  return {.open = census.open(),
+          .open_max = census.limit(),
+          .configured_max = controller_->config().limits.connections,
+          .wanted_descriptors = descriptors_.wanted,
+          .turned_away = census.turned_away_total(),
+          .turned_away_lately = census.turned_away_since(lately)};
+}
+
 std::vector<std::string> Daemon::addresses() const {
   std::vector<std::string> wanted;
   for (const auto& listener : options_.configuration.values.listeners) wanted.push_back(listener.address);
@@ -228,6 +283,9 @@ Expected<void> Daemon::serve() {
   context_.restart();
   auto bound = workers_->listen(addresses());
   if (!bound) return std::unexpected(bound.error());
+  own_descriptors_ = measure_own_descriptors();
+  share_out_descriptors(controller_->config().limits);
+  shared_->descriptors_exhausted = [this] { asio::post(context_, [this] { descriptors_exhausted(); }); };
   workers_->start();
   for (const auto& address : *bound) events_.info("listening", {{"address", address}});
   if (options_.serving) options_.serving(*bound);
@@ -308,6 +366,7 @@ void Daemon::collect_metrics(std::function<void(std::string)> done) {
                                   .access_log = *access_log_,
                                   .drains = data_path_->drain_durations(),
                                   .workers = shared_->workers,
+                                  .client_connections_max = shared_->census.limit(),
                                   .started = started_};
   asio::post(context_, [text = obs::expose(expose_facts(facts)), done = std::move(done)] { done(text); });
 }

@@ -1,31 +1,27 @@
 #include "proxy/app/descriptors.h"
 
-#include <fmt/format.h>
+#include "proxy/base/limits.h"
 
+#include <algorithm>
 #include <sys/resource.h>
 
 namespace drawbridge::app {
-namespace {
 
-constexpr std::uint64_t own_descriptors = 200;  // listeners, logs, state, admin connections, probes
+DescriptorPlan plan_descriptors(std::uint64_t limit, std::uint64_t own, std::uint64_t connections_max) {
+  const std::uint64_t left = limit - std::min(limit, own);
+  const std::uint64_t shared = left - std::min<std::uint64_t>(base::limits::reserved_descriptors_max, left / 2);
+  DescriptorPlan plan{.limit = limit};
+  plan.wanted = own + base::limits::reserved_descriptors_max + 2 * connections_max;
+  plan.clients_max = std::clamp<std::uint64_t>(shared / 2, 1, connections_max);
+  plan.servers_max = std::max(plan.clients_max, shared - std::min(shared, plan.clients_max));
+  return plan;
+}
 
-}  // namespace
-
-void raise_descriptor_limit(std::uint64_t connections_max, base::EventLog& events) {
+void raise_descriptor_limit() {
   rlimit limit{};
-  if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
-  if (limit.rlim_cur < limit.rlim_max) {
-    limit.rlim_cur = limit.rlim_max;
-    setrlimit(RLIMIT_NOFILE, &limit);
-    getrlimit(RLIMIT_NOFILE, &limit);
-  }
-  const auto wanted = 2 * connections_max + own_descriptors;
-  if (limit.rlim_cur >= wanted) return;
-  events.warning("descriptors_low", {{"limit", fmt::to_string(limit.rlim_cur)},
-                                     {"wanted", fmt::to_string(wanted)},
-                                     {"hint",
-                                      "raise the hard limit of open files (LimitNOFILE=) or lower "
-                                      "limits.connections"}});
+  if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= limit.rlim_max) return;
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 }  // namespace drawbridge::app

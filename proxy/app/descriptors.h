@@ -1,13 +1,21 @@
 #pragma once
 
-#include "proxy/base/event_log.h"
-
 #include <cstdint>
 
 namespace drawbridge::app {
 
-// Raises the soft limit of open files to the hard one and warns if `connections_max` connections, each with one to
-// an upstream, would not fit.
-void raise_descriptor_limit(std::uint64_t connections_max, base::EventLog& events);
+// How the descriptors of the process are shared out, so that the data path is never what takes the last one.
+struct DescriptorPlan {
+  std::uint64_t limit = 0;        // RLIMIT_NOFILE, soft
+  std::uint64_t wanted = 0;       // what it must be for all connections that were asked for
+  std::uint64_t clients_max = 0;  // client connections; at least 1
+  std::uint64_t servers_max = 0;  // connections to servers, kept ones included; at least clients_max
+};
+
+// `own`: descriptors open beside those of connections. `connections_max`: limits.connections.
+DescriptorPlan plan_descriptors(std::uint64_t limit, std::uint64_t own, std::uint64_t connections_max);
+
+// Raises the soft limit of open files to the hard one.
+void raise_descriptor_limit();
 
 }  // namespace drawbridge::app

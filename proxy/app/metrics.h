@@ -17,6 +17,7 @@ struct MetricsFacts {
   const obs::AccessLog& access_log;
   obs::HistogramValue drains;
   std::size_t workers = 1;
+  std::uint64_t client_connections_max = 0;
   base::Now started;
 };
 

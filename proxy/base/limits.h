@@ -18,6 +18,10 @@ inline constexpr std::size_t trailer_bytes_max = 8 * 1024;
 inline constexpr std::size_t chunk_extension_bytes_max = 4 * 1024;
 inline constexpr std::size_t interim_responses_max = 16;  // 1xx before a final response
 
+// Descriptors that clients and servers never get: admin connections, probes, look-ups, state, logs, clients that
+// are being turned away. Half of what is free at the start where that is less.
+inline constexpr std::size_t reserved_descriptors_max = 192;
+
 inline constexpr std::size_t io_buffer_bytes = 64 * 1024;  // one side of an exchange
 inline constexpr std::size_t fast_path_bytes = 2 * 1024;   // paths up to here are judged without allocation
 

@@ -137,12 +137,22 @@ bool Listener::somebody_waits() const {
   return ::poll(&queue, 1, 0) == 1;
 }
 
+void Listener::keep_waiting() {
+  resume_.arm(loop_.now() + pause);
+  if (!somebody_waits() || handler_.kept_waiting()) return stuck_since_.reset();
+  if (!stuck_since_) stuck_since_ = loop_.now();
+  if (loop_.now() - *stuck_since_ < queue_patience) return;
+  for (std::size_t count = 0; count < turned_away_max; ++count) {
+    UniqueFd client(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!client.valid()) return;
+    handler_.turned_away(std::move(client));
+  }
+}
+
 void Listener::accept_burst() {
   while (fd_.valid()) {
-    if (!handler_.may_accept()) {
-      if (somebody_waits()) handler_.kept_waiting();
-      return resume_.arm(loop_.now() + pause);
-    }
+    if (!handler_.may_accept()) return keep_waiting();
+    stuck_since_.reset();
     sockaddr_storage peer{};
     socklen_t length = sizeof peer;
     UniqueFd fd(::accept4(fd_.get(), reinterpret_cast<sockaddr*>(&peer), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));

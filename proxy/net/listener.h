@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <string>
 #include <sys/socket.h>
 
@@ -31,7 +32,10 @@ class Listener final : public Watcher, private Deadline::Owner {
    public:
     // Asked before each; while false, connections wait in the kernel's queue and it is asked again each `pause`.
     virtual bool may_accept() { return true; }
-    virtual void kept_waiting() {}  // somebody is in the queue and may not be accepted now
+    // Somebody is in the queue and may not be accepted now. True if a place comes free for it.
+    virtual bool kept_waiting() { return false; }
+    // The queue has not moved for `queue_patience`: to be told to go.
+    virtual void turned_away(UniqueFd client) { client.reset(); }
     virtual void accepted(UniqueFd fd, const sockaddr_storage& peer) = 0;
     virtual void accept_paused(int os_error) = 0;
 
@@ -40,6 +44,8 @@ class Listener final : public Watcher, private Deadline::Owner {
   };
 
   static constexpr std::chrono::milliseconds pause{100};
+  static constexpr std::chrono::milliseconds queue_patience{2'000};
+  static constexpr std::size_t turned_away_max = 64;  // at each look
 
   Listener(Loop& loop, UniqueFd fd, Handler& handler);
   ~Listener();
@@ -55,11 +61,13 @@ class Listener final : public Watcher, private Deadline::Owner {
   void deadline_passed(Deadline& deadline) override;
   void accept_burst();
   bool somebody_waits() const;
+  void keep_waiting();
 
   Loop& loop_;
   UniqueFd fd_;
   Handler& handler_;
   Deadline resume_;
+  std::optional<base::SteadyTime> stuck_since_;  // somebody waits and nobody was accepted since
 };
 
 }  // namespace drawbridge::net

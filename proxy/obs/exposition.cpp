@@ -35,6 +35,9 @@ void put_state(MetricText& text, const Exposed& exposed) {
   text.family("drawbridge_build_info", Type::gauge, "Always 1; the version is a label.");
   text.sample({{"version", DRAWBRIDGE_VERSION}}, std::uint64_t{1});
   text.single("drawbridge_workers", Type::gauge, "Data path threads.", exposed.workers);
+  text.single("drawbridge_client_connections_max", Type::gauge,
+              "Client connections that are let in: limits.connections, or what the descriptors carry.",
+              exposed.client_connections_max);
   text.single("drawbridge_epoch", Type::gauge, "Number of the published snapshot.", exposed.epoch);
   text.family("drawbridge_site_mode", Type::gauge, "1 for the mode the site is in, 0 for the others.");
   for (const auto& site : exposed.sites) {
@@ -86,7 +89,7 @@ void put_connections(MetricText& text, const Totals& totals) {
   text.single("drawbridge_client_connections_open", Type::gauge, "Client connections now open.",
               totals.connections_open);
   text.single("drawbridge_client_connections_refused_total", Type::counter,
-              "Client connections closed at once because a limit was reached.", totals.connections_refused);
+              "Client connections turned away because a limit was reached.", totals.connections_refused);
   text.single("drawbridge_accept_pauses_total", Type::counter, "Times accepting paused for want of descriptors.",
               totals.accept_pauses);
   text.single("drawbridge_client_aborts_total", Type::counter, "Clients gone before their answer was complete.",

@@ -32,6 +32,7 @@ struct Exposed {
   Totals totals;
   std::uint64_t epoch = 0;
   std::uint64_t workers = 0;
+  std::uint64_t client_connections_max = 0;  // what is let in
   std::vector<ExposedSite> sites;
   std::vector<ExposedServer> servers;
   HistogramValue drains;                 // from publish to drained, of commands that drain

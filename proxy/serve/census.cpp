@@ -1,6 +1,11 @@
 #include "proxy/serve/census.h"
 
 namespace drawbridge::serve {
+namespace {
+
+constexpr std::chrono::seconds said_every{10};
+
+}  // namespace
 
 void Census::Seat::leave() {
   if (census_ == nullptr) return;
@@ -22,6 +27,14 @@ std::optional<Census::Seat> Census::enter(const http::IpAddress& address, bool s
   if (listed && !list(address.bytes, limit)) return std::nullopt;
   open_.fetch_add(1, std::memory_order_relaxed);
   return Seat(*this, address, listed);
+}
+
+bool Census::turned_away(base::SteadyTime now) {
+  turned_away_.fetch_add(1, std::memory_order_relaxed);
+  last_turned_away_.store(now);
+  auto said = said_.load();
+  if (said != base::SteadyTime::min() && now - said < said_every) return false;
+  return said_.compare_exchange_strong(said, now);
 }
 
 bool Census::list(const Address& address, std::uint64_t limit) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "proxy/base/time.h"
 #include "proxy/http/forwarded.h"
 
 #include <array>
@@ -39,8 +40,16 @@ class Census {
   // Of the process; of one address (0: no limit). Connections that are open stay.
   void set_limits(std::uint64_t connections, std::uint64_t per_address);
 
-  // The process has all the connections it may: new ones wait in the kernel's queue.
-  bool full() const { return open_.load(std::memory_order_relaxed) >= limit_.load(std::memory_order_relaxed); }
+  // The process has all the connections it may: new ones wait in the kernel's queue, and are turned away when no
+  // place comes free.
+  bool full() const { return open() >= limit(); }
+  std::uint64_t open() const { return open_.load(std::memory_order_relaxed); }
+  std::uint64_t limit() const { return limit_.load(std::memory_order_relaxed); }
+
+  // Counts a client that was turned away because the process is full. True if it is time to say so.
+  bool turned_away(base::SteadyTime now);
+  std::uint64_t turned_away_total() const { return turned_away_.load(std::memory_order_relaxed); }
+  bool turned_away_since(base::SteadyTime time) const { return last_turned_away_.load() >= time; }
 
   // Nothing if the address has all it may. A `shared` address stands for many clients (a trusted proxy): not
   // limited.
@@ -54,6 +63,9 @@ class Census {
   std::atomic<std::uint64_t> open_{0};
   std::atomic<std::uint64_t> limit_{UINT64_MAX};
   std::atomic<std::uint64_t> limit_per_address_{0};
+  std::atomic<std::uint64_t> turned_away_{0};
+  std::atomic<base::SteadyTime> last_turned_away_{base::SteadyTime::min()};
+  std::atomic<base::SteadyTime> said_{base::SteadyTime::min()};
   std::mutex mutex_;
   std::map<Address, std::uint64_t> by_address_;
 };

@@ -1,11 +1,13 @@
 #include "proxy/serve/worker.h"
 
 #include "proxy/serve/connection.h"
+#include "proxy/serve/turn_away.h"
 
 #include <algorithm>
 #include <cstring>
 #include <iterator>
 #include <netinet/in.h>
+#include <string>
 #include <utility>
 
 namespace drawbridge::serve {
@@ -42,7 +44,7 @@ Worker::Worker(Shared& shared, std::size_t index)
       log_(shared.access_log.lane(index)),
       workspaces_(buffers_),
       ledger_(*this),
-      servers_(loop_, shared.board, shared.seats, counters_),
+      servers_(loop_, shared.board, shared.seats, shared.upstream_connections, counters_),
       parking_(loop_, shared.parked, shared.workers),
       newcomers_(loop_.wheel(), *this) {
   loop_.limit_io(shared.io_bytes_max);
@@ -85,12 +87,30 @@ bool Worker::may_accept() {
 }
 
 // All places are taken: the oldest connections without a request give theirs to who waits, probably with one.
-void Worker::kept_waiting() {
+bool Worker::kept_waiting() {
+  if (make_room()) return true;
+  if (shared_.places_wanted) shared_.places_wanted();
+  return false;
+}
+
+bool Worker::make_room() {
   std::size_t looked_at = 0, ended = 0;
   for (auto& connection : connections_) {
     if (++looked_at > idle_looked_at_max || ended == idle_ended_max) break;
     if (connection.past_its_first_moment() && connection.close_if_idle()) ++ended;
   }
+  return ended > 0;
+}
+
+void Worker::turned_away(net::UniqueFd client) {
+  turn_away(std::move(client));
+  counters_.connections_accepted.add();
+  counters_.connections_refused.add();
+  const auto& census = shared_.census;
+  if (!shared_.census.turned_away(loop_.now())) return;
+  shared_.events.warning("clients_turned_away", {{"connections_max", std::to_string(census.limit())},
+                                                 {"so_far", std::to_string(census.turned_away_total())},
+                                                 {"hint", "`proxyctl doctor` shows what the limit comes from"}});
 }
 
 void Worker::accepted(net::UniqueFd fd, const sockaddr_storage& peer) {
@@ -113,6 +133,9 @@ net::Task<> Worker::serve(net::UniqueFd fd, http::IpAddress peer, [[maybe_unused
 
 void Worker::accept_paused(int os_error) {
   counters_.accept_pauses.add();
+  servers_.shed_idle();
+  make_room();
+  if (shared_.descriptors_exhausted) shared_.descriptors_exhausted();
   if (loop_.now() - pause_said_ < pause_said_every) return;
   pause_said_ = loop_.now();
   shared_.events.error("accept_paused", {{"error", std::strerror(os_error)},

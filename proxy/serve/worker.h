@@ -48,10 +48,15 @@ struct Shared {
   std::size_t io_bytes_max = static_cast<std::size_t>(-1);  // of one read or write: tests pass every state with 1
   Census census;
   upstream::ServerSeats seats;
+  upstream::ConnectionBudget upstream_connections;
   ParkedCounts parked;
   pages::ErrorAnswers errors;
   // Hand a result to the control thread. Any thread.
   std::function<void(std::function<void()>)> to_control;
+  // Somebody waits for a place and this worker has none to give: others may. Any worker's thread, also below.
+  std::function<void()> places_wanted;
+  // There was no descriptor to accept with: more are in use than was reckoned with.
+  std::function<void()> descriptors_exhausted;
   // A drain of one worker ended; no admission of this worker is below an epoch any more. Called on worker threads.
   std::function<void(std::size_t worker, std::uint64_t drain_id, const core::ClassCounts&)> drained;
   // Before it: a write of that drain ended and nobody knows what it did.
@@ -89,6 +94,8 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   base::IdSource& ids() { return ids_; }
   Shared& shared() { return shared_; }
   bool stopping() const { return stopping_; }
+  // Ends connections without a request, the oldest first: others need their places. False if there was none.
+  bool make_room();
   std::size_t index() const { return index_; }
 
   // What admissions are decided by now. Stays valid as long as an admission of its epoch is in the ledger.
@@ -100,7 +107,8 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
 
  private:
   bool may_accept() override;
-  void kept_waiting() override;
+  bool kept_waiting() override;
+  void turned_away(net::UniqueFd client) override;
   void accepted(net::UniqueFd fd, const sockaddr_storage& peer) override;
   void accept_paused(int os_error) override;
   void ended_unknown(std::uint64_t drain_id, core::OpenRequest request) override;

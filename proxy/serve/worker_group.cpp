@@ -49,6 +49,11 @@ WorkerGroup::WorkerGroup(Shared& shared) : shared_(shared), ended_(shared.worker
   shared_.epochs_ended = [this](std::size_t worker, std::uint64_t epoch) {
     shared_.to_control([this, worker, epoch] { worker_ended_epochs(worker, epoch); });
   };
+  shared_.places_wanted = [this] {
+    shared_.to_control([this] {
+      for (auto& worker : workers_) post(*worker, [&worker = *worker] { worker.make_room(); });
+    });
+  };
   for (std::size_t i = 0; i < shared.workers; ++i) workers_.push_back(std::make_unique<Worker>(shared, i));
 }
 

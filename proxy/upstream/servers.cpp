@@ -12,13 +12,6 @@ namespace {
 
 constexpr std::chrono::milliseconds sweep_interval{1'000};
 
-net::UniqueFd open_socket(const net::Endpoint& endpoint) {
-  net::UniqueFd fd(::socket(endpoint.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
-  const int on = 1;
-  if (fd.valid()) ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-  return fd;
-}
-
 }  // namespace
 
 void Tried::give_up() {
@@ -71,15 +64,17 @@ void Lease::reset() {
   if (servers_ == nullptr) return;
   auto& servers = *servers_;
   leave_server();
-  if (stream_ != nullptr) servers.counters_.upstream_connections_open.subtract();
+  const bool open = stream_ != nullptr;
   stream_.reset();
+  if (open) servers.closed(1);
 }
 
 void Lease::keep(const core::PoolView& pool) {
   auto& servers = *servers_;
   auto& server = servers.server(server_);
   const bool current = generation_ == server.generation;
-  if (current && server.idle.size() < pool.idle_connections_max && !stream_->cancelled() && !servers.closing_) {
+  if (current && server.idle.size() < pool.idle_connections_max && !stream_->cancelled() && !servers.closing_ &&
+      !servers.budget_.scarce()) {
     server.idle.push_back({std::move(stream_), slot_, servers.loop_.now() + pool.timing.idle});
     if (!servers.sweep_.armed()) servers.sweep_.arm(servers.loop_.now() + sweep_interval);
     leave_server();
@@ -88,8 +83,14 @@ void Lease::keep(const core::PoolView& pool) {
   reset();
 }
 
-Servers::Servers(net::Loop& loop, HealthBoard& board, ServerSeats& seats, obs::Counters& counters)
-    : loop_(loop), board_(board), seats_(seats), counters_(counters), sweep_(loop.wheel(), *this) {}
+Servers::Servers(net::Loop& loop, HealthBoard& board, ServerSeats& seats, ConnectionBudget& budget,
+                 obs::Counters& counters)
+    : loop_(loop),
+      board_(board),
+      seats_(seats),
+      budget_(budget),
+      counters_(counters),
+      sweep_(loop.wheel(), *this) {}
 
 Servers::~Servers() = default;
 
@@ -110,21 +111,29 @@ void Servers::set_addresses(core::ServerId id, EndpointSlots slots) {
     const bool stays = slot < slots.size() && slots[slot] == target.slots[slot];
     if (!stays && !target.slots[slot].empty()) ++target.generation;
   }
-  std::erase_if(target.idle, [&](const Idle& idle) {
-    const bool gone = idle.slot >= slots.size() || !(slots[idle.slot] == target.slots[idle.slot]);
-    if (gone) counters_.upstream_connections_open.subtract();
-    return gone;
-  });
+  closed(std::erase_if(target.idle, [&](const Idle& idle) {
+    return idle.slot >= slots.size() || !(slots[idle.slot] == target.slots[idle.slot]);
+  }));
   target.slots = std::move(slots);
+}
+
+void Servers::shed_idle() {
+  for (auto& target : servers_) {
+    if (!target) continue;
+    const auto count = target->idle.size();
+    target->idle.clear();
+    closed(count);
+  }
 }
 
 void Servers::close_idle() {
   closing_ = true;
-  for (auto& target : servers_) {
-    if (!target) continue;
-    counters_.upstream_connections_open.subtract(target->idle.size());
-    target->idle.clear();
-  }
+  shed_idle();
+}
+
+void Servers::closed(std::size_t connections) {
+  counters_.upstream_connections_open.subtract(connections);
+  budget_.give_back(connections);
 }
 
 std::optional<std::size_t> Servers::choose(const core::PoolView& pool, const Tried& tried) {
@@ -172,9 +181,33 @@ std::unique_ptr<net::Stream> Servers::take_idle(Server& target, EndpointMask usa
       slot = idle.slot;
       return std::move(idle.stream);
     }
-    counters_.upstream_connections_open.subtract();
+    idle.stream.reset();
+    closed(1);
   }
   return nullptr;
+}
+
+// What is kept gives way to what is needed. The caller owes the budget one when the result is valid.
+net::UniqueFd Servers::open_socket(const net::Endpoint& endpoint) {
+  errno = EMFILE;
+  if (!budget_.take()) {
+    shed_idle();
+    errno = EMFILE;
+    if (!budget_.take()) return {};
+  }
+  const auto open = [&] { return ::socket(endpoint.family(), SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0); };
+  net::UniqueFd fd(open());
+  if (!fd.valid() && (errno == EMFILE || errno == ENFILE)) {
+    shed_idle();
+    fd = net::UniqueFd(open());
+  }
+  const int on = 1;
+  if (fd.valid()) {
+    ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  } else {
+    budget_.give_back();
+  }
+  return fd;
 }
 
 net::Task<base::Result<std::unique_ptr<net::Stream>>> Servers::dial(net::Endpoint endpoint, base::Millis patience,
@@ -184,15 +217,20 @@ net::Task<base::Result<std::unique_ptr<net::Stream>>> Servers::dial(net::Endpoin
   if (!fd.valid()) co_return std::unexpected(base::os_failure(base::Fault::proxy, errno));
   const auto connected = ::connect(fd.get(), endpoint.data(), endpoint.length);
   if (connected != 0 && errno != EINPROGRESS) {
-    co_return std::unexpected(base::os_failure(base::Fault::upstream, errno));
+    const int failed = errno;
+    fd.reset();
+    budget_.give_back();
+    co_return std::unexpected(base::os_failure(base::Fault::upstream, failed));
   }
   auto stream =
       std::make_unique<net::Stream>(loop_, std::move(fd), base::Fault::upstream, net::Stream::Start::connecting);
   tried.dialled_ = stream.get();
   const auto ready = co_await stream->write({}, patience);
   tried.dialled_ = nullptr;
-  if (!ready) co_return std::unexpected(ready.error());
-  co_return stream;
+  if (ready) co_return stream;
+  stream.reset();
+  budget_.give_back();
+  co_return std::unexpected(ready.error());
 }
 
 net::Task<base::Result<Servers::Chosen>> Servers::lease(const core::PoolView& pool, Tried& tried, LeaseWish wish) {
@@ -237,14 +275,13 @@ net::Task<base::Result<Servers::Chosen>> Servers::lease(const core::PoolView& po
 }
 
 void Servers::deadline_passed(net::Deadline&) {
+  if (budget_.scarce()) return shed_idle();
   bool left = false;
   for (auto& target : servers_) {
     if (!target) continue;
-    const auto before = target->idle.size();
-    std::erase_if(target->idle, [&](const Idle& idle) {
+    closed(std::erase_if(target->idle, [&](const Idle& idle) {
       return idle.expires <= loop_.now() || (!idle.stream->quiet() && idle.stream->has_input());
-    });
-    counters_.upstream_connections_open.subtract(before - target->idle.size());
+    }));
     left = left || !target->idle.empty();
   }
   if (left) sweep_.arm(loop_.now() + sweep_interval);

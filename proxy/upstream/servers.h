@@ -7,6 +7,7 @@
 #include "proxy/net/stream.h"
 #include "proxy/net/task.h"
 #include "proxy/obs/counters.h"
+#include "proxy/upstream/connection_budget.h"
 #include "proxy/upstream/health_board.h"
 #include "proxy/upstream/server_seats.h"
 
@@ -79,7 +80,8 @@ struct LeaseWish {
 // The upstream side of one worker: addresses, kept connections and load of each server. Worker thread only.
 class Servers final : private net::Deadline::Owner {
  public:
-  Servers(net::Loop& loop, HealthBoard& board, ServerSeats& seats, obs::Counters& counters);
+  Servers(net::Loop& loop, HealthBoard& board, ServerSeats& seats, ConnectionBudget& budget,
+          obs::Counters& counters);
   ~Servers();
   Servers(const Servers&) = delete;
   Servers& operator=(const Servers&) = delete;
@@ -97,6 +99,8 @@ class Servers final : private net::Deadline::Owner {
   // failure of the last attempt.
   net::Task<base::Result<Chosen>> lease(const core::PoolView& pool, Tried& tried, LeaseWish wish);
 
+  // Closes all kept connections: somebody else needs the descriptors.
+  void shed_idle();
   // Shutdown: closes all kept connections and keeps none from now on.
   void close_idle();
 
@@ -128,11 +132,14 @@ class Servers final : private net::Deadline::Owner {
   std::unique_ptr<net::Stream> take_idle(Server& server, EndpointMask usable, bool proven, std::size_t& slot);
   net::Task<base::Result<std::unique_ptr<net::Stream>>> dial(net::Endpoint endpoint, base::Millis patience,
                                                              Tried& tried);
+  net::UniqueFd open_socket(const net::Endpoint& endpoint);
+  void closed(std::size_t connections);
   void deadline_passed(net::Deadline& deadline) override;
 
   net::Loop& loop_;
   HealthBoard& board_;
   ServerSeats& seats_;
+  ConnectionBudget& budget_;
   obs::Counters& counters_;
   std::vector<std::unique_ptr<Server>> servers_;  // by ServerId
   std::vector<core::BalanceState> balance_;       // by PoolId

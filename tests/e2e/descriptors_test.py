@@ -1,11 +1,13 @@
 """Out of descriptors, whoever took them: servers stay what they were, the operator gets in, and all of it ends by
 itself."""
 
+import resource
 import signal
 import socket
+import threading
 import unittest
 
-from harness import ProxyCase, eventually
+from harness import ProxyCase, TestClient, answer, eventually
 
 PROBED = 'health = { path = "/", interval = "100ms", timeout = "5s", rise = 1, fall = 1 }'
 
@@ -37,6 +39,71 @@ class OutOfDescriptors(ProxyCase):
         proxy.limit_descriptors(1000)
         seen = len(upstream.requests)
         eventually(lambda: len(upstream.requests) > seen + 1, "probes again")
+
+
+class FewDescriptors(ProxyCase):
+    """A hard limit that carries a few clients only."""
+
+    def few(self, upstream, **options):
+        return self.proxy(upstream, prepare=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (60, 60)), **options)
+
+    def test_only_clients_that_the_descriptors_carry_are_let_in_and_the_rest_works_on(self):
+        upstream = self.upstream()
+        proxy = self.few(upstream, pool=PROBED)
+        carried = int(proxy.wait_until_said(r'descriptors_low limit=60 .*connections_max=(\d+)')[1])
+        self.assertGreaterEqual(carried, 4)
+        self.assertEqual(proxy.metric("drawbridge_client_connections_max"), carried)
+        clients = [self.client(proxy) for _ in range(80)]
+        for _ in range(3):
+            self.assertEqual(proxy.ctl("status")[0], 0)
+        self.assertEqual(proxy.ctl("mode", "readonly")[0], 0)
+        with TestClient(proxy.address) as late:
+            self.assertEqual(late.get().status, 200)
+        self.assertNotRegex(proxy.said, "server_down|accept_paused|probes_not_asked")
+        for client in clients:
+            client.close()
+        eventually(lambda: proxy.metric("drawbridge_client_connections_open") == 0, "all to have left")
+        for _ in range(carried):
+            self.assertEqual(self.client(proxy).get().status, 200)
+
+    def test_doctor_says_how_many_clients_the_descriptors_carry(self):
+        proxy = self.few(self.upstream())
+        carried = proxy.wait_until_said(r'descriptors_low limit=60 .*connections_max=(\d+)')[1]
+        checks = {check["check"]: check for check in proxy.admin("GET", "/v1/doctor")[1]["checks"]}
+        self.assertEqual(checks["descriptors"]["result"], "warn")
+        self.assertIn(f"enough for {carried} clients, not for limits.connections = 50000", checks["descriptors"]["text"])
+        self.assertEqual(checks["clients"]["result"], "ok")
+
+    def test_a_limit_raised_while_it_runs_counts_from_the_next_change_on(self):
+        proxy = self.proxy(self.upstream())
+        before = proxy.metric("drawbridge_client_connections_max")
+        proxy.limit_descriptors(100)
+        proxy.mode("readonly")
+        self.assertLess(proxy.metric("drawbridge_client_connections_max"), 50)
+        proxy.limit_descriptors(resource.prlimit(proxy.process.pid, resource.RLIMIT_NOFILE)[1])
+        proxy.mode("live")
+        self.assertEqual(proxy.metric("drawbridge_client_connections_max"), before)
+
+
+class NoRoom(ProxyCase):
+    def test_who_is_turned_away_sees_it_and_the_operator_hears_of_it_first(self):
+        released = threading.Event()
+        upstream = self.upstream(lambda exchange: (exchange.wait(released), exchange.send(answer(b"late"))))
+        proxy = self.proxy(upstream, workers=1, limits="connections = 2")
+        inside = [self.client(proxy).send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n") for _ in range(2)]
+        upstream.wait_for_requests(2)
+        response = self.client(proxy).get()
+        self.assertEqual((response.status, response.says_close), (503, True))
+        proxy.wait_until_said("clients_turned_away connections_max=2")
+        self.assertEqual(proxy.metric("drawbridge_client_connections_refused_total"), 1)
+        said_first = proxy.ctl("status")[1].splitlines()[0]
+        self.assertRegex(said_first, "all 2 client connections are taken.*1 so far")
+        released.set()
+        self.assertEqual([client.read_response().body for client in inside], [b"late", b"late"])
+        self.assertEqual(self.client(proxy).get().status, 200)
+        checks = {check["check"]: check for check in proxy.admin("GET", "/v1/doctor")[1]["checks"]}
+        self.assertEqual(checks["clients"]["result"], "warn")
+        self.assertIn("in the last minute", checks["clients"]["text"])
 
 
 class GivenUp(ProxyCase):

@@ -28,6 +28,7 @@ class WorkerBench {
   void hold_all();  // the site's mode
   void limit_io(std::size_t bytes) { shared_->io_bytes_max = bytes; }
   serve::Census& census() { return shared_->census; }
+  upstream::ConnectionBudget& upstream_connections() { return shared_->upstream_connections; }
 
   void start();
   // The next snapshot is there, live again, and no worker has been told yet.

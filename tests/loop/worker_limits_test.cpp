@@ -129,3 +129,70 @@ TEST_CASE("the last connection of the process has its moment to send a request, 
   server.send(ok);
   first.read_until("ok");
 }
+
+TEST_CASE("a client for whom no place comes free is told so and when to come back") {
+  WorkerBench bench;
+  bench.census().set_limits(1, 0);
+  bench.start();
+  auto first = bench.client();
+  first.send(get);
+  auto server = bench.server().accept();
+  server.read_until(blank);
+  auto second = bench.client();
+  second.send("POST /second HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n" + std::string(100'000, 'x'));
+  const auto head = second.read_until(blank);
+  CHECK(head.starts_with("HTTP/1.1 503 "));
+  CHECK(head.find("Retry-After: ") != std::string::npos);
+  CHECK(head.find("Drawbridge-Not-Processed: 1\r\n") != std::string::npos);
+  CHECK(head.find("Connection: close\r\n") != std::string::npos);
+  second.read_to_end();
+  CHECK(second.end() == RawSocket::End::fin);
+  CHECK(bench.census().turned_away_total() == 1);
+  server.send(ok);
+  first.read_until("ok");
+}
+
+TEST_CASE("when connections to servers are scarce none is kept, and beyond the last a request is refused") {
+  WorkerBench bench;
+  bench.upstream_connections().set_limit(1);
+  bench.start();
+  auto first = bench.client();
+  first.send(get);
+  auto server = bench.server().accept();
+  server.read_until(blank);
+  auto second = bench.client();
+  second.send(get);
+  CHECK(second.read_until(blank).starts_with("HTTP/1.1 503 "));
+  server.send(ok);
+  first.read_until("ok");
+  server.read_to_end();
+  first.send(get);
+  auto again = bench.server().accept();
+  again.read_until(blank);
+  again.send(ok);
+  first.read_until("ok");
+}
+
+TEST_CASE("every way a connection to a server ends gives its place back") {
+  WorkerBench bench;
+  bench.start();
+  auto client = bench.client();
+  client.send(get);
+  auto server = bench.server().accept();
+  server.read_until(blank);
+  CHECK(bench.upstream_connections().open() == 1);
+  server.send(ok);
+  client.read_until("ok");
+  CHECK(bench.upstream_connections().open() == 1);
+  bench.ask<bool>([](serve::Worker& worker) {
+    worker.servers().shed_idle();
+    return true;
+  });
+  CHECK(bench.upstream_connections().open() == 0);
+  client.send(get);
+  auto broken = bench.server().accept();
+  broken.read_until(blank);
+  broken.close();
+  CHECK(client.read_until(blank).starts_with("HTTP/1.1 502 "));
+  CHECK(bench.upstream_connections().open() == 0);
+}

@@ -9,16 +9,31 @@
 using namespace drawbridge;
 using namespace drawbridge::admin;
 
-TEST_CASE("descriptors are counted for both sides of each connection") {
-  CHECK(check_descriptors({200'000, 100, 50'000, 4}).result == Health::ok);
-  const auto few = check_descriptors({1'024, 100, 50'000, 4});
-  CHECK(few.result == Health::warn);
-  CHECK(few.advice.find("100128") != std::string::npos);
-  CHECK(check_descriptors({1'024, 1'000, 50'000, 4}).result == Health::fail);
+TEST_CASE("descriptors that do not carry the connections configured are a warning that says how many they carry") {
+  const ClientFacts few{.open_max = 400, .configured_max = 50'000, .wanted_descriptors = 100'230};
+  const ClientFacts all{.open_max = 50'000, .configured_max = 50'000, .wanted_descriptors = 100'230};
+  CHECK(check_descriptors({200'000, 100}, all).result == Health::ok);
+  const auto warned = check_descriptors({1'024, 100}, few);
+  CHECK(warned.result == Health::warn);
+  CHECK(warned.text.find("400") != std::string::npos);
+  CHECK(warned.advice.find("100230") != std::string::npos);
+  CHECK(check_descriptors({1'024, 1'020}, few).result == Health::fail);
+}
+
+TEST_CASE("that clients are turned away is said while it lasts and for a while after") {
+  ClientFacts facts{.open = 9, .open_max = 10, .configured_max = 10, .turned_away = 7};
+  CHECK(check_clients(facts).result == Health::ok);
+  CHECK(client_warning(facts).empty());
+  facts.turned_away_lately = true;
+  CHECK(check_clients(facts).result == Health::warn);
+  CHECK(client_warning(facts).find("7 so far") != std::string::npos);
+  facts.turned_away_lately = false;
+  facts.open = 10;
+  CHECK(client_warning(facts).starts_with("all 10 client connections"));
 }
 
 TEST_CASE("descriptors of this process are found") {
-  const auto facts = measure_descriptors(10, 1);
+  const auto facts = measure_descriptors();
   CHECK(facts.limit > 0);
   CHECK(facts.open >= 3);
 }
