@@ -17,9 +17,7 @@ using base::Fault;
 using base::Reason;
 using base::Result;
 
-Forward::Forward(Call& call) : call_(call), pool_(*call.plan.pool), bounds_(call.worker.snapshot().bounds) {
-  wish_.proven = !core::is_idempotent(call.request().method_text) || !body_is_here();
-}
+Forward::Forward(Call& call) : call_(call), pool_(*call.plan.pool), bounds_(call.worker.snapshot().bounds) {}
 
 Forward::~Forward() = default;
 

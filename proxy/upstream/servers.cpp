@@ -169,14 +169,14 @@ std::optional<std::size_t> Servers::choose_slot(Server& target, EndpointMask usa
   return std::nullopt;
 }
 
-// A kept connection that has something to read is not idle but broken: closed by the server, or about to be.
-std::unique_ptr<net::Stream> Servers::take_idle(Server& target, EndpointMask usable, bool proven,
-                                                std::size_t& slot) {
+// A kept connection that has something to read is not idle but broken: closed by the server, about to be, or with
+// an answer to nobody that the next request would take for its own. The loop may not have seen it yet, so the
+// kernel is asked: one system call (about 3 % of a small request) for not handing one visitor another's answer.
+std::unique_ptr<net::Stream> Servers::take_idle(Server& target, EndpointMask usable, std::size_t& slot) {
   while (!target.idle.empty()) {
     auto idle = std::move(target.idle.back());
     target.idle.pop_back();
-    const bool good = idle.expires > loop_.now() && (usable >> idle.slot & 1U) != 0 &&
-                      ((idle.stream->quiet() && !proven) || !idle.stream->has_input());
+    const bool good = idle.expires > loop_.now() && (usable >> idle.slot & 1U) != 0 && !idle.stream->has_input();
     if (good) {
       slot = idle.slot;
       return std::move(idle.stream);
@@ -244,7 +244,7 @@ net::Task<base::Result<Servers::Chosen>> Servers::lease(const core::PoolView& po
     const auto usable = board_.usable(wanted.id, loop_.now());
     Chosen chosen{.place = *place};
     if (!chosen.lease.hold(*this, wanted)) continue;
-    if (!wish.fresh) chosen.lease.stream_ = take_idle(target, usable, wish.proven, chosen.lease.slot_);
+    if (!wish.fresh) chosen.lease.stream_ = take_idle(target, usable, chosen.lease.slot_);
     if (chosen.lease) {
       chosen.lease.reused_ = true;
       counters_.upstream_reused.add();

@@ -73,8 +73,7 @@ class Tried {
 
 // How a lease is wanted.
 struct LeaseWish {
-  bool fresh = false;   // a new connection: the last attempt met a stale one
-  bool proven = false;  // ask the kernel whether a kept one is still good: the request may not be repeated
+  bool fresh = false;  // a new connection: the last attempt met a stale one
 };
 
 // The upstream side of one worker: addresses, kept connections and load of each server. Worker thread only.
@@ -129,7 +128,7 @@ class Servers final : private net::Deadline::Owner {
   void left(core::ServerId id);  // an exchange with it has ended
   std::optional<std::size_t> choose(const core::PoolView& pool, const Tried& tried);
   std::optional<std::size_t> choose_slot(Server& server, EndpointMask usable);
-  std::unique_ptr<net::Stream> take_idle(Server& server, EndpointMask usable, bool proven, std::size_t& slot);
+  std::unique_ptr<net::Stream> take_idle(Server& server, EndpointMask usable, std::size_t& slot);
   net::Task<base::Result<std::unique_ptr<net::Stream>>> dial(net::Endpoint endpoint, base::Millis patience,
                                                              Tried& tried);
   net::UniqueFd open_socket(const net::Endpoint& endpoint);
