@@ -1,0 +1,215 @@
+#include "proxy/core/cutover.h"
+
+#include <array>
+#include <utility>
+
+namespace drawbridge::core {
+namespace {
+
+using Stage = CutoverStage;
+using Failure = CutoverFailure;
+using Action = CutoverAction;
+using Kind = CutoverEvent::Kind;
+
+constexpr std::array stages = {Stage::guard, Stage::hold,   Stage::drain, Stage::run,  Stage::check,
+                               Stage::flip,  Stage::retire, Stage::back,  Stage::done, Stage::failed_back};
+
+CutoverStep stay(const Cutover& state) {
+  return {.state = state, .actions = {}};
+}
+
+CutoverStep go(Cutover state, Stage stage, std::vector<Action> actions) {
+  state.stage = stage;
+  state.entered = false;
+  return {.state = std::move(state), .actions = std::move(actions)};
+}
+
+// Before the hold is published there is nothing to take back.
+CutoverStep fail(Cutover state, Failure failure) {
+  state.failure = failure;
+  if (!state.holds()) return go(std::move(state), Stage::failed_back, {Action::report});
+  return go(std::move(state), Stage::back, {Action::publish_back, Action::fence});
+}
+
+// The next stage of those that were asked for.
+CutoverStep advance(Cutover state) {
+  const auto& plan = state.plan;
+  if (state.stage == Stage::drain && plan.run) return go(std::move(state), Stage::run, {Action::store});
+  if (state.stage != Stage::check && plan.check) return go(std::move(state), Stage::check, {Action::store});
+  return go(std::move(state), Stage::flip, {Action::store});
+}
+
+CutoverStep enter(Cutover state, Action action) {
+  state.entered = true;
+  return {.state = std::move(state), .actions = {action}};
+}
+
+CutoverStep stored(Cutover state, base::SteadyTime now) {
+  switch (state.stage) {
+    case Stage::hold:
+      state.deadline = now + state.plan.deadline;
+      return go(std::move(state), Stage::drain, {Action::publish_hold, Action::fence_drain});
+    case Stage::run:
+      return enter(std::move(state), Action::tell_run);
+    case Stage::check:
+      return enter(std::move(state), Action::probe);
+    case Stage::flip:
+      return go(std::move(state), Stage::retire, {Action::publish_new, Action::fence});
+    case Stage::guard:
+    case Stage::drain:
+    case Stage::retire:
+    case Stage::back:
+    case Stage::done:
+    case Stage::failed_back:
+      break;
+  }
+  return stay(state);
+}
+
+// An end that may come at any time: too late once the flip is being stored.
+CutoverStep interrupt(const Cutover& state, Failure failure) {
+  switch (state.stage) {
+    case Stage::guard:
+    case Stage::drain:
+    case Stage::run:
+    case Stage::check:
+      return fail(state, failure);
+    case Stage::hold:
+    case Stage::flip:
+    case Stage::retire:
+    case Stage::back:
+    case Stage::done:
+    case Stage::failed_back:
+      break;
+  }
+  return stay(state);
+}
+
+CutoverStep guarded(const Cutover& state, bool ok) {
+  if (state.stage != Stage::guard) return stay(state);
+  if (!ok) return fail(state, Failure::guard);
+  if (state.plan.dry_run) return go(state, Stage::done, {Action::report});
+  return go(state, Stage::hold, {Action::store});
+}
+
+CutoverStep fenced(const Cutover& state) {
+  if (state.stage == Stage::retire) return go(state, Stage::done, {Action::report});
+  if (state.stage == Stage::back) return go(state, Stage::failed_back, {Action::report});
+  return stay(state);
+}
+
+// The result of a stage: on to the next, or back.
+CutoverStep judge(const Cutover& state, Stage stage, bool ok, Failure failure) {
+  const bool awaited = state.stage == stage && (state.entered || stage == Stage::drain);
+  if (!awaited) return stay(state);
+  return ok ? advance(state) : fail(state, failure);
+}
+
+bool is_late(const Cutover& state, base::SteadyTime now) {
+  return state.deadline && now >= *state.deadline;
+}
+
+}  // namespace
+
+bool Cutover::holds() const {
+  return stage == Stage::drain || stage == Stage::run || stage == Stage::check || stage == Stage::flip;
+}
+
+CutoverStep begin_cutover(const CutoverPlan& plan) {
+  return {.state = {.plan = plan}, .actions = {Action::guard}};
+}
+
+CutoverStep step(const Cutover& state, const CutoverEvent& event, base::SteadyTime now) {
+  if (is_late(state, now)) {
+    auto ended = interrupt(state, Failure::deadline);
+    if (!ended.actions.empty()) return ended;
+  }
+  switch (event.kind) {
+    case Kind::guarded:
+      return guarded(state, event.ok);
+    case Kind::stored:
+      return event.ok ? stored(state, now) : fail(state, Failure::not_stored);
+    case Kind::drained:
+      return judge(state, Stage::drain, event.ok, Failure::undrained);
+    case Kind::run_ended:
+      return judge(state, Stage::run, event.ok, Failure::run);
+    case Kind::checked:
+      return judge(state, Stage::check, event.ok, Failure::check);
+    case Kind::fenced:
+      return fenced(state);
+    case Kind::writes_accepted:
+      return interrupt(state, Failure::writes);
+    case Kind::gone:
+      return interrupt(state, Failure::gone);
+    case Kind::abort:
+      return interrupt(state, Failure::aborted);
+    case Kind::tick:
+      break;
+  }
+  return stay(state);
+}
+
+bool has_flipped(CutoverStage durable) {
+  return durable == Stage::flip || durable == Stage::retire || durable == Stage::done;
+}
+
+std::string_view name(CutoverStage stage) {
+  switch (stage) {
+    case Stage::guard:
+      return "guard";
+    case Stage::hold:
+      return "hold";
+    case Stage::drain:
+      return "drain";
+    case Stage::run:
+      return "run";
+    case Stage::check:
+      return "check";
+    case Stage::flip:
+      return "flip";
+    case Stage::retire:
+      return "retire";
+    case Stage::back:
+      return "back";
+    case Stage::done:
+      return "done";
+    case Stage::failed_back:
+      return "failed_back";
+  }
+  return "unknown";
+}
+
+std::string_view name(CutoverFailure failure) {
+  switch (failure) {
+    case Failure::none:
+      return "none";
+    case Failure::guard:
+      return "guard";
+    case Failure::not_stored:
+      return "not_stored";
+    case Failure::undrained:
+      return "undrained";
+    case Failure::run:
+      return "run";
+    case Failure::check:
+      return "check";
+    case Failure::writes:
+      return "writes";
+    case Failure::deadline:
+      return "deadline";
+    case Failure::gone:
+      return "gone";
+    case Failure::aborted:
+      return "aborted";
+  }
+  return "unknown";
+}
+
+std::optional<CutoverStage> parse_cutover_stage(std::string_view text) {
+  for (const auto stage : stages) {
+    if (name(stage) == text) return stage;
+  }
+  return std::nullopt;
+}
+
+}  // namespace drawbridge::core

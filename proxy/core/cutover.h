@@ -1,0 +1,110 @@
+#pragma once
+
+#include "proxy/base/time.h"
+
+#include <cstdint>
+#include <optional>
+#include <string_view>
+#include <vector>
+
+namespace drawbridge::core {
+
+// The stages of a cutover (DESIGN: cutover). Up to and including `flip` the site is on the old pool.
+enum class CutoverStage : std::uint8_t {
+  guard,        // the new pool is asked whether it can serve; nothing has changed
+  hold,         // the hold is being made durable
+  drain,        // held; the old pool's writes end
+  run,          // the operator's command
+  check,        // a probe request to the new pool
+  flip,         // the decision is being made durable
+  retire,       // on the new pool; every worker comes to know
+  back,         // failed: on the old pool again as before; every worker comes to know
+  done,         // over: on the new pool (or, after a dry run, nothing was done)
+  failed_back,  // over: on the old pool, in the mode it had before
+};
+
+enum class CutoverFailure : std::uint8_t {
+  none,
+  guard,       // the new pool cannot serve
+  not_stored,  // a stage could not be made durable
+  undrained,   // the drain deadline passed with requests open
+  run,         // the command ended with another code than 0
+  check,       // the probe of the new pool failed
+  writes,      // of a rollback: the pool that is to be left accepted writes meanwhile
+  deadline,
+  gone,     // the client who asked has hung up
+  aborted,  // told to end
+};
+
+std::string_view name(CutoverStage stage);
+std::string_view name(CutoverFailure failure);
+std::optional<CutoverStage> parse_cutover_stage(std::string_view text);
+
+// What was asked for, as far as it decides the order of stages.
+struct CutoverPlan {
+  bool run = false;
+  bool check = false;
+  bool dry_run = false;
+  base::Millis deadline{60'000};  // from the hold to the flip
+};
+
+// Where one transaction is.
+struct Cutover {
+  CutoverPlan plan;
+  CutoverStage stage = CutoverStage::guard;
+  bool entered = false;  // the stage is durable and its effect ordered
+  CutoverFailure failure = CutoverFailure::none;
+  std::optional<base::SteadyTime> deadline;  // since the hold is published
+
+  bool is_over() const { return stage == CutoverStage::done || stage == CutoverStage::failed_back; }
+  // The site is held: reads or writes wait.
+  bool holds() const;
+};
+
+struct CutoverEvent {
+  enum class Kind : std::uint8_t {
+    guarded,          // ok: the new pool can serve
+    stored,           // ok: what `store` asked for is durable
+    drained,          // ok: nothing is left that the flip must not leave behind
+    run_ended,        // ok: exit code 0
+    checked,          // ok: the new pool answered the probe well
+    fenced,           // every worker has passed the fence of the last publication
+    writes_accepted,  // of a rollback, before the flip
+    tick,             // time has passed
+    gone,             // the client who asked has hung up
+    abort,
+  };
+  Kind kind = Kind::tick;
+  bool ok = true;
+};
+
+enum class CutoverAction : std::uint8_t {
+  guard,         // probe the servers of the new pool → guarded
+  store,         // make the stage durable → stored. Before any other effect of the stage
+  publish_hold,  // the old pool, held
+  fence_drain,   // fence, and wait for what must end → drained
+  tell_run,      // let the client run its command → run_ended
+  probe,         // the check → checked
+  publish_new,   // the new pool, the hold is over
+  publish_back,  // the old pool, the mode as before; the record is taken away, durable if the disk allows
+  fence,         // → fenced
+  report,        // the transaction is over
+};
+
+struct CutoverStep {
+  Cutover state;
+  std::vector<CutoverAction> actions;  // in this order
+};
+
+// The first step of a transaction.
+CutoverStep begin_cutover(const CutoverPlan& plan);
+
+// Pure. An event that does not belong to the stage changes nothing: it comes too late. Once the flip is being made
+// durable nothing but a disk that refuses stops it.
+CutoverStep step(const Cutover& state, const CutoverEvent& event, base::SteadyTime now);
+
+// What a restarted process does with a transaction whose last durable stage was this: true, it is on the new pool;
+// false, on the old one in the mode it had before.
+bool has_flipped(CutoverStage durable);
+
+}  // namespace drawbridge::core
