@@ -2,6 +2,7 @@
 
 #include "proxy/base/time.h"
 #include "proxy/control/refusal.h"
+#include "proxy/core/cutover.h"
 #include "proxy/core/ledger.h"
 #include "proxy/core/receipt.h"
 
@@ -9,12 +10,22 @@
 #include <expected>
 #include <functional>
 #include <optional>
+#include <string>
+#include <vector>
 
 namespace drawbridge::control {
 
 enum class Stage : std::uint8_t { published, fenced, draining };
 
 std::string_view name(Stage stage);
+
+// How far a cutover has come, beside the drain that Progress tells of.
+struct CutoverProgress {
+  std::uint64_t id = 0;
+  core::CutoverStage stage = core::CutoverStage::drain;
+  std::string site, from, to;
+  base::Millis left{};  // until the deadline
+};
 
 // How far a change has come. published and fenced are told once, draining about once a second.
 struct Progress {
@@ -24,6 +35,7 @@ struct Progress {
   std::optional<base::Millis> timeout;  // of the drain, from when it was published; none: nothing to wait for
   core::ClassCounts open;               // of what must end
   std::vector<core::OpenRequest> oldest;
+  std::optional<CutoverProgress> cutover;
 };
 
 // The end of a command.
@@ -35,6 +47,9 @@ using Done = std::expected<core::Receipt, Refusal>;
 struct Completion {
   std::function<void(const Progress&)> progress;
   std::function<void(Done)> done;
+  // Whether the one who asked is still there; empty: nobody knows, so yes. A cutover without its operator goes
+  // back.
+  std::function<bool()> is_there{};
 };
 
 }  // namespace drawbridge::control

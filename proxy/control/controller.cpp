@@ -1,5 +1,6 @@
 #include "proxy/control/controller.h"
 
+#include "proxy/control/cutover_hands.h"
 #include "proxy/control/history.h"
 #include "proxy/control/mode_order.h"
 #include "proxy/control/reconcile.h"
@@ -19,6 +20,8 @@ Controller::Controller(Parts parts, config::Config config)
       changes_(parts_.workers, parts_.alarms, parts_.events,
                {.ended = [this](const auto& receipt, const auto& actor) { record_end(receipt, actor); },
                 .moved = [this] { waits_.look(); }}),
+      hands_(std::make_unique<CutoverHands>(*this)),
+      cutovers_(*hands_, parts_.alarms),
       timer_(parts_.alarms, parts_.boot_id, [this](const auto& sites) { return expire(sites); }),
       waits_(parts_.alarms, [this](const auto& site, const auto& what) { return is_there(site, what); }) {}
 
@@ -30,6 +33,7 @@ base::Expected<void> Controller::start() {
   auto loaded = parts_.store.load();
   if (!loaded) return std::unexpected(loaded.error());
   note_load(*loaded);
+  end_old_cutovers(loaded->state);
   const bool lost = loaded->from == StateStore::Loaded::From::damaged;
   auto fitted = reconcile(config_, lost ? all_in_maintenance(config_, now.wall) : loaded->state, now.wall);
   if (!fitted) return std::unexpected(fitted.error());
@@ -122,6 +126,7 @@ Controller::Checked Controller::commit(Next next) {
 
 void Controller::stop() {
   stopped_ = true;
+  cutovers_.stop();
   timer_.stop();
   changes_.stop();
   waits_.stop();
@@ -155,7 +160,7 @@ bool Controller::is_there(const std::string& site, const WaitFor& what) const {
   if (found == state_.sites.end() || !found->second.configured) return false;
   const auto id = ids_.sites.find(site);
   if (!id) return false;
-  const auto mode = found->second.mode.mode;
+  const auto mode = shown_mode(found->second).mode;
   switch (what.until) {
     case WaitFor::Until::drained:
       return changes_.is_drained(*id);

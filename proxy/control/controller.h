@@ -5,6 +5,7 @@
 #include "proxy/control/alarms.h"
 #include "proxy/control/changes.h"
 #include "proxy/control/completion.h"
+#include "proxy/control/cutovers.h"
 #include "proxy/control/history_entry.h"
 #include "proxy/control/mode_timer.h"
 #include "proxy/control/publisher.h"
@@ -52,6 +53,16 @@ class Controller {
     Load load;
     Render render;
     std::string boot_id;  // control::boot_id()
+    // Asks servers now: by their health policy, or for `path` if it is not empty. `done` later, on this thread.
+    struct Found {
+      core::ServerId server = 0;
+      bool healthy = false;
+      std::string reason;
+    };
+    std::function<void(const std::vector<core::ServerId>& servers, const std::string& path,
+                       std::function<void(std::vector<Found>)> done)>
+        probe;
+    std::function<Cutovers::Served(core::SiteId)> served;
   };
 
   Controller(Parts parts, config::Config config);
@@ -67,6 +78,9 @@ class Controller {
   // Carries out a command. Whether it was accepted is known when submit() returns (current() shows it), but told
   // only later through `completion`.
   void submit(core::Command command, Completion completion);
+
+  // The client's command of a cutover has ended (Progress::cutover told it to run).
+  std::expected<void, Refusal> run_ended(const std::string& site, std::uint64_t id, int exit_code);
 
   // Ends every wait: what was published stays, its completions get shutting_down. No command is accepted after.
   void stop();
@@ -112,6 +126,10 @@ class Controller {
   Checked change_mode(const core::ModeCommand& command, const core::Actor& actor, Completion& completion);
   Checked change_server(const core::ServerCommand& command, const core::Actor& actor, Completion& completion);
   Checked reload(const core::Actor& actor, Completion& completion);
+  Checked change_pool(const core::CutoverCommand& command, const core::Actor& actor, Completion& completion);
+  Checked check_rollback(const core::CutoverCommand& command) const;
+  void end_old_cutovers(State& state);
+  void record_cutover(const ChangeOrder& order, const Cutovers::Fence& what);
   bool expire(const std::vector<std::string>& sites);
   Checked expire_to(core::Mode mode, const std::vector<std::string>& sites);
   void refuse(Completion completion, const core::Actor& actor, Refusal refusal);
@@ -146,6 +164,9 @@ class Controller {
   AnswerCache answers_;
   Publisher publisher_;
   Changes changes_;
+  class CutoverHands;
+  std::unique_ptr<CutoverHands> hands_;
+  Cutovers cutovers_;
   ModeTimer timer_;
   Waits waits_;
   std::vector<std::function<void(const core::Snapshot&, const config::Config&)>> listeners_;

@@ -94,7 +94,8 @@ Controller::Checked Controller::carry_out(core::Command& command, Completion& co
   return std::visit(
       Overloaded{[&](const core::ModeCommand& mode) { return change_mode(mode, actor, completion); },
                  [&](const core::ServerCommand& server) { return change_server(server, actor, completion); },
-                 [&](const core::ReloadCommand&) { return reload(actor, completion); }},
+                 [&](const core::ReloadCommand&) { return reload(actor, completion); },
+                 [&](const core::CutoverCommand& cutover) { return change_pool(cutover, actor, completion); }},
       command.what);
 }
 
@@ -106,6 +107,9 @@ Controller::Checked Controller::change_mode(const core::ModeCommand& command, co
   std::vector<const config::Site*> configured;
   for (const auto& name : *sites) configured.push_back(config_.find_site(name));
   if (auto checked = check_mode_command(command, configured, now.wall); !checked) return checked;
+  for (const auto& name : *sites) {
+    if (auto free = cutovers_.check_free(name); !free) return free;
+  }
   const auto before = state_;
   Next next{.state = state_, .config = {}};
   for (const auto& name : *sites) {
@@ -145,6 +149,9 @@ Controller::Checked Controller::change_server(const core::ServerCommand& command
 }
 
 Controller::Checked Controller::reload(const core::Actor& actor, Completion& completion) {
+  for (const auto& [name, site] : state_.sites) {
+    if (auto free = cutovers_.check_free(name); !free) return free;
+  }
   auto loaded = parts_.load();
   if (!loaded) {
     return std::unexpected(Refusal{.code = RefusalCode::config_invalid,
@@ -176,8 +183,15 @@ Controller::Checked Controller::reload(const core::Actor& actor, Completion& com
 
 bool Controller::expire(const std::vector<std::string>& sites) {
   std::map<core::Mode, std::vector<std::string>> by_mode;
-  for (const auto& name : sites) by_mode[state_.sites.at(name).mode.then].push_back(name);
   bool all_done = true;
+  for (const auto& name : sites) {
+    // Comes when the cutover has ended: nothing crosses it.
+    if (!cutovers_.check_free(name)) {
+      all_done = false;
+    } else {
+      by_mode[state_.sites.at(name).mode.then].push_back(name);
+    }
+  }
   for (auto& [mode, names] : by_mode) {
     const auto expired = expire_to(mode, names);
     if (expired) continue;

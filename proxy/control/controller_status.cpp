@@ -50,13 +50,15 @@ SiteStatus Controller::site_status(const core::SiteView& site, const base::Now& 
   SiteStatus status;
   status.id = site.id;
   status.name = site.name;
-  status.mode = state.mode;
+  status.mode = shown_mode(state);
   status.ends_in = remaining(state, now, parts_.boot_id);
   status.epoch = state.epoch;
   status.pool = state.pool;
   if (site.notice != nullptr) status.notice_pool = site.notice->name;
   status.parked_max = site.hold.requests_max;
   status.draining = changes_.draining(site.id);
+  status.previous_pool = state.previous_pool;
+  status.cutover = cutovers_.status(site.name);
   return status;
 }
 

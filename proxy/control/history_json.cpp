@@ -14,8 +14,8 @@ namespace {
 namespace json = boost::json;
 
 std::optional<core::Outcome> parse_outcome(std::string_view text) {
-  for (const auto outcome :
-       {core::Outcome::done, core::Outcome::outstanding, core::Outcome::cut, core::Outcome::superseded}) {
+  for (const auto outcome : {core::Outcome::done, core::Outcome::outstanding, core::Outcome::cut,
+                             core::Outcome::superseded, core::Outcome::failed_back}) {
     if (core::name(outcome) == text) return outcome;
   }
   return std::nullopt;

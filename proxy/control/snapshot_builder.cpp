@@ -146,7 +146,7 @@ Expected<std::unique_ptr<core::SiteView>> build_site(const config::Site& site, c
   if (!rules) return std::unexpected(rules.error());
   view->id = *id;
   view->name = site.name;
-  view->mode = found->second.mode;
+  view->mode = shown_mode(found->second);
   view->pool = find_pool(snapshot, found->second.pool);
   DRAWBRIDGE_CHECK(view->pool != nullptr);
   if (!site.maintenance.pool.empty()) view->notice = find_pool(snapshot, site.maintenance.pool);

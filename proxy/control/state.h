@@ -1,6 +1,7 @@
 #pragma once
 
 #include "proxy/base/time.h"
+#include "proxy/core/cutover.h"
 #include "proxy/core/mode.h"
 #include "proxy/core/snapshot.h"
 
@@ -21,6 +22,18 @@ struct SteadyEnd {
   bool operator==(const SteadyEnd&) const = default;
 };
 
+// A cutover under way. Beside it the site's own mode and pool say what a restart goes by: until the flip is stored
+// the old pool and the mode before, from then on the new ones.
+struct CutoverRecord {
+  std::uint64_t id = 0;  // unique in this process
+  core::CutoverStage stage = core::CutoverStage::hold;
+  std::string from, to;
+  core::HoldScope scope = core::HoldScope::writes;
+  base::WallTime since;     // of the hold
+  base::WallTime deadline;  // of the flip
+  std::string by;
+};
+
 // What is on now for one site.
 struct SiteState {
   core::ModeState mode;
@@ -28,7 +41,13 @@ struct SiteState {
   std::string pool;               // the active one
   std::uint64_t epoch = 0;        // of the last change to this site
   bool configured = true;         // false: kept for the day the configuration names the site again
+  std::string previous_pool;      // the active one before the last cutover; empty: there was none
+  std::optional<CutoverRecord> cutover;
 };
+
+// The mode that visitors meet: that of the state, or the hold of a cutover under way. A cutover holds only what the
+// mode lets through: a readonly site refuses its writes as before.
+core::ModeState shown_mode(const SiteState& site);
 
 // All that is durable: what is on now. The file's form is described in state_json.h.
 struct State {

@@ -16,6 +16,17 @@ namespace {
 
 namespace json = boost::json;
 
+json::object cutover_object(const CutoverRecord& cutover) {
+  return {{"id", static_cast<std::int64_t>(cutover.id)},
+          {"stage", core::name(cutover.stage)},
+          {"from", cutover.from},
+          {"to", cutover.to},
+          {"scope", core::name(cutover.scope)},
+          {"since", base::format_time(cutover.since)},
+          {"deadline", base::format_time(cutover.deadline)},
+          {"by", cutover.by}};
+}
+
 json::object site_object(const SiteState& site) {
   json::object object;
   object["mode"] = core::name(site.mode.mode);
@@ -32,6 +43,8 @@ json::object site_object(const SiteState& site) {
   object["pool"] = site.pool;
   object["epoch"] = static_cast<std::int64_t>(site.epoch);
   object["configured"] = site.configured;
+  if (!site.previous_pool.empty()) object["previous_pool"] = site.previous_pool;
+  if (site.cutover) object["cutover"] = cutover_object(*site.cutover);
   return object;
 }
 
@@ -40,6 +53,19 @@ std::string read_end(const json::value& value, const std::string& where, SteadyE
   end.boot = fields.text("boot");
   end.at = base::Millis(fields.integer("steady_ms"));
   end.lasts = base::Millis(fields.integer("lasts_ms"));
+  return fields.finish();
+}
+
+std::string read_cutover(const json::value& value, const std::string& where, CutoverRecord& cutover) {
+  JsonFields fields(value, where + " cutover");
+  cutover.id = fields.number("id");
+  cutover.stage = fields.word("stage", core::parse_cutover_stage);
+  cutover.from = fields.text("from");
+  cutover.to = fields.text("to");
+  cutover.scope = fields.word("scope", core::parse_hold_scope);
+  cutover.since = fields.time("since");
+  cutover.deadline = fields.time("deadline");
+  cutover.by = fields.text("by");
   return fields.finish();
 }
 
@@ -60,6 +86,11 @@ std::string read_site(const json::value& value, const std::string& name, SiteSta
   site.pool = fields.text("pool");
   site.epoch = fields.number("epoch");
   site.configured = fields.boolean("configured");
+  if (fields.has("previous_pool")) site.previous_pool = fields.text("previous_pool");
+  if (fields.has("cutover")) {
+    const auto problem = read_cutover(fields.value("cutover"), where, site.cutover.emplace());
+    if (!problem.empty()) return problem;
+  }
   return fields.finish();
 }
 

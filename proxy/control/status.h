@@ -1,6 +1,7 @@
 #pragma once
 
 #include "proxy/base/time.h"
+#include "proxy/control/cutovers.h"
 #include "proxy/core/ledger.h"
 #include "proxy/core/mode.h"
 #include "proxy/core/snapshot.h"
@@ -30,9 +31,11 @@ struct SiteStatus {
       ends_in;              // until mode.then follows; by the steady clock, so right when mode.until is not
   std::uint64_t epoch = 0;  // of the last change to this site
   std::string pool;
-  std::string notice_pool;  // maintenance.pool; empty if none
+  std::string notice_pool;       // maintenance.pool; empty if none
   std::uint32_t parked_max = 0;  // hold.max_requests
   std::optional<Draining> draining;
+  std::string previous_pool;  // where rollback goes; empty: nowhere
+  std::optional<CutoverStatus> cutover;
 };
 
 struct PoolStatus {

@@ -22,7 +22,7 @@ struct Actor {
 // `proxyctl mode MODE [SITE…]`. Empty `sites` means all.
 struct ModeCommand {
   Mode mode = Mode::live;
-  std::optional<HoldScope> scope;              // --scope; of hold only; none: the site's
+  std::optional<HoldScope> scope;  // --scope; of hold only; none: the site's
   std::vector<std::string> sites;
   std::optional<base::Millis> lasts;          // --for
   std::optional<base::WallTime> until;        // --until
@@ -43,8 +43,25 @@ struct ServerCommand {
 // `proxyctl reload`: read the configuration file again, swap or change nothing.
 struct ReloadCommand {};
 
+// `proxyctl cutover SITE --to POOL` and `proxyctl rollback SITE`.
+struct CutoverCommand {
+  std::string site;
+  std::string to;                             // of a rollback empty: the pool before the last cutover
+  std::optional<HoldScope> hold;              // --hold; none: the site's
+  std::optional<base::Millis> drain_timeout;  // --drain; none: the site's, at most the deadline
+  std::optional<base::Millis> deadline;       // --deadline, from the hold to the flip; none: hold.max_total
+  bool run = false;                           // the client has a command to run while the site is held
+  std::string check;                          // --check; a path; empty: none
+  bool cut = false;
+  bool dry_run = false;
+  std::optional<Mode> then;  // none: the mode stays
+  bool rollback = false;
+  bool discard_writes = false;  // of a rollback: although the pool that is left has accepted writes
+  std::string reason;
+};
+
 struct Command {
-  std::variant<ModeCommand, ServerCommand, ReloadCommand> what;
+  std::variant<ModeCommand, ServerCommand, ReloadCommand, CutoverCommand> what;
   std::optional<std::uint64_t> if_epoch;  // refused unless the current epoch is this one
   Actor actor;
 };

@@ -12,6 +12,8 @@ std::string_view name(Outcome outcome) {
       return "cut";
     case Outcome::superseded:
       return "superseded";
+    case Outcome::failed_back:
+      return "failed_back";
   }
   return "unknown";
 }

@@ -1,10 +1,12 @@
 #pragma once
 
 #include "proxy/base/time.h"
+#include "proxy/core/cutover.h"
 #include "proxy/core/ledger.h"
 #include "proxy/core/mode.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -15,9 +17,26 @@ enum class Outcome : std::uint8_t {
   outstanding,  // in force, but the drain deadline passed with requests open (exit code 4)
   cut,          // in force; what was open at the deadline was cut and is listed
   superseded,   // was in force, but a later change took it back before all that had to end had ended
+  failed_back,  // a cutover that was given up: the site is on the old pool in the mode it had before
 };
 
 std::string_view name(Outcome outcome);
+
+// What a cutover adds to its receipt.
+struct CutoverReceipt {
+  std::uint64_t id = 0;
+  std::string from, to;
+  bool dry_run = false;
+  CutoverStage failed_at = CutoverStage::guard;  // of failed_back: the stage that failed
+  CutoverFailure failure = CutoverFailure::none;
+  std::optional<base::WallTime> flip_at;
+  base::Millis held{};                  // from the hold to its end
+  std::uint64_t parked = 0;             // requests that waited when the hold ended
+  base::Millis longest_parked{};        // of these
+  std::uint64_t refused = 0;            // requests that waited in vain or found no place to wait
+  std::optional<int> exit_code;         // of the command
+  std::optional<std::uint64_t> writes;  // of a rollback: that the pool which was left had accepted; none: not known
+};
 
 // What a changing command returns (DESIGN: fence, drain, receipt). Times are of the proxy's clock.
 struct Receipt {
@@ -34,7 +53,8 @@ struct Receipt {
   ClassCounts outstanding_counts;
   std::vector<OpenRequest> outstanding;
   Outcome outcome = Outcome::done;
-  std::string note;  // superseded: by what and whom, as a sentence; else empty
+  std::string note;  // superseded: by what and whom; failed_back: why; as a sentence, else empty
+  std::optional<CutoverReceipt> cutover;
 };
 
 }  // namespace drawbridge::core

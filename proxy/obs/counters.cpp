@@ -11,10 +11,12 @@ namespace {
 constexpr std::size_t plan_slots = verdict_count * core::request_class_count + 1;
 constexpr std::size_t undecided_slot = plan_slots - 1;
 
+std::size_t plan_slot(core::Verdict verdict, core::RequestClass request_class) {
+  return static_cast<std::size_t>(verdict) * core::request_class_count + static_cast<std::size_t>(request_class);
+}
+
 std::size_t plan_slot(const Record& record) {
-  if (!record.decided) return undecided_slot;
-  return static_cast<std::size_t>(record.verdict) * core::request_class_count +
-         static_cast<std::size_t>(record.request_class);
+  return record.decided ? plan_slot(record.verdict, record.request_class) : undecided_slot;
 }
 
 // Which row of per-site memory; requests of no site share the last one.
@@ -87,6 +89,27 @@ void Counters::entered(core::SiteId id, core::RequestClass request_class) {
 
 void Counters::left(core::SiteId id, core::RequestClass request_class) {
   site(id).in_flight[static_cast<std::size_t>(request_class)].subtract();
+}
+
+std::uint64_t Counters::forwarded(core::SiteId id, core::RequestClass request_class) const {
+  const auto* counted = sites_[site_row(id)].load(std::memory_order_acquire);
+  if (counted == nullptr) return 0;
+  auto sum = counted->in_flight[static_cast<std::size_t>(request_class)].value();
+  for (const auto& ended : counted->requests[plan_slot(core::Verdict::forward, request_class)])
+    sum += ended.value();
+  return sum;
+}
+
+std::uint64_t Counters::refused(core::SiteId id) const {
+  const auto* counted = sites_[site_row(id)].load(std::memory_order_acquire);
+  if (counted == nullptr) return 0;
+  std::uint64_t sum = 0;
+  for (const auto verdict : {core::Verdict::refuse, core::Verdict::park}) {
+    for (const auto one : {core::RequestClass::read, core::RequestClass::write, core::RequestClass::tunnel}) {
+      sum += counted->requests[plan_slot(verdict, one)][status_slot(503)].value();
+    }
+  }
+  return sum;
 }
 
 void Counters::connect_failed(core::ServerId id) {
@@ -217,6 +240,20 @@ Totals Collector::finish() {
 
 Registry::Registry(std::size_t workers) {
   for (std::size_t i = 0; i < workers; ++i) workers_.push_back(std::make_unique<Counters>());
+}
+
+std::uint64_t Registry::writes_of(core::SiteId site) const {
+  std::uint64_t sum = 0;
+  for (const auto& worker : workers_) {
+    sum += worker->forwarded(site, core::RequestClass::write) + worker->forwarded(site, core::RequestClass::tunnel);
+  }
+  return sum;
+}
+
+std::uint64_t Registry::refused_of(core::SiteId site) const {
+  std::uint64_t sum = 0;
+  for (const auto& worker : workers_) sum += worker->refused(site);
+  return sum;
 }
 
 Totals Registry::collect() const {

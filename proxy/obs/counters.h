@@ -47,6 +47,9 @@ class Counters {
 
   // Once a request, at its end: by site, class, verdict and status; bytes; retries; what the server took.
   void finished(const Record& record);
+  // Any thread:
+  std::uint64_t forwarded(core::SiteId site, core::RequestClass request_class) const;  // ended or in flight
+  std::uint64_t refused(core::SiteId site) const;                     // by a mode, or after a wait in vain
   void entered(core::SiteId site, core::RequestClass request_class);  // admitted: in flight
   void left(core::SiteId site, core::RequestClass request_class);
   void connect_failed(core::ServerId server);   // one attempt
@@ -122,6 +125,10 @@ class Registry {
 
   Counters& worker(std::size_t index) { return *workers_[index]; }
   Totals collect() const;  // any thread
+  // Writes and tunnels that were forwarded for a site: those that have ended and those in flight. Any thread.
+  std::uint64_t writes_of(core::SiteId site) const;
+  // Requests of a site that its mode refused, those that waited in vain included. Any thread.
+  std::uint64_t refused_of(core::SiteId site) const;
 
  private:
   std::vector<std::unique_ptr<Counters>> workers_;

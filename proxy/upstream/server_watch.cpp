@@ -7,6 +7,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <map>
 #include <set>
 #include <utility>
@@ -16,6 +17,7 @@ namespace {
 
 // How late a change that workers noticed is told; workers themselves act on it at once.
 constexpr base::Millis sweep_interval{250};
+constexpr base::Millis path_timeout{5'000};
 
 constexpr base::Millis not_asked_said_every{10'000};
 
@@ -194,7 +196,7 @@ void ServerWatch::Parts::tell(const HealthBoard::Change& change) {
   if (change.server_changed && listener.health) listener.health(change);
 }
 
-void ServerWatch::check_now(const std::vector<core::ServerId>& servers, Checked done) {
+void ServerWatch::check_now(const std::vector<core::ServerId>& servers, Checked done, const std::string& path) {
   const auto number = ++parts_->checks_begun;
   auto& check = parts_->checks[number];
   check.done = std::move(done);
@@ -210,7 +212,12 @@ void ServerWatch::check_now(const std::vector<core::ServerId>& servers, Checked 
     if (result.endpoint.empty()) {
       boost::asio::post(parts_->context, [ended, reason = result.reason] { ended({false, reason, {}}); });
     } else {
-      parts_->runner.run(probe_task(parts_->servers.at(result.server).target, result.endpoint), ended);
+      auto task = probe_task(parts_->servers.at(result.server).target, result.endpoint);
+      if (!path.empty()) {
+        task.path = path;
+        task.timeout = std::max(task.timeout, path_timeout);
+      }
+      parts_->runner.run(std::move(task), ended);
     }
   }
   if (check.missing == 0) {

@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 #include <vector>
 
 namespace drawbridge::upstream {
@@ -40,10 +41,10 @@ class ServerWatch {
   void set_targets(std::vector<Target> targets);
 
   // Probes all addresses of these servers now, with their policy, also those without active checks (then by opening
-  // a connection). `done` hears one result an address (one failed result for a server without addresses), on the
-  // control thread, never inside the call.
+  // a connection); for `path`, if it is given, instead of theirs, with more patience. `done` hears one result an
+  // address (one failed result for a server without addresses), on the control thread, never inside the call.
   using Checked = std::function<void(std::vector<ProbeResult>)>;
-  void check_now(const std::vector<core::ServerId>& servers, Checked done);
+  void check_now(const std::vector<core::ServerId>& servers, Checked done, const std::string& path = {});
 
   // Resolves and probes no more; what is under way ends soon, so that the context can run out of work.
   void stop();

@@ -54,6 +54,9 @@ class ControlRoom {
   base::EventLog events{false};
   std::string boot = "boot-1";
   int renders = 0;
+  bool servers_answer = true;  // to probes
+  bool check_passes = true;    // likewise, of a path
+  std::uint64_t writes = 0;    // sent to servers so far
   inline static const core::Actor alice{.name = "alice", .uid = 1000, .pid = 7};
 
   bool has_event(const std::string& name) const;

@@ -1,0 +1,88 @@
+#include "proxy/control/controller.h"
+#include "proxy/control/cutover_order.h"
+#include "proxy/control/history.h"
+#include "proxy/control/text.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace drawbridge::control {
+
+Controller::Checked Controller::change_pool(const core::CutoverCommand& command, const core::Actor& actor,
+                                            Completion& completion) {
+  auto complete = complete_cutover(command, config_, state_);
+  if (!complete) return std::unexpected(std::move(complete.error()));
+  if (auto free = cutovers_.check_free(complete->site); !free) return free;
+  if (auto checked = check_rollback(*complete); !checked) return checked;
+  cutovers_.start(std::move(*complete), actor, std::move(completion));
+  return {};
+}
+
+Controller::Checked Controller::check_rollback(const core::CutoverCommand& command) const {
+  if (!command.rollback || command.discard_writes) return {};
+  const auto writes = cutovers_.writes_since_flip(command.site);
+  if (writes == 0) return {};
+  const auto& pool = state_.sites.at(command.site).pool;
+  const auto count =
+      writes ? fmt::format("{} has accepted {} write{} since the cutover", pool, *writes, *writes == 1 ? "" : "s")
+             : fmt::format(
+                   "how many writes {} has accepted since the cutover is not known: proxyd was "
+                   "restarted since",
+                   pool);
+  return std::unexpected(
+      Refusal{.code = RefusalCode::refused,
+              .message = count,
+              .hint = fmt::format("they are not on {}; --discard-writes goes back without them", command.to)});
+}
+
+std::expected<void, Refusal> Controller::run_ended(const std::string& site, std::uint64_t id, int exit_code) {
+  return cutovers_.run_ended(site, id, exit_code);
+}
+
+// What a process that was killed left behind: the pool and the mode beside the record are already the right ones.
+void Controller::end_old_cutovers(State& state) {
+  for (auto& [name, site] : state.sites) {
+    if (!site.cutover) continue;
+    const auto record = *std::exchange(site.cutover, std::nullopt);
+    const bool flipped = core::has_flipped(record.stage);
+    const auto what = flipped ? "made before proxyd ended" : "failed back when proxyd ended";
+    const auto sentence =
+        fmt::format("{}: the cutover from {} to {} by {} {}, in stage {}; the site is on {}", name, record.from,
+                    record.to, record.by, what, core::name(record.stage), site.pool);
+    parts_.events.warning(flipped ? "cutover_found_made" : "cutover_failed_back",
+                          {{"site", name},
+                           {"from", record.from},
+                           {"to", record.to},
+                           {"stage", std::string(core::name(record.stage))},
+                           {"pool", site.pool},
+                           {"by", record.by}});
+    load_warnings_.push_back(sentence);
+    HistoryEntry entry;
+    entry.at = started_at_;
+    entry.epoch = state.epoch;
+    entry.what = fmt::format("cutover to {}: {}", record.to, flipped ? "found made" : "back");
+    entry.actor.name = "proxyd";
+    entry.reason = fmt::format("proxyd ended in stage {}", core::name(record.stage));
+    entry.sites.push_back({name, record.from, site.pool});
+    append_history(std::move(entry));
+  }
+}
+
+void Controller::record_cutover(const ChangeOrder& order, const Cutovers::Fence& what) {
+  HistoryEntry entry;
+  entry.at = order.receipt.published_at;
+  entry.epoch = order.receipt.epoch;
+  entry.what = what.what;
+  entry.actor = what.actor;
+  entry.reason = what.reason;
+  for (const auto& name : order.receipt.sites) entry.sites.push_back({name, what.before, what.after});
+  parts_.events.info("cutover", {{"change", entry.what},
+                                 {"sites", join_names(order.receipt.sites)},
+                                 {"epoch", fmt::to_string(entry.epoch)},
+                                 {"by", describe(entry.actor)},
+                                 {"reason", entry.reason}});
+  append_history(std::move(entry));
+}
+
+}  // namespace drawbridge::control

@@ -1,0 +1,143 @@
+#include "proxy/control/cutover_hands.h"
+
+#include "proxy/base/check.h"
+#include "proxy/control/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace drawbridge::control {
+namespace {
+
+constexpr std::size_t named_max = 5;  // in one sentence
+
+const core::PoolView* find_pool(const core::Snapshot& snapshot, const std::string& name) {
+  const auto found =
+      std::ranges::find(snapshot.pools, name, [](const auto& pool) -> const std::string& { return pool->name; });
+  return found == snapshot.pools.end() ? nullptr : found->get();
+}
+
+std::string address_of(const std::vector<core::PoolServer>& servers, core::ServerId id) {
+  const auto found = std::ranges::find(servers, id, &core::PoolServer::id);
+  return found == servers.end() ? std::string() : found->address;
+}
+
+}  // namespace
+
+const SiteState& Controller::CutoverHands::site(const std::string& name) const {
+  return controller_.state_.sites.at(name);
+}
+
+std::uint64_t Controller::CutoverHands::epoch() const {
+  return controller_.state_.epoch;
+}
+
+// Of the servers that take part; all of them must answer.
+void Controller::CutoverHands::probe(const std::string& pool, const std::string& path,
+                                     std::function<void(Probed)> done) {
+  std::vector<core::PoolServer> asked;
+  std::vector<core::ServerId> ids;
+  if (const auto* view = find_pool(controller_.publisher_.current(), pool); view != nullptr) {
+    for (const auto& server : view->servers) {
+      if (server.admin != core::ServerAdmin::ready) continue;
+      asked.push_back(server);
+      ids.push_back(server.id);
+    }
+  }
+  if (asked.empty()) {
+    controller_.parts_.alarms.post([pool, done = std::move(done)] {
+      done({.ok = false, .text = fmt::format("no server of {} is ready", pool)});
+    });
+    return;
+  }
+  controller_.parts_.probe(ids, path, [pool, asked, done = std::move(done)](std::vector<Parts::Found> found) {
+    std::vector<std::string> bad;
+    for (const auto& one : found) {
+      if (!one.healthy) bad.push_back(fmt::format("{} ({})", address_of(asked, one.server), one.reason));
+    }
+    if (bad.empty()) {
+      return done(
+          {.ok = true, .text = fmt::format("{} of {} servers of {} answer", asked.size(), asked.size(), pool)});
+    }
+    const auto count = bad.size();
+    bad.resize(std::min(bad.size(), named_max));
+    done({.ok = false,
+          .text =
+              fmt::format("{} of {} servers of {} do not answer: {}", count, asked.size(), pool, join_names(bad))});
+  });
+}
+
+std::expected<Controller::Built, Refusal> Controller::CutoverHands::build(const std::string& site,
+                                                                          SiteState wanted) {
+  Next next{.state = controller_.state_, .config = {}};
+  wanted.epoch = controller_.state_.epoch + 1;
+  next.state.sites.at(site) = std::move(wanted);
+  return controller_.build(std::move(next));
+}
+
+Controller::Checked Controller::CutoverHands::prepare(const std::string& site, SiteState wanted) {
+  auto built = build(site, std::move(wanted));
+  if (!built) return std::unexpected(std::move(built.error()));
+  if (auto stored = controller_.store(built->next.state); !stored) return stored;
+  prepared_ = std::move(*built);
+  return {};
+}
+
+void Controller::CutoverHands::publish() {
+  DRAWBRIDGE_CHECK(prepared_.has_value());
+  before_ = controller_.state_;
+  auto built = std::move(*prepared_);
+  prepared_.reset();
+  controller_.install(std::move(built));
+}
+
+Controller::Checked Controller::CutoverHands::note(const std::string& site, SiteState wanted) {
+  auto state = controller_.state_;
+  state.sites.at(site) = std::move(wanted);
+  if (auto stored = controller_.store(state); !stored) return stored;
+  controller_.state_ = std::move(state);
+  return {};
+}
+
+// The configuration, the pool and the mode are those of a snapshot that was built before.
+void Controller::CutoverHands::publish_back(const std::string& site, SiteState wanted) {
+  auto built = build(site, std::move(wanted));
+  DRAWBRIDGE_CHECK(built.has_value());
+  (void)controller_.store(built->next.state);
+  before_ = controller_.state_;
+  controller_.install(std::move(*built));
+}
+
+void Controller::CutoverHands::fence(const std::string& site, Cutovers::Fence what, Completion completion) {
+  auto order = controller_.order_for(what.what, {site}, what.actor);
+  const auto& drain = controller_.config_.find_site(site)->drain;
+  order.classes = what.classes;
+  order.spare_read_tunnels = what.spare_read_tunnels;
+  order.drain_timeout = what.drain_timeout.value_or(drain.timeout);
+  order.tunnel_spread = drain.tunnel_spread;
+  order.cut = what.cut;
+  controller_.record_cutover(order, what);
+  const auto mode_is = [&](const State& state) { return state.sites.at(site).mode.mode; };
+  if (mode_is(before_) != mode_is(controller_.state_)) {
+    auto change = order;
+    change.classes = core::drains(mode_is(controller_.state_), core::HoldScope::writes);
+    controller_.supersede(change);
+  }
+  controller_.begin(std::move(order), std::move(completion));
+}
+
+void Controller::CutoverHands::parked(const std::string& site,
+                                      std::function<void(std::uint64_t count, base::Millis oldest)> done) {
+  controller_.parts_.workers.load({controller_.ids_.sites.find(site).value()},
+                                  [done = std::move(done)](const std::vector<Workers::SiteLoad>& loads) {
+                                    if (!loads.empty()) done(loads.front().parked, loads.front().oldest_parked);
+                                  });
+}
+
+Cutovers::Served Controller::CutoverHands::served(const std::string& site) const {
+  return controller_.parts_.served(controller_.ids_.sites.find(site).value());
+}
+
+}  // namespace drawbridge::control

@@ -1,0 +1,31 @@
+#pragma once
+
+#include "proxy/control/controller.h"
+
+namespace drawbridge::control {
+
+// What cutovers do to the world, done by the controller that owns them.
+class Controller::CutoverHands final : public Cutovers::Hands {
+ public:
+  explicit CutoverHands(Controller& controller) : controller_(controller) {}
+
+  const SiteState& site(const std::string& name) const override;
+  std::uint64_t epoch() const override;
+  void probe(const std::string& pool, const std::string& path, std::function<void(Probed)> done) override;
+  Checked prepare(const std::string& site, SiteState wanted) override;
+  void publish() override;
+  Checked note(const std::string& site, SiteState wanted) override;
+  void publish_back(const std::string& site, SiteState wanted) override;
+  void fence(const std::string& site, Cutovers::Fence what, Completion completion) override;
+  void parked(const std::string& site, std::function<void(std::uint64_t count, base::Millis oldest)> done) override;
+  Cutovers::Served served(const std::string& site) const override;
+
+ private:
+  std::expected<Built, Refusal> build(const std::string& site, SiteState wanted);
+
+  Controller& controller_;
+  std::optional<Built> prepared_;
+  State before_;  // of the publication
+};
+
+}  // namespace drawbridge::control

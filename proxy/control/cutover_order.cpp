@@ -1,0 +1,95 @@
+#include "proxy/control/cutover_order.h"
+
+#include "config/nearest.h"
+#include "proxy/base/limits.h"
+#include "proxy/control/mode_order.h"
+#include "proxy/control/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+namespace drawbridge::control {
+namespace {
+
+std::unexpected<Refusal> refuse(RefusalCode code, std::string message, std::string hint = {}) {
+  return std::unexpected(Refusal{.code = code, .message = std::move(message), .hint = std::move(hint)});
+}
+
+std::expected<void, Refusal> check_pool(const core::CutoverCommand& command, const config::Config& config,
+                                        const SiteState& site) {
+  if (command.to.empty()) {
+    return refuse(RefusalCode::refused,
+                  fmt::format("{} has no pool to go back to: it was never cut over", command.site));
+  }
+  if (config.find_pool(command.to) == nullptr) {
+    std::vector<std::string_view> known;
+    for (const auto& pool : config.pools) known.push_back(pool.name);
+    const auto near = config::nearest(command.to, known);
+    return refuse(RefusalCode::unknown_pool, fmt::format("no pool '{}' is configured", command.to),
+                  near.empty() ? std::string() : fmt::format("did you mean '{}'?", near));
+  }
+  if (command.to == site.pool) {
+    return refuse(RefusalCode::refused, fmt::format("{} is on {} already", command.site, command.to));
+  }
+  return {};
+}
+
+std::expected<void, Refusal> check_times(const core::CutoverCommand& command, const config::Site& site) {
+  const auto deadline = *command.deadline;
+  if (deadline.count() <= 0) return refuse(RefusalCode::bad_request, "--deadline must be longer than nothing");
+  if (deadline > site.hold.max_total) {
+    return refuse(RefusalCode::bad_request,
+                  fmt::format("{} may be held for at most {} (hold.max_total), so --deadline "
+                              "is at most that",
+                              site.name, base::format_duration(site.hold.max_total)));
+  }
+  if (command.drain_timeout->count() < 0 || *command.drain_timeout > deadline) {
+    return refuse(RefusalCode::bad_request,
+                  fmt::format("--drain is at most the deadline, {}", base::format_duration(deadline)));
+  }
+  return {};
+}
+
+std::expected<void, Refusal> check_words(const core::CutoverCommand& command) {
+  if (!command.check.empty() && command.check.front() != '/') {
+    return refuse(RefusalCode::bad_request, "--check is a path: it begins with '/'");
+  }
+  const bool plain = std::ranges::all_of(command.check, [](char c) { return c > ' ' && c < 0x7f; });
+  if (!plain) return refuse(RefusalCode::bad_request, "--check is a path as it stands in a request line");
+  if (command.then == core::Mode::hold) {
+    return refuse(RefusalCode::bad_request, "--then hold: a hold must be commanded, not follow by itself");
+  }
+  if (command.reason.size() > base::limits::reason_bytes_max) {
+    return refuse(RefusalCode::bad_request, "the reason is too long");
+  }
+  return {};
+}
+
+}  // namespace
+
+std::expected<core::CutoverCommand, Refusal> complete_cutover(core::CutoverCommand command,
+                                                              const config::Config& config, const State& state) {
+  if (const auto sites = resolve_sites(config, {command.site}); !sites) return std::unexpected(sites.error());
+  const auto& site = *config.find_site(command.site);
+  const auto& now = state.sites.at(command.site);
+  if (command.rollback) command.to = now.previous_pool;
+  if (auto checked = check_pool(command, config, now); !checked) return std::unexpected(checked.error());
+  if (now.mode.mode == core::Mode::hold) {
+    return refuse(RefusalCode::refused, fmt::format("{} is in hold by {}", command.site, now.mode.by),
+                  "a cutover holds by itself: end this hold first");
+  }
+  const bool holds_all = site.hold.scope == config::HoldScope::all;
+  if (!command.hold) command.hold = holds_all ? core::HoldScope::all : core::HoldScope::writes;
+  if (!command.deadline) command.deadline = site.hold.max_total;
+  if (!command.drain_timeout) command.drain_timeout = std::min(site.drain.timeout, *command.deadline);
+  if (auto checked = check_times(command, site); !checked) return std::unexpected(checked.error());
+  if (auto checked = check_words(command); !checked) return std::unexpected(checked.error());
+  command.reason = clean_text(command.reason, base::limits::reason_bytes_max);
+  return command;
+}
+
+}  // namespace drawbridge::control

@@ -1,0 +1,47 @@
+#pragma once
+
+#include "proxy/control/cutovers.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace drawbridge::control {
+
+// One cutover: what was asked, where it is, and what there is to report.
+struct Cutovers::Transaction {
+  std::uint64_t number = 0;
+  core::CutoverCommand command;
+  core::Actor actor;
+  Completion completion;
+  core::Cutover machine;
+  SiteState before;
+  CutoverRecord record;
+  core::Receipt receipt;
+  core::CutoverReceipt result;
+  base::SteadyTime begun, held;
+  std::uint64_t refused_before = 0;  // the hold
+  std::optional<base::SteadyTime> hold_ended;
+  Refusal refusal;      // of what ended before the hold
+  std::string problem;  // what the failing stage said
+  Alarms::Id deadline = 0;
+  Alarms::Id next_look = 0;
+
+  std::string what(const char* part) const {
+    return fmt::format("{} to {}{}", command.rollback ? "rollback" : "cutover", command.to, part);
+  }
+};
+
+template <class Call>
+auto Cutovers::for_transaction(const Transaction& transaction, Call call) {
+  return [weak = std::weak_ptr(self_), site = transaction.command.site, number = transaction.number,
+          call = std::move(call)](auto&&... values) {
+    const auto self = weak.lock();
+    if (!self) return;
+    const auto found = (*self)->transactions_.find(site);
+    if (found == (*self)->transactions_.end() || found->second->number != number) return;
+    call(**self, *found->second, std::forward<decltype(values)>(values)...);
+  };
+}
+
+}  // namespace drawbridge::control

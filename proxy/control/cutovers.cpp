@@ -1,0 +1,313 @@
+#include "proxy/control/cutovers.h"
+
+#include "proxy/base/check.h"
+#include "proxy/control/cutover_transaction.h"
+#include "proxy/control/text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+namespace drawbridge::control {
+namespace {
+
+using core::CutoverAction;
+using core::CutoverStage;
+using Kind = core::CutoverEvent::Kind;
+
+constexpr base::Millis look_interval{100};  // for an operator who has gone
+
+constexpr core::ClassMask all_classes = core::ClassMask{}
+                                            .with(core::RequestClass::read)
+                                            .with(core::RequestClass::write)
+                                            .with(core::RequestClass::tunnel);
+
+}  // namespace
+
+Cutovers::Cutovers(Hands& hands, Alarms& alarms)
+    : hands_(hands), alarms_(alarms), self_(std::make_shared<Cutovers*>(this)) {}
+
+Cutovers::~Cutovers() {
+  for (const auto& [site, transaction] : transactions_) {
+    alarms_.cancel(transaction->deadline);
+    alarms_.cancel(transaction->next_look);
+  }
+}
+
+void Cutovers::start(core::CutoverCommand command, const core::Actor& actor, Completion completion) {
+  const auto site = command.site;
+  DRAWBRIDGE_CHECK(!transactions_.contains(site));
+  auto transaction = std::make_unique<Transaction>();
+  auto& started = *transaction;
+  started.number = ++last_number_;
+  started.before = hands_.site(site);
+  started.result.from = started.before.pool;
+  started.result.to = command.to;
+  started.result.dry_run = command.dry_run;
+  if (command.rollback) started.result.writes = writes_since_flip(site);
+  started.command = std::move(command);
+  started.actor = actor;
+  started.completion = std::move(completion);
+  started.begun = alarms_.now().steady;
+  transactions_.emplace(site, std::move(transaction));
+  watch_operator(started);
+  take(started, core::begin_cutover({.run = started.command.run,
+                                     .check = !started.command.check.empty(),
+                                     .dry_run = started.command.dry_run,
+                                     .deadline = started.command.deadline.value()}));
+}
+
+void Cutovers::feed(Transaction& transaction, core::CutoverEvent event) {
+  take(transaction, core::step(transaction.machine, event, alarms_.now().steady));
+}
+
+// The last action of a step may end the transaction or take the next step: nothing is touched after it.
+void Cutovers::take(Transaction& transaction, core::CutoverStep taken) {
+  if (taken.state.failure != transaction.machine.failure) transaction.result.failed_at = transaction.machine.stage;
+  transaction.machine = taken.state;
+  transaction.result.failure = taken.state.failure;
+  for (const auto action : taken.actions) perform(transaction, action);
+}
+
+void Cutovers::perform(Transaction& transaction, CutoverAction action) {
+  switch (action) {
+    case CutoverAction::guard:
+      return guard(transaction);
+    case CutoverAction::store:
+      return store(transaction);
+    case CutoverAction::publish_hold:
+      return publish_hold(transaction);
+    case CutoverAction::fence_drain:
+      return fence_drain(transaction);
+    case CutoverAction::tell_run:
+      return tell_run(transaction);
+    case CutoverAction::probe:
+      return probe(transaction);
+    case CutoverAction::publish_new:
+      return publish_new(transaction);
+    case CutoverAction::publish_back:
+      return publish_back(transaction);
+    case CutoverAction::fence:
+      return fence(transaction);
+    case CutoverAction::report:
+      return report(transaction);
+  }
+}
+
+void Cutovers::guard(Transaction& transaction) {
+  hands_.probe(transaction.command.to, "",
+               for_transaction(transaction, [](Cutovers& self, Transaction& one, const Hands::Probed& probed) {
+                 one.problem = probed.text;
+                 self.feed(one, {.kind = Kind::guarded, .ok = probed.ok});
+               }));
+}
+
+// The site as it is to be while the transaction is in its stage.
+SiteState Cutovers::recorded(const Transaction& transaction) const {
+  auto site = transaction.before;
+  site.cutover = transaction.record;
+  site.cutover->stage = transaction.machine.stage;
+  if (!core::has_flipped(transaction.machine.stage)) return site;
+  site.pool = transaction.command.to;
+  site.previous_pool = transaction.before.pool;
+  if (!transaction.command.then || *transaction.command.then == site.mode.mode) return site;
+  site.mode = {};
+  site.mode.mode = *transaction.command.then;
+  site.mode.since = alarms_.now().wall;
+  site.mode.by = describe(transaction.actor);
+  site.mode.reason = transaction.command.reason;
+  site.ends.reset();
+  return site;
+}
+
+void Cutovers::store(Transaction& transaction) {
+  const auto& site = transaction.command.site;
+  const bool publishes =
+      transaction.machine.stage == CutoverStage::hold || transaction.machine.stage == CutoverStage::flip;
+  if (transaction.machine.stage == CutoverStage::hold) {
+    const auto now = alarms_.now();
+    transaction.held = now.steady;
+    transaction.record = {.id = hands_.epoch() + 1,
+                          .stage = CutoverStage::hold,
+                          .from = transaction.before.pool,
+                          .to = transaction.command.to,
+                          .scope = transaction.command.hold.value(),
+                          .since = now.wall,
+                          .deadline = now.wall + *transaction.command.deadline,
+                          .by = describe(transaction.actor)};
+    transaction.result.id = transaction.record.id;
+  }
+  const auto wanted = recorded(transaction);
+  const auto stored = publishes ? hands_.prepare(site, wanted) : hands_.note(site, wanted);
+  if (!stored) {
+    transaction.refusal = stored.error();
+    transaction.problem = stored.error().message;
+  }
+  feed(transaction, {.kind = Kind::stored, .ok = stored.has_value()});
+}
+
+void Cutovers::publish_hold(Transaction& transaction) {
+  transaction.refused_before = hands_.served(transaction.command.site).refused;
+  hands_.publish();
+  transaction.receipt.epoch = hands_.epoch();
+  transaction.receipt.published_at = alarms_.now().wall;
+  transaction.deadline =
+      alarms_.at(transaction.machine.deadline.value(),
+                 for_transaction(transaction, [](Cutovers& self, Transaction& one) { self.feed(one, {}); }));
+}
+
+void Cutovers::fence_drain(Transaction& transaction) {
+  const auto& command = transaction.command;
+  const auto classes = core::drains(core::Mode::hold, *command.hold);
+  Completion completion;
+  completion.progress = for_transaction(transaction, [](Cutovers& self, Transaction& one, Progress progress) {
+    if (one.machine.stage == CutoverStage::drain) self.tell(one, std::move(progress));
+  });
+  completion.done = for_transaction(
+      transaction, [](Cutovers& self, Transaction& one, const Done& done) { self.drained(one, done); });
+  hands_.fence(command.site,
+               {.what = transaction.what(": hold"),
+                .before = {},
+                .after = {},
+                .reason = command.reason,
+                .classes = classes,
+                .spare_read_tunnels = !classes.has(core::RequestClass::read),
+                .drain_timeout = command.drain_timeout,
+                .cut = command.cut,
+                .actor = transaction.actor},
+               std::move(completion));
+}
+
+void Cutovers::drained(Transaction& transaction, const Done& done) {
+  if (!done || transaction.machine.stage != CutoverStage::drain) return;
+  auto& receipt = transaction.receipt;
+  receipt.drained = done->drained;
+  receipt.ended = done->ended;
+  receipt.cut_counts = done->cut_counts;
+  receipt.cut = done->cut;
+  receipt.outstanding_counts = done->outstanding_counts;
+  receipt.outstanding = done->outstanding;
+  const bool ok = done->outcome == core::Outcome::done || done->outcome == core::Outcome::cut;
+  if (ok && !may_leave(transaction)) return feed(transaction, {.kind = Kind::writes_accepted});
+  feed(transaction, {.kind = Kind::drained, .ok = ok});
+}
+
+// Writes that came between the guard and the hold: now that they have ended, their number is final.
+bool Cutovers::may_leave(Transaction& transaction) {
+  const auto& command = transaction.command;
+  if (!command.rollback) return true;
+  transaction.result.writes = writes_since_flip(command.site);
+  return command.discard_writes || transaction.result.writes == 0;
+}
+
+void Cutovers::tell_run(Transaction& transaction) {
+  tell(transaction, {});
+}
+
+void Cutovers::probe(Transaction& transaction) {
+  tell(transaction, {});
+  hands_.probe(transaction.command.to, transaction.command.check,
+               for_transaction(transaction, [](Cutovers& self, Transaction& one, const Hands::Probed& probed) {
+                 one.problem = probed.text;
+                 self.feed(one, {.kind = Kind::checked, .ok = probed.ok});
+               }));
+}
+
+// Asked for before the publication that ends the hold: each worker counts before it lets go.
+void Cutovers::note_end_of_hold(Transaction& transaction) {
+  hands_.parked(
+      transaction.command.site,
+      for_transaction(transaction, [](Cutovers&, Transaction& one, std::uint64_t count, base::Millis oldest) {
+        one.result.parked = count;
+        one.result.longest_parked = oldest;
+      }));
+  alarms_.cancel(std::exchange(transaction.deadline, 0));
+}
+
+void Cutovers::publish_new(Transaction& transaction) {
+  note_end_of_hold(transaction);
+  writes_at_flip_[transaction.command.site] = hands_.served(transaction.command.site).writes;
+  hands_.publish();
+  const auto now = alarms_.now();
+  transaction.hold_ended = now.steady;
+  transaction.result.flip_at = now.wall;
+  transaction.receipt.epoch = hands_.epoch();
+}
+
+void Cutovers::publish_back(Transaction& transaction) {
+  note_end_of_hold(transaction);
+  hands_.publish_back(transaction.command.site, transaction.before);
+  transaction.hold_ended = alarms_.now().steady;
+  transaction.receipt.epoch = hands_.epoch();
+}
+
+void Cutovers::fence(Transaction& transaction) {
+  const bool retires = transaction.machine.stage == CutoverStage::retire;
+  Completion completion;
+  const auto passed = [](Cutovers& self, Transaction& one) { self.feed(one, {.kind = Kind::fenced}); };
+  if (retires) {
+    completion.progress = [&alarms = alarms_,
+                           passed = for_transaction(transaction, passed)](const Progress& progress) {
+      if (progress.stage == Stage::fenced) alarms.post(passed);
+    };
+  } else {
+    completion.done = [passed = for_transaction(transaction, passed)](const Done&) { passed(); };
+  }
+  hands_.fence(transaction.command.site,
+               {.what = transaction.what(retires ? "" : ": back"),
+                .before = retires ? transaction.result.from : "",
+                .after = retires ? transaction.result.to : "",
+                .reason = retires ? transaction.command.reason : failure_text(transaction),
+                .classes = retires ? all_classes : core::ClassMask{},
+                .spare_read_tunnels = false,
+                .drain_timeout = {},
+                .cut = false,
+                .actor = transaction.actor},
+               std::move(completion));
+}
+
+void Cutovers::watch_operator(Transaction& transaction) {
+  transaction.next_look = alarms_.at(alarms_.now().steady + look_interval,
+                                     for_transaction(transaction, [](Cutovers& self, Transaction& one) {
+                                       self.watch_operator(one);
+                                       const bool gone = one.completion.is_there && !one.completion.is_there();
+                                       if (gone) self.feed(one, {.kind = Kind::gone});
+                                     }));
+}
+
+Cutovers::Checked Cutovers::run_ended(const std::string& site, std::uint64_t id, int exit_code) {
+  const auto found = transactions_.find(site);
+  const bool waits = found != transactions_.end() && found->second->record.id == id &&
+                     found->second->machine.stage == CutoverStage::run;
+  if (!waits) {
+    return std::unexpected(Refusal{.code = RefusalCode::refused,
+                                   .message = fmt::format("no cutover {} of {} waits for a command", id, site),
+                                   .hint = "it has ended, by its deadline perhaps: see history"});
+  }
+  found->second->result.exit_code = exit_code;
+  feed(*found->second, {.kind = Kind::run_ended, .ok = exit_code == 0});
+  return {};
+}
+
+std::optional<std::uint64_t> Cutovers::writes_since_flip(const std::string& site) const {
+  const auto found = writes_at_flip_.find(site);
+  if (found == writes_at_flip_.end()) return std::nullopt;
+  const auto now = hands_.served(site).writes;
+  return now - std::min(now, found->second);
+}
+
+// The site stays as it is for the moment that is left; the next process finds the record and goes by it.
+void Cutovers::stop() {
+  for (const auto& [site, transaction] : transactions_) {
+    if (!transaction->completion.done) continue;
+    const bool flipped = core::has_flipped(transaction->machine.stage);
+    Refusal ends{.code = RefusalCode::shutting_down,
+                 .message = fmt::format("proxyd is ending; {} will come up on {}", site,
+                                        flipped ? transaction->result.to : transaction->result.from)};
+    alarms_.post([done = std::move(transaction->completion.done), ends] { done(std::unexpected(ends)); });
+    transaction->completion = {};
+  }
+}
+
+}  // namespace drawbridge::control

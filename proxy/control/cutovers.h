@@ -1,0 +1,137 @@
+#pragma once
+
+#include "proxy/control/alarms.h"
+#include "proxy/control/completion.h"
+#include "proxy/control/refusal.h"
+#include "proxy/control/state.h"
+#include "proxy/core/command.h"
+#include "proxy/core/cutover.h"
+#include "proxy/core/receipt.h"
+
+#include <cstdint>
+#include <expected>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+
+namespace drawbridge::control {
+
+// A cutover under way, for people.
+struct CutoverStatus {
+  std::uint64_t id = 0;
+  core::CutoverStage stage = core::CutoverStage::guard;
+  std::string from, to;
+  std::string by;
+  base::Millis elapsed{};            // since it was asked for
+  std::optional<base::Millis> left;  // until the deadline, while the site is held
+};
+
+// The cutovers under way, at most one a site: runs core::step over the controller's hands. Control thread.
+class Cutovers {
+ public:
+  using Checked = std::expected<void, Refusal>;
+
+  // What a change of a cutover waits for after its publication.
+  struct Fence {
+    std::string what;           // of the history
+    std::string before, after;  // likewise: pools, where the change is one
+    std::string reason;
+    core::ClassMask classes;
+    bool spare_read_tunnels = false;
+    std::optional<base::Millis> drain_timeout;  // none: the site's
+    bool cut = false;
+    core::Actor actor;
+  };
+
+  // What a site's requests came to since the process began.
+  struct Served {
+    std::uint64_t writes = 0;   // writes and tunnels that servers were sent
+    std::uint64_t refused = 0;  // requests that were refused, those that waited in vain included
+  };
+
+  // What a cutover does to the world: the controller's part. Callbacks come on the control thread, never inside the
+  // call.
+  class Hands {
+   public:
+    struct Probed {
+      bool ok = false;
+      std::string text;  // "2 of 2 servers answer", or who does not and why
+    };
+
+    virtual const SiteState& site(const std::string& name) const = 0;
+    virtual std::uint64_t epoch() const = 0;
+    virtual void probe(const std::string& pool, const std::string& path, std::function<void(Probed)> done) = 0;
+    // Durable when it returns; publish() makes it what requests meet. Nothing else comes between the two.
+    virtual Checked prepare(const std::string& site, SiteState wanted) = 0;
+    virtual void publish() = 0;
+    // Durable when it returns; what requests meet does not change.
+    virtual Checked note(const std::string& site, SiteState wanted) = 0;
+    // In force when it returns, whatever the disk says: a restart goes by the same pool and mode.
+    virtual void publish_back(const std::string& site, SiteState wanted) = 0;
+    virtual void fence(const std::string& site, Fence what, Completion completion) = 0;
+    // How many requests wait for the end of the hold, and the oldest.
+    virtual void parked(const std::string& site,
+                        std::function<void(std::uint64_t count, base::Millis oldest)> done) = 0;
+    virtual Served served(const std::string& site) const = 0;
+
+   protected:
+    ~Hands() = default;
+  };
+
+  Cutovers(Hands& hands, Alarms& alarms);
+  ~Cutovers();
+  Cutovers(const Cutovers&) = delete;
+  Cutovers& operator=(const Cutovers&) = delete;
+
+  // `command` has been checked (cutover_order.h) and names its pool. A refusal or a receipt comes later.
+  void start(core::CutoverCommand command, const core::Actor& actor, Completion completion);
+  // The command that a client ran has ended.
+  Checked run_ended(const std::string& site, std::uint64_t id, int exit_code);
+
+  std::optional<CutoverStatus> status(const std::string& site) const;
+  bool is_idle() const { return transactions_.empty(); }
+  // Who holds a site; a refusal that says so.
+  Checked check_free(const std::string& site) const;
+  // Writes since the last cutover of a site; nullopt if this process has not seen it.
+  std::optional<std::uint64_t> writes_since_flip(const std::string& site) const;
+
+  void stop();
+
+ private:
+  struct Transaction;
+
+  void feed(Transaction& transaction, core::CutoverEvent event);
+  void take(Transaction& transaction, core::CutoverStep taken);
+  void perform(Transaction& transaction, core::CutoverAction action);
+  void guard(Transaction& transaction);
+  void store(Transaction& transaction);
+  void publish_hold(Transaction& transaction);
+  void fence_drain(Transaction& transaction);
+  void tell_run(Transaction& transaction);
+  void probe(Transaction& transaction);
+  void publish_new(Transaction& transaction);
+  void publish_back(Transaction& transaction);
+  void fence(Transaction& transaction);
+  void report(Transaction& transaction);
+  void drained(Transaction& transaction, const Done& done);
+  void watch_operator(Transaction& transaction);
+  void tell(Transaction& transaction, Progress progress);
+  void note_end_of_hold(Transaction& transaction);
+  bool may_leave(Transaction& transaction);
+  SiteState recorded(const Transaction& transaction) const;
+  std::string failure_text(const Transaction& transaction) const;
+  // `call` with the transaction, if it and we still exist.
+  template <class Call>
+  auto for_transaction(const Transaction& transaction, Call call);
+
+  Hands& hands_;
+  Alarms& alarms_;
+  std::uint64_t last_number_ = 0;
+  std::map<std::string, std::unique_ptr<Transaction>> transactions_;  // by site
+  std::map<std::string, std::uint64_t> writes_at_flip_;
+  std::shared_ptr<Cutovers*> self_;  // callbacks of others may outlive us: they hold it weakly
+};
+
+}  // namespace drawbridge::control

@@ -1,0 +1,116 @@
+#include "proxy/control/cutover_transaction.h"
+#include "proxy/control/text.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace drawbridge::control {
+
+std::string Cutovers::failure_text(const Transaction& transaction) const {
+  const auto& result = transaction.result;
+  switch (transaction.machine.failure) {
+    case core::CutoverFailure::none:
+      return {};
+    case core::CutoverFailure::guard:
+    case core::CutoverFailure::not_stored:
+      return transaction.problem;
+    case core::CutoverFailure::undrained:
+      return "the drain deadline passed with requests open";
+    case core::CutoverFailure::run:
+      return fmt::format("the command ended with {}", result.exit_code.value_or(-1));
+    case core::CutoverFailure::check:
+      return fmt::format("the check of {} failed: {}", result.to, transaction.problem);
+    case core::CutoverFailure::writes:
+      return fmt::format("{} has accepted {} writes since the cutover, and --discard-writes was not given",
+                         result.from, result.writes ? fmt::to_string(*result.writes) : "an unknown number of");
+    case core::CutoverFailure::deadline:
+      return fmt::format("the deadline of {} passed in stage {}",
+                         base::format_duration(transaction.machine.plan.deadline), core::name(result.failed_at));
+    case core::CutoverFailure::gone:
+      return fmt::format("whoever asked for it hung up in stage {}", core::name(result.failed_at));
+    case core::CutoverFailure::aborted:
+      return fmt::format("it was ended in stage {}", core::name(result.failed_at));
+  }
+  return {};
+}
+
+void Cutovers::report(Transaction& transaction) {
+  const auto ended = transactions_.extract(transaction.command.site);
+  alarms_.cancel(transaction.deadline);
+  alarms_.cancel(transaction.next_look);
+  const bool failed = transaction.machine.stage == core::CutoverStage::failed_back;
+  // The record of a cutover that is over tells nothing; a disk that does not take it away now does so later.
+  const auto& site = hands_.site(transaction.command.site);
+  if (site.cutover) {
+    auto over = site;
+    over.cutover.reset();
+    (void)hands_.note(transaction.command.site, std::move(over));
+  }
+  if (!transaction.completion.done) return;
+  auto& receipt = transaction.receipt;
+  if (failed && !transaction.hold_ended) {
+    auto refusal = transaction.refusal;
+    if (refusal.message.empty()) refusal.message = failure_text(transaction);
+    alarms_.post([done = std::move(transaction.completion.done), refusal] { done(std::unexpected(refusal)); });
+    return;
+  }
+  receipt.what = transaction.what("");
+  receipt.sites = {transaction.command.site};
+  if (failed) receipt.outcome = core::Outcome::failed_back;
+  if (!failed && receipt.cut_counts.total() > 0) receipt.outcome = core::Outcome::cut;
+  receipt.note = failed ? failure_text(transaction) : transaction.result.dry_run ? transaction.problem : "";
+  if (transaction.result.dry_run) receipt.epoch = hands_.epoch();
+  if (transaction.result.dry_run) receipt.published_at = alarms_.now().wall;
+  if (transaction.hold_ended) {
+    transaction.result.refused = hands_.served(transaction.command.site).refused - transaction.refused_before;
+    transaction.result.held = std::chrono::duration_cast<base::Millis>(*transaction.hold_ended - transaction.held);
+  }
+  receipt.cutover = transaction.result;
+  alarms_.post([done = std::move(transaction.completion.done), receipt] { done(receipt); });
+}
+
+void Cutovers::tell(Transaction& transaction, Progress progress) {
+  if (!transaction.completion.progress) return;
+  const auto now = alarms_.now().steady;
+  const auto left = transaction.machine.deadline.value_or(now) - now;
+  progress.epoch = transaction.record.id;
+  progress.elapsed = std::chrono::duration_cast<base::Millis>(now - transaction.held);
+  progress.cutover = CutoverProgress{.id = transaction.record.id,
+                                     .stage = transaction.machine.stage,
+                                     .site = transaction.command.site,
+                                     .from = transaction.result.from,
+                                     .to = transaction.result.to,
+                                     .left = std::chrono::duration_cast<base::Millis>(left)};
+  transaction.completion.progress(progress);
+}
+
+std::optional<CutoverStatus> Cutovers::status(const std::string& site) const {
+  const auto found = transactions_.find(site);
+  if (found == transactions_.end()) return std::nullopt;
+  const auto& one = *found->second;
+  const auto now = alarms_.now().steady;
+  CutoverStatus status{.id = one.record.id,
+                       .stage = one.machine.stage,
+                       .from = one.result.from,
+                       .to = one.result.to,
+                       .by = describe(one.actor),
+                       .elapsed = std::chrono::duration_cast<base::Millis>(now - one.begun),
+                       .left = {}};
+  if (one.machine.holds() && one.machine.deadline) {
+    status.left = std::chrono::duration_cast<base::Millis>(*one.machine.deadline - now);
+  }
+  return status;
+}
+
+Cutovers::Checked Cutovers::check_free(const std::string& site) const {
+  const auto held = status(site);
+  if (!held) return {};
+  return std::unexpected(Refusal{
+      .code = RefusalCode::refused,
+      .message = fmt::format("{} is in a cutover from {} to {} by {}, stage {}", site, held->from, held->to,
+                             held->by, core::name(held->stage)),
+      .hint = held->left ? fmt::format("it ends within {}", base::describe_duration(*held->left)) : std::string()});
+}
+
+}  // namespace drawbridge::control
