@@ -50,6 +50,56 @@ json::object draining_document(const control::Draining& draining) {
           {"open", counts(draining.open)}};
 }
 
+json::object cutover_document(const control::CutoverStatus& cutover) {
+  json::object object{{"id", cutover.id},     {"stage", core::name(cutover.stage)},
+                      {"from", cutover.from}, {"to", cutover.to},
+                      {"by", cutover.by},     {"elapsed_ms", cutover.elapsed.count()}};
+  if (cutover.left) object["left_ms"] = cutover.left->count();
+  return object;
+}
+
+// Of a receipt.
+json::object cutover_document(const core::CutoverReceipt& cutover) {
+  json::object object{{"id", cutover.id}, {"from", cutover.from}, {"to", cutover.to}};
+  if (cutover.dry_run) object["dry_run"] = true;
+  if (cutover.flip_at) object["flip_at"] = base::format_time(*cutover.flip_at);
+  object["held_ms"] = cutover.held.count();
+  object["parked"] = {{"waiting", cutover.parked}, {"oldest_ms", cutover.longest_parked.count()}};
+  object["refused"] = cutover.refused;
+  if (cutover.exit_code) object["exit_code"] = *cutover.exit_code;
+  if (cutover.writes) object["discarded_writes"] = *cutover.writes;
+  if (cutover.failure == core::CutoverFailure::none) return object;
+  object["failure"] = core::name(cutover.failure);
+  object["failed_at"] = core::name(cutover.failed_at);
+  return object;
+}
+
+// What a client runs its command with.
+json::object environment_of(const control::CutoverProgress& cutover) {
+  return {{"DRAWBRIDGE_SITE", cutover.site},
+          {"DRAWBRIDGE_FROM", cutover.from},
+          {"DRAWBRIDGE_TO", cutover.to},
+          {"DRAWBRIDGE_EPOCH", std::to_string(cutover.id)}};
+}
+
+json::object cutover_progress_document(const control::Progress& progress) {
+  const auto& cutover = *progress.cutover;
+  json::object object{{"stage", core::name(cutover.stage)},
+                      {"id", cutover.id},
+                      {"site", cutover.site},
+                      {"from", cutover.from},
+                      {"to", cutover.to},
+                      {"epoch", progress.epoch},
+                      {"elapsed_ms", progress.elapsed.count()},
+                      {"left_ms", cutover.left.count()}};
+  if (cutover.stage == core::CutoverStage::run) object["env"] = environment_of(cutover);
+  if (cutover.stage != core::CutoverStage::drain || progress.stage == control::Stage::published) return object;
+  if (progress.timeout) object["timeout_ms"] = progress.timeout->count();
+  object["open"] = counts(progress.open);
+  if (!progress.oldest.empty()) object["oldest"] = requests(progress.oldest);
+  return object;
+}
+
 json::object site_document(const control::SiteStatus& site, const control::Workers::SiteLoad* load) {
   json::object object{{"site", site.name}, {"mode", core::name(site.mode.mode)}};
   if (site.mode.mode == core::Mode::hold) object["scope"] = core::name(site.mode.scope);
@@ -71,6 +121,8 @@ json::object site_document(const control::SiteStatus& site, const control::Worke
     }
   }
   if (site.draining) object["draining"] = draining_document(*site.draining);
+  put_if(object, "previous_pool", site.previous_pool);
+  if (site.cutover) object["cutover"] = cutover_document(*site.cutover);
   return object;
 }
 
@@ -184,10 +236,12 @@ json::object receipt_document(const core::Receipt& receipt) {
   object["outstanding_counts"] = counts(receipt.outstanding_counts);
   object["result"] = core::name(receipt.outcome);
   put_if(object, "note", receipt.note);
+  if (receipt.cutover) object["cutover"] = cutover_document(*receipt.cutover);
   return object;
 }
 
 json::object progress_document(const control::Progress& progress) {
+  if (progress.cutover) return cutover_progress_document(progress);
   json::object object{{"stage", control::name(progress.stage)},
                       {"epoch", progress.epoch},
                       {"elapsed_ms", progress.elapsed.count()}};

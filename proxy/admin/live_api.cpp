@@ -123,6 +123,10 @@ void LiveApi::cancel_wait(std::uint64_t id) {
   parts_.controller.cancel_wait(id);
 }
 
+std::expected<void, control::Refusal> LiveApi::run_ended(const std::string& site, std::uint64_t id, int exit_code) {
+  return parts_.controller.run_ended(site, id, exit_code);
+}
+
 std::expected<std::shared_ptr<const core::AnswerSet>, control::Refusal> LiveApi::preview(
     const std::string& site, const core::ModeState& mode) const {
   return parts_.controller.preview(site, mode);

@@ -169,6 +169,46 @@ Parsed<core::Command> parse_server_command(std::string_view body) {
   return core::Command{std::move(command), if_epoch, {}};
 }
 
+Parsed<core::Command> parse_cutover_command(std::string_view body, bool rollback) {
+  JsonReader reader(body);
+  core::CutoverCommand command;
+  command.rollback = rollback;
+  command.site = reader.required_text("site");
+  if (rollback) {
+    command.discard_writes = reader.flag("discard_writes");
+  } else {
+    command.to = reader.required_text("to");
+  }
+  if (const auto hold = reader.text("hold"); !hold.empty()) {
+    command.hold = core::parse_hold_scope(hold);
+    if (!command.hold) reader.fail(fmt::format("'hold' is writes or all, not '{}'", hold));
+  }
+  command.drain_timeout = reader.duration("drain");
+  command.deadline = reader.duration("deadline");
+  command.run = reader.flag("run");
+  command.check = reader.text("check", 2'048);
+  command.cut = reader.flag("cut");
+  command.dry_run = reader.flag("dry_run");
+  command.then = read_mode(reader, "then");
+  command.reason = reader.text("reason", limits::reason_bytes_max);
+  const auto if_epoch = reader.number("if_epoch");
+  if (auto problem = reader.problem()) return std::unexpected(std::move(*problem));
+  return core::Command{std::move(command), if_epoch, {}};
+}
+
+Parsed<RunEnded> parse_run_ended(std::string_view body) {
+  JsonReader reader(body);
+  RunEnded ended;
+  ended.site = reader.required_text("site");
+  const auto id = reader.number("id");
+  const auto exit_code = reader.number("exit_code");
+  if (!id || !exit_code || *exit_code > 255) reader.fail("'id' and 'exit_code' (0 to 255) are needed");
+  if (auto problem = reader.problem()) return std::unexpected(std::move(*problem));
+  ended.id = *id;
+  ended.exit_code = static_cast<int>(*exit_code);
+  return ended;
+}
+
 Parsed<core::Command> parse_reload_command(std::string_view body) {
   JsonReader reader(body.empty() ? "{}" : body);
   const auto if_epoch = reader.number("if_epoch");

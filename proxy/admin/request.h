@@ -33,9 +33,17 @@ Parsed<Target> parse_target(std::string_view target);
 // Bodies. The actor of a command is left to the caller, who knows the peer.
 Parsed<core::Command> parse_mode_command(std::string_view body, base::WallTime now);
 Parsed<core::Command> parse_server_command(std::string_view body);
+Parsed<core::Command> parse_cutover_command(std::string_view body, bool rollback);
 Parsed<core::Command> parse_reload_command(std::string_view body);  // may be empty
 Parsed<control::WaitFor> parse_wait(std::string_view body);
 Parsed<ExplainRequest> parse_explain(std::string_view body);
+
+struct RunEnded {
+  std::string site;
+  std::uint64_t id = 0;
+  int exit_code = 0;
+};
+Parsed<RunEnded> parse_run_ended(std::string_view body);
 
 struct PreviewRequest {
   std::string site;

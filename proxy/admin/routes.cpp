@@ -9,6 +9,7 @@
 #include <array>
 #include <unistd.h>
 #include <utility>
+#include <variant>
 
 namespace drawbridge::admin {
 
@@ -33,6 +34,9 @@ constexpr std::array routes = {
     Route{"/v1/history", "GET", Endpoint::history},
     Route{"/v1/events", "GET", Endpoint::events},
     Route{"/v1/reload", "POST", Endpoint::reload},
+    Route{"/v1/cutover", "POST", Endpoint::cutover},
+    Route{"/v1/rollback", "POST", Endpoint::rollback},
+    Route{"/v1/cutover/continue", "POST", Endpoint::run_ended},
     Route{"/v1/doctor", "GET", Endpoint::doctor},
     Route{"/v1/version", "GET", Endpoint::version},
     Route{"/v1/metrics", "GET", Endpoint::metrics},
@@ -157,6 +161,9 @@ Response answer_now(Endpoint endpoint, const Asked& asked, const Api& api) {
     case Endpoint::server:
     case Endpoint::events:
     case Endpoint::reload:
+    case Endpoint::cutover:
+    case Endpoint::rollback:
+    case Endpoint::run_ended:
     case Endpoint::doctor:
     case Endpoint::metrics:
       break;
@@ -167,7 +174,22 @@ Response answer_now(Endpoint endpoint, const Asked& asked, const Api& api) {
 Parsed<core::Command> parse_command(Endpoint endpoint, const Asked& asked) {
   if (endpoint == Endpoint::mode) return parse_mode_command(asked.body, base::now().wall);
   if (endpoint == Endpoint::server) return parse_server_command(asked.body);
+  if (endpoint == Endpoint::cutover) return parse_cutover_command(asked.body, false);
+  if (endpoint == Endpoint::rollback) return parse_cutover_command(asked.body, true);
   return parse_reload_command(asked.body);
+}
+
+std::optional<Problem> check_stream(const core::Command& command, bool streamed) {
+  const auto* cutover = std::get_if<core::CutoverCommand>(&command.what);
+  if (streamed || cutover == nullptr || !cutover->run) return std::nullopt;
+  return bad_request("'run' needs Accept: application/x-ndjson: it is told there when to run");
+}
+
+Response end_run(std::string_view body, Api& api) {
+  const auto ended = parse_run_ended(body);
+  if (!ended) return problem_response(ended.error());
+  const auto taken = api.run_ended(ended->site, ended->id, ended->exit_code);
+  return taken ? json_response({{"continued", true}}) : problem_response(from_refusal(taken.error()));
 }
 
 }  // namespace drawbridge::admin

@@ -6,6 +6,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -22,6 +23,9 @@ enum class Endpoint : std::uint8_t {
   history,
   events,
   reload,
+  cutover,
+  rollback,
+  run_ended,
   doctor,
   version,
   metrics,
@@ -39,7 +43,13 @@ struct Asked {
 // The answers that need nobody but the Api's own knowledge: explain, pools, preview, history, version.
 Response answer_now(Endpoint endpoint, const Asked& asked, const Api& api);
 
-// The command of mode, server and reload, still without its actor.
+// The command of mode, server, reload, cutover and rollback, still without its actor.
 Parsed<core::Command> parse_command(Endpoint endpoint, const Asked& asked);
+
+// Some commands can only be given by a client that follows them; nullopt if it can.
+std::optional<Problem> check_stream(const core::Command& command, bool streamed);
+
+// The word that the command of a cutover has ended.
+Response end_run(std::string_view body, Api& api);
 
 }  // namespace drawbridge::admin

@@ -1,6 +1,7 @@
 #include "proxy/admin/session.h"
 
 #include "proxy/admin/documents.h"
+#include "proxy/admin/long_one.h"
 #include "proxy/admin/peer.h"
 #include "proxy/admin/routes.h"
 #include "proxy/admin/slot.h"
@@ -80,18 +81,6 @@ class LiveSession final : public Session, public std::enable_shared_from_this<Li
   bool keep_alive_ = true;
   bool idle_ = false;
   bool stopping_ = false;
-};
-
-// Counts a session that stays long, for as long as it does.
-class LongOne {
- public:
-  explicit LongOne(std::size_t& count) : count_(count) { ++count_; }
-  ~LongOne() { --count_; }
-  LongOne(const LongOne&) = delete;
-  LongOne& operator=(const LongOne&) = delete;
-
- private:
-  std::size_t& count_;
 };
 
 void LiveSession::stop() {
@@ -205,13 +194,20 @@ asio::awaitable<bool> LiveSession::dispatch(Endpoint endpoint, const Asked& aske
   switch (endpoint) {
     case Endpoint::mode:
     case Endpoint::server:
+    case Endpoint::cutover:
+    case Endpoint::rollback:
     case Endpoint::reload: {
       if (given_up(asked)) co_return false;
       auto parsed = parse_command(endpoint, asked);
       if (!parsed) co_return co_await write(problem_response(parsed.error()), keep_alive_);
       const bool streamed = request[http::field::accept] == "application/x-ndjson";
+      if (const auto wrong = check_stream(*parsed, streamed)) {
+        co_return co_await write(problem_response(*wrong), keep_alive_);
+      }
       co_return co_await command(std::move(*parsed), streamed);
     }
+    case Endpoint::run_ended:
+      co_return co_await write(end_run(asked.body, parts_.api), keep_alive_);
     case Endpoint::wait: {
       auto parsed = parse_wait(asked.body);
       if (!parsed) co_return co_await write(problem_response(parsed.error()), keep_alive_);
@@ -274,7 +270,8 @@ asio::awaitable<bool> LiveSession::end_stream() {
   co_return !error;
 }
 
-// A client that goes away only stops listening: what was published stays.
+// A client that goes away only stops listening: what was published stays. A cutover that has not flipped yet goes
+// back.
 asio::awaitable<bool> LiveSession::command(core::Command command, bool streamed) {
   const auto slot = std::make_shared<CommandSlot>(stream_.get_executor());
   command.actor = actor();

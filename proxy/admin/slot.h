@@ -70,6 +70,7 @@ inline control::Completion completion_of(const std::shared_ptr<CommandSlot>& slo
     held->value.emplace(std::move(done));
     held->wake();
   };
+  completion.is_there = [weak] { return !weak.expired(); };
   return completion;
 }
 

@@ -3,6 +3,7 @@
 #include "proxy/admin/live_api.h"
 #include "proxy/admin/metrics_listener.h"
 #include "proxy/admin/server.h"
+#include "proxy/app/cutover_parts.h"
 #include "proxy/app/data_path.h"
 #include "proxy/app/descriptors.h"
 #include "proxy/app/metrics.h"
@@ -100,9 +101,6 @@ class Daemon {
   void shut_down();
   void finish();
   void collect_metrics(std::function<void(std::string)> done);
-  using Found = control::Controller::Parts::Found;
-  void probe(const std::vector<core::ServerId>& servers, const std::string& path,
-             std::function<void(std::vector<Found>)> done);
 
   DaemonOptions options_;
   base::EventLog events_;
@@ -187,12 +185,8 @@ Expected<void> Daemon::open_control() {
                                            const core::ModeState& mode) { return renderer_->render(site, mode); },
                           .boot_id = control::boot_id(),
                           .probe = [this](const auto& servers, const std::string& path,
-                                          auto done) { probe(servers, path, std::move(done)); },
-                          .served =
-                              [this](core::SiteId site) {
-                                return control::Cutovers::Served{.writes = registry_->writes_of(site),
-                                                                 .refused = registry_->refused_of(site)};
-                              }},
+                                          auto done) { probe_servers(*watch_, servers, path, std::move(done)); },
+                          .served = [this](core::SiteId site) { return served_of(*registry_, site); }},
                       options_.configuration.values);
   controller_->on_published([this](const core::Snapshot& snapshot, const config::Config& config) {
     if (own_descriptors_ > 0) share_out_descriptors(config.limits);
@@ -207,16 +201,6 @@ std::expected<config::Config, std::vector<config::Problem>> Daemon::load() {
   if (!loaded) return std::unexpected(std::move(loaded.error()));
   renderer_->use(std::move(loaded->pages));
   return std::move(loaded->values);
-}
-
-void Daemon::probe(const std::vector<core::ServerId>& servers, const std::string& path,
-                   std::function<void(std::vector<Found>)> done) {
-  const auto tell = [done = std::move(done)](const std::vector<upstream::ProbeResult>& results) {
-    std::vector<Found> found;
-    for (const auto& one : results) found.push_back({one.server, one.healthy, one.reason});
-    done(std::move(found));
-  };
-  watch_->check_now(servers, tell, path);
 }
 
 Expected<void> Daemon::open_admin() {

@@ -124,6 +124,14 @@ std::string check_mode(const Options& options) {
   return {};
 }
 
+std::string check_cutover(const Options& options) {
+  if (auto wrong = check_word("mode", options.then, {"live", "readonly", "maintenance"}); !wrong.empty())
+    return wrong;
+  if (auto wrong = check_word("scope", options.hold, {"writes", "all"}); !wrong.empty()) return wrong;
+  if (!options.check.empty() && options.check.front() != '/') return "--check is a path: it begins with '/'";
+  return {};
+}
+
 std::string check_wait(const Options& options) {
   const std::vector<std::string> conditions = {"drained",       "live",      "mode=live",
                                                "mode=readonly", "mode=hold", "mode=maintenance"};
@@ -148,7 +156,9 @@ std::string check_values(const Options& options) {
   if (auto wrong = check_duration("--for", options.lasts); !wrong.empty()) return wrong;
   if (auto wrong = check_duration("--drain", options.drain); !wrong.empty()) return wrong;
   if (auto wrong = check_duration("--timeout", options.timeout); !wrong.empty()) return wrong;
+  if (auto wrong = check_duration("--deadline", options.deadline); !wrong.empty()) return wrong;
   if (options.verb == Verb::mode) return check_mode(options);
+  if (options.verb == Verb::cutover || options.verb == Verb::rollback) return check_cutover(options);
   if (options.verb == Verb::wait) return check_wait(options);
   if (options.verb == Verb::page_preview) {
     if (auto wrong = check_word("mode", options.mode, {"readonly", "maintenance"}); !wrong.empty()) return wrong;

@@ -55,6 +55,38 @@ void define_mode(CLI::App& app, Options& options) {
   add_change_options(*mode, options);
 }
 
+void add_cutover_options(CLI::App& app, Options& options) {
+  app.add_option("--hold", options.hold, "What waits meanwhile: writes or all; without, the site's")
+      ->type_name("SCOPE");
+  app.add_option("--drain", options.drain, "Longest wait for what is in flight; without, the site's")
+      ->type_name("DURATION");
+  app.add_option("--deadline", options.deadline, "Longest hold; without, the site's hold.max_total")
+      ->type_name("DURATION");
+  app.add_option("--run", options.run, "A command to run here while the site is held; it must exit 0")
+      ->type_name("COMMAND");
+  app.add_option("--check", options.check, "Before the flip GET this path from each server of the new pool")
+      ->type_name("URL-PATH");
+  app.add_flag("--cut", options.cut, "At the end of the drain cut what is still open, and list it");
+  app.add_flag("--dry-run", options.dry_run, "Only look whether it could begin; change nothing");
+  app.add_option("--then", options.then, "The mode after it; without, the mode stays")->type_name("MODE");
+  add_change_options(app, options);
+}
+
+void define_cutover(CLI::App& app, Options& options) {
+  CLI::App* cutover =
+      command(app, "cutover", "Move a site to another pool without losing a write: all of it or nothing", options,
+              Verb::cutover);
+  cutover->add_option("SITE", options.sites, "The site to move")->type_name("SITE")->required()->expected(1);
+  cutover->add_option("--to", options.to, "The pool to move to")->type_name("POOL")->required();
+  add_cutover_options(*cutover, options);
+  CLI::App* rollback = command(app, "rollback", "Move a site back to the pool it was on before its last cutover",
+                               options, Verb::rollback);
+  rollback->add_option("SITE", options.sites, "The site to move back")->type_name("SITE")->required()->expected(1);
+  rollback->add_flag("--discard-writes", options.discard_writes,
+                     "Although the pool that is left has accepted writes");
+  add_cutover_options(*rollback, options);
+}
+
 void define_wait(CLI::App& app, Options& options) {
   CLI::App* wait = command(app, "wait", "Wait until sites are drained or in a mode", options, Verb::wait);
   add_sites(*wait, options, "These sites; without, all");
@@ -155,6 +187,7 @@ std::shared_ptr<CLI::App> define_command_line(Options& options) {
   app->failure_message(CLI::FailureMessage::simple);
   define_status(*app, options);
   define_mode(*app, options);
+  define_cutover(*app, options);
   define_wait(*app, options);
   define_explain(*app, options);
   define_pools(*app, options);
@@ -191,7 +224,9 @@ cli::ProgramInfo program_info() {
        "  proxyctl mode readonly --for 60s --drain 5s --cut --reason 'schema patch'\n\n"
        "A maintenance page for one site, looked at before:\n"
        "  proxyctl page preview shop --for 10m\n  proxyctl mode maintenance shop --for 10m --reason upgrade\n"
-       "  proxyctl mode live shop"},
+       "  proxyctl mode live shop\n\n"
+       "The move of a live site to new servers, with the database promoted in between:\n"
+       "  proxyctl cutover shop --to green --drain 10s --run ./promote.sh --check /healthz"},
       {"SEE ALSO", "proxyd(8)"},
   };
   info.values.fixed = {{"MODE", {"live", "readonly", "hold", "maintenance"}},

@@ -1,5 +1,9 @@
 #include "proxy/ctl/document.h"
 
+#include <boost/json/parse.hpp>
+
+#include <utility>
+
 namespace drawbridge::ctl {
 
 namespace json = boost::json;
@@ -14,6 +18,13 @@ std::string printable(std::string_view raw) {
 }
 
 }  // namespace
+
+std::optional<json::object> parse_object(std::string_view body) {
+  json::error_code error;
+  json::value value = json::parse(json::string_view(body.data(), body.size()), error);
+  if (error || !value.is_object()) return std::nullopt;
+  return std::move(value.get_object());
+}
 
 std::string text(const json::object& object, std::string_view key) {
   const json::value* value = object.if_contains(json::string_view(key.data(), key.size()));

@@ -15,6 +15,9 @@
 // not make its remote control fall over.
 namespace drawbridge::ctl {
 
+// nullopt if it is no object.
+std::optional<boost::json::object> parse_object(std::string_view body);
+
 std::string text(const boost::json::object& object, std::string_view key);
 std::int64_t number(const boost::json::object& object, std::string_view key);
 bool flag(const boost::json::object& object, std::string_view key);

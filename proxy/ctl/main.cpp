@@ -33,6 +33,18 @@ void on_interrupt(int) {
   ::_exit(change_published != 0 ? static_cast<int>(ctl::Exit::undrained) : static_cast<int>(ctl::Exit::refused));
 }
 
+void on_interrupted_cutover(int) {
+  constexpr std::string_view text =
+      "\nproxyctl: the cutover is given up. If it had not flipped yet, the site goes back: proxyctl status\n";
+  const auto ignored = ::write(STDERR_FILENO, text.data(), text.size());
+  static_cast<void>(ignored);
+  ::_exit(static_cast<int>(ctl::Exit::refused));
+}
+
+void note_transaction() {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, on_interrupted_cutover);
+}
+
 void note_change(bool published) {
   change_published = published ? 1 : 0;
   std::signal(SIGINT, on_interrupt);
@@ -68,6 +80,7 @@ ctl::Console make_console(const ctl::Options& options) {
   console.error = [](std::string_view text) { print(stderr, text); };
   if (is_screen(STDERR_FILENO)) console.progress = draw_progress;
   console.committed = note_change;
+  console.transaction = note_transaction;
   const bool redraw = is_screen(STDOUT_FILENO) && !options.json;
   if (redraw && options.watch) print(stdout, "\x1b[2J\x1b[H");
   console.next_picture = [redraw] {

@@ -20,6 +20,8 @@ enum class Verb : std::uint8_t {
   history,
   events,
   reload,
+  cutover,
+  rollback,
   doctor,
   version,
   help,
@@ -38,6 +40,9 @@ struct Options {
   std::string mode;  // mode; also of page preview
   std::string lasts, until, then, scope, drain, reason;
   bool cut = false;
+  std::string to, hold, deadline, run, check;  // cutover
+  bool dry_run = false;
+  bool discard_writes = false;  // rollback
   std::optional<std::uint64_t> if_epoch;
 
   std::string timeout;  // wait; its condition is `until`

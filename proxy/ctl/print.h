@@ -31,6 +31,10 @@ std::string print_progress(const boost::json::object& progress);
 // "2 writes, 1 tunnel"; "nothing" when all are zero.
 std::string print_counts(const boost::json::object& counts);
 
+// The receipt of a cutover or rollback; one line of its progress.
+std::string print_cutover(const boost::json::object& receipt, const Look& look);
+std::string print_cutover_progress(const boost::json::object& progress);
+
 // A list of requests in flight, as in receipts.
 std::string print_requests(const boost::json::array& requests, const Look& look);
 

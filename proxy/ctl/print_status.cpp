@@ -55,6 +55,16 @@ void notice_mode(const json::object& status, const json::object& site, std::vect
   notices.push_back({Tone::warning, line + reason_of(site)});
 }
 
+void notice_cutover(const json::object& site, std::vector<Notice>& notices) {
+  if (!site.contains("cutover")) return;
+  const json::object& cutover = object_in(site, "cutover");
+  std::string line =
+      fmt::format("{} is in a cutover from {} to {} by {}, stage {}", text(site, "site"), text(cutover, "from"),
+                  text(cutover, "to"), text(cutover, "by"), text(cutover, "stage"));
+  if (cutover.contains("left_ms")) line += fmt::format(", {} left", elapsed(number(cutover, "left_ms")));
+  notices.push_back({Tone::warning, line});
+}
+
 void notice_drain(const json::object& site, std::vector<Notice>& notices) {
   if (!site.contains("draining")) return;
   const json::object& draining = object_in(site, "draining");
@@ -125,6 +135,7 @@ std::vector<Notice> find_notices(const json::object& status) {
   for (const json::value& pool : array_in(status, "pools")) notice_pool(status, as_object(pool), notices);
   for (const json::value& site : array_in(status, "sites")) {
     notice_mode(status, as_object(site), notices);
+    notice_cutover(as_object(site), notices);
     notice_drain(as_object(site), notices);
     notice_parked(as_object(site), notices);
     notice_writes(as_object(site), notices);

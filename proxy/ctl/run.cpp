@@ -3,9 +3,9 @@
 #include "proxy/ctl/command_line.h"
 #include "proxy/ctl/document.h"
 #include "proxy/ctl/print.h"
+#include "proxy/ctl/run_cutover.h"
 #include "proxy/ctl/wire.h"
 
-#include <boost/json/parse.hpp>
 #include <fmt/format.h>
 
 #include <optional>
@@ -16,13 +16,6 @@ namespace drawbridge::ctl {
 namespace json = boost::json;
 
 namespace {
-
-std::optional<json::object> parse_object(std::string_view body) {
-  json::error_code error;
-  json::value value = json::parse(json::string_view(body.data(), body.size()), error);
-  if (error || !value.is_object()) return std::nullopt;
-  return std::move(value.get_object());
-}
 
 bool is_change(Verb verb) {
   return verb == Verb::mode || verb == Verb::server || verb == Verb::reload;
@@ -154,6 +147,8 @@ Exit print_document(const Options& options, const Console& console, const json::
     case Verb::mode:
     case Verb::server:
     case Verb::reload:
+    case Verb::cutover:
+    case Verb::rollback:
     case Verb::events:
     case Verb::help:
       break;
@@ -249,6 +244,7 @@ Exit run(const Options& options, const Console& console) {
     console.out(help_text(options.topic));
     return Exit::done;
   }
+  if (options.verb == Verb::cutover || options.verb == Verb::rollback) return run_cutover(options, console);
   if (is_change(options.verb)) return run_change(options, console);
   if (options.verb == Verb::events) return run_events(options, console);
   if (options.watch && console.next_picture) return run_watch(options, console);

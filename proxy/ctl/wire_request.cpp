@@ -73,6 +73,21 @@ WireRequest mode_request(const Options& options) {
   return change("/v1/mode", std::move(body), options);
 }
 
+WireRequest cutover_request(const Options& options) {
+  json::object body{{"site", options.sites.front()}};
+  put_if(body, "to", options.to);
+  put_if(body, "hold", options.hold);
+  put_if(body, "drain", options.drain);
+  put_if(body, "deadline", options.deadline);
+  put_if(body, "check", options.check);
+  put_if(body, "then", options.then);
+  if (!options.run.empty()) body["run"] = true;
+  if (options.cut) body["cut"] = true;
+  if (options.dry_run) body["dry_run"] = true;
+  if (options.discard_writes) body["discard_writes"] = true;
+  return change(options.verb == Verb::rollback ? "/v1/rollback" : "/v1/cutover", std::move(body), options);
+}
+
 WireRequest wait_request(const Options& options) {
   json::object body{{"until", options.until}};
   if (!options.sites.empty()) body["sites"] = strings(options.sites);
@@ -147,6 +162,9 @@ WireRequest make_request(const Options& options) {
       return events_request(options);
     case Verb::reload:
       return change("/v1/reload", {}, options);
+    case Verb::cutover:
+    case Verb::rollback:
+      return cutover_request(options);
     case Verb::doctor:
       return doctor_request();
     case Verb::version:

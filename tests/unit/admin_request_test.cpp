@@ -40,6 +40,30 @@ TEST_CASE("a mode body is read whole") {
   CHECK_FALSE(mode_of(R"({"mode":"live"})").drain_timeout.has_value());
 }
 
+TEST_CASE("cutover and rollback bodies are read whole, and strictly") {
+  const auto parsed = parse_cutover_command(
+      R"j({"site":"shop","to":"green","hold":"all","drain":"5s","deadline":"20s","run":true,"check":"/ok","cut":true,
+           "dry_run":true,"then":"readonly","reason":"move","if_epoch":7})j",
+      false);
+  REQUIRE(parsed.has_value());
+  const auto& command = std::get<core::CutoverCommand>(parsed->what);
+  CHECK(command.to == "green");
+  CHECK(command.hold == core::HoldScope::all);
+  CHECK(command.deadline == base::Millis{20'000});
+  CHECK((command.run && command.cut && command.dry_run && !command.rollback));
+  CHECK(command.then == core::Mode::readonly);
+  CHECK(parsed->if_epoch == 7);
+  CHECK_FALSE(parse_cutover_command(R"({"site":"shop"})", false).has_value());
+  CHECK_FALSE(parse_cutover_command(R"({"site":"shop","to":"green","discard_writes":true})", false).has_value());
+  CHECK_FALSE(parse_cutover_command(R"({"site":"shop","to":"green"})", true).has_value());
+  const auto back = parse_cutover_command(R"({"site":"shop","discard_writes":true})", true);
+  REQUIRE(back.has_value());
+  CHECK(std::get<core::CutoverCommand>(back->what).discard_writes);
+  CHECK_FALSE(parse_run_ended(R"({"site":"shop","id":4})").has_value());
+  CHECK_FALSE(parse_run_ended(R"({"site":"shop","id":4,"exit_code":256})").has_value());
+  CHECK(parse_run_ended(R"({"site":"shop","id":4,"exit_code":3})")->exit_code == 3);
+}
+
 TEST_CASE("what a mode body must not say is refused with the key it is about") {
   struct Row {
     const char* body;

@@ -27,6 +27,7 @@ class FakeApi final : public admin::Api {
   control::Waited waited{true, base::Millis{5}, {}};
   bool hold_wait = false;
   std::vector<std::uint64_t> cancelled;
+  std::vector<std::string> ran;  // "SITE ID EXIT_CODE"
   control::Status state = sample_status();
 
   void finish() {
@@ -68,6 +69,11 @@ class FakeApi final : public admin::Api {
     if (hold_wait) return 7;
     boost::asio::post(context_, [this, done = std::move(done)] { done(waited); });
     return 7;
+  }
+  std::expected<void, control::Refusal> run_ended(const std::string& site, std::uint64_t id,
+                                                  int exit_code) override {
+    ran.push_back(site + " " + std::to_string(id) + " " + std::to_string(exit_code));
+    return {};
   }
   void cancel_wait(std::uint64_t id) override { cancelled.push_back(id); }
 

@@ -1,0 +1,22 @@
+#include "proxy/app/cutover_parts.h"
+
+#include <utility>
+
+namespace drawbridge::app {
+
+void probe_servers(upstream::ServerWatch& watch, const std::vector<core::ServerId>& servers,
+                   const std::string& path,
+                   std::function<void(std::vector<control::Controller::Parts::Found>)> done) {
+  const auto tell = [done = std::move(done)](const std::vector<upstream::ProbeResult>& results) {
+    std::vector<control::Controller::Parts::Found> found;
+    for (const auto& one : results) found.push_back({one.server, one.healthy, one.reason});
+    done(std::move(found));
+  };
+  watch.check_now(servers, tell, path);
+}
+
+control::Cutovers::Served served_of(const obs::Registry& registry, core::SiteId site) {
+  return {.writes = registry.writes_of(site), .refused = registry.refused_of(site)};
+}
+
+}  // namespace drawbridge::app

@@ -1,0 +1,81 @@
+#include "proxy/ctl/document.h"
+#include "proxy/ctl/print.h"
+
+#include <fmt/format.h>
+
+namespace drawbridge::ctl {
+
+namespace json = boost::json;
+
+namespace {
+
+std::string duration(const json::object& object, std::string_view key) {
+  const std::int64_t milliseconds = number(object, key);
+  return milliseconds == 0 ? "0ms" : base::describe_duration(base::Millis{milliseconds});
+}
+
+std::string held_text(const json::object& receipt) {
+  const json::object& cutover = object_in(receipt, "cutover");
+  const json::object& parked = object_in(cutover, "parked");
+  const std::int64_t waiting = number(parked, "waiting");
+  const std::string waited = waiting == 0 ? "nobody waited"
+                                          : fmt::format("{} waited, the longest {}", counted(waiting, "request"),
+                                                        duration(parked, "oldest_ms"));
+  return fmt::format("held for {}: {}; refused: {}\ndrained after {}; ended meanwhile: {}\n",
+                     duration(cutover, "held_ms"), waited, number(cutover, "refused"),
+                     duration(receipt, "drained_ms"), print_counts(object_in(receipt, "drained")));
+}
+
+std::string lists_text(const json::object& receipt, const Look& look) {
+  std::string out;
+  if (const auto& cut = array_in(receipt, "cut"); !cut.empty()) {
+    out += "cut, their outcome unknown:\n" + print_requests(cut, look);
+  }
+  if (const auto& open = array_in(receipt, "outstanding"); !open.empty()) {
+    out += "still open:\n" + print_requests(open, look);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string print_cutover(const json::object& receipt, const Look& look) {
+  const json::object& cutover = object_in(receipt, "cutover");
+  const std::string from = text(cutover, "from");
+  const std::string to = text(cutover, "to");
+  const std::string site = look.paint(Tone::bold, joined(receipt, "sites"));
+  const std::string note = text(receipt, "note");
+  if (flag(cutover, "dry_run")) {
+    return fmt::format("{}: could go from {} to {} now: {}\n{}\n", site, from, to, note,
+                       look.paint(Tone::good, "nothing was changed"));
+  }
+  if (text(receipt, "result") == "failed_back") {
+    return fmt::format(
+        "{}: {}\n{}{}{}\n", site,
+        look.paint(Tone::bad, fmt::format("not on {}, but on {} as before: {}", to, from, note)),
+        held_text(receipt), lists_text(receipt, look),
+        fmt::format("failed in stage {}, epoch {}", text(cutover, "failed_at"), number(receipt, "epoch")));
+  }
+  std::string out = fmt::format("{}: from {} to {} at {}, epoch {}\n", site, from, look.paint(Tone::bold, to),
+                                text(cutover, "flip_at"), number(receipt, "epoch"));
+  out += held_text(receipt) + lists_text(receipt, look);
+  if (const auto writes = number(cutover, "discarded_writes"); writes > 0) {
+    out += look.paint(Tone::warning, fmt::format("left behind on {}: {}", from, counted(writes, "write"))) + "\n";
+  }
+  return out + look.paint(Tone::good, text(receipt, "result")) +
+         fmt::format("; when {} can be switched off: proxyctl wait {} --until drained\n", from,
+                     joined(receipt, "sites"));
+}
+
+std::string print_cutover_progress(const json::object& progress) {
+  const std::string stage = text(progress, "stage");
+  const std::string left = duration(progress, "left_ms");
+  if (stage == "drain" && progress.contains("open")) {
+    return fmt::format("held; waiting for {} of {} to end, {} left", print_counts(object_in(progress, "open")),
+                       text(progress, "from"), left);
+  }
+  if (stage == "check") return fmt::format("held; checking {}, {} left", text(progress, "to"), left);
+  return fmt::format("held; {} left", left);
+}
+
+}  // namespace drawbridge::ctl

@@ -1,0 +1,121 @@
+#include "proxy/ctl/run_cutover.h"
+
+#include "proxy/ctl/document.h"
+#include "proxy/ctl/operator_command.h"
+#include "proxy/ctl/print.h"
+#include "proxy/ctl/wire.h"
+
+#include <boost/json/serialize.hpp>
+#include <fmt/format.h>
+
+#include <optional>
+#include <string>
+
+namespace drawbridge::ctl {
+
+namespace json = boost::json;
+
+namespace {
+
+// What the stream has told so far.
+struct Followed {
+  std::string last_line;
+  std::string stage;  // the last one told; empty: none
+};
+
+int run_command(const Options& options, const json::object& progress) {
+  OperatorCommand command{.text = options.run,
+                          .environment = {},
+                          .limit = base::Millis{number(progress, "left_ms")},
+                          .quiet_output = options.json};
+  const json::object& environment = object_in(progress, "env");
+  for (const auto& variable : environment) {
+    const std::string name(variable.key().data(), variable.key().size());
+    command.environment.emplace_back(name, text(environment, name));
+  }
+  return run_operator_command(command);
+}
+
+// A word that does not arrive is no error here: the stream says how it ends.
+void tell_exit_code(const Options& options, const json::object& progress, int exit_code) {
+  const json::object body{
+      {"site", text(progress, "site")}, {"id", number(progress, "id")}, {"exit_code", exit_code}};
+  const WireRequest request{"POST", "/v1/cutover/continue", json::serialize(body), "", WireRequest{}.patience};
+  static_cast<void>(exchange(options.socket, request, {}));
+}
+
+void follow(const Options& options, const Console& console, const json::object& progress, Followed& followed) {
+  followed.stage = text(progress, "stage");
+  if (followed.stage != "run") {
+    if (console.progress) console.progress(print_cutover_progress(progress));
+    return;
+  }
+  if (console.progress) console.progress("");
+  console.error(fmt::format("proxyctl: held and drained; running: {}\n", options.run));
+  const int exit_code = run_command(options, progress);
+  console.error(fmt::format("proxyctl: the command ended with {}\n", exit_code));
+  tell_exit_code(options, progress, exit_code);
+}
+
+Exit tell_refusal(const Options& options, const Console& console, const json::object& problem,
+                  const std::string& body) {
+  if (options.json) console.out(body);
+  console.error("proxyctl: " + print_problem(problem, {}));
+  if (text(problem, "code") == "permission_denied") return Exit::denied;
+  return text(problem, "code") == "shutting_down" ? Exit::unreachable : Exit::refused;
+}
+
+// The end is not known: without us the daemon goes back, unless the flip was made already.
+Exit tell_lost(const Console& console, const std::string& why, const Followed& followed) {
+  console.error(fmt::format("proxyctl: {}\n", why));
+  console.error(
+      fmt::format("The end of the cutover is not known{}. A cutover that has not flipped goes back by itself, "
+                  "at its deadline at the latest. Look with:\n  proxyctl status\n  proxyctl history\n",
+                  followed.stage.empty() ? "" : "; its last known stage is " + followed.stage));
+  return Exit::refused;
+}
+
+Exit tell_receipt(const Options& options, const Console& console, const json::object& last,
+                  const std::string& line) {
+  const json::object& receipt = object_in(last, "receipt");
+  if (options.json) {
+    console.out(line + "\n");
+  } else {
+    console.out(print_cutover(receipt, console.look));
+  }
+  return text(receipt, "result") == "failed_back" ? Exit::refused : Exit::done;
+}
+
+Exit tell_failure(const Console& console, const WireFailure& failure, const Followed& followed) {
+  if (failure.kind == WireFailure::Kind::broken && failure.sent)
+    return tell_lost(console, failure.message, followed);
+  console.error(fmt::format("proxyctl: {}\n", failure.message));
+  return failure.kind == WireFailure::Kind::forbidden ? Exit::denied : Exit::unreachable;
+}
+
+}  // namespace
+
+Exit run_cutover(const Options& options, const Console& console) {
+  Followed followed;
+  const auto on_line = [&](std::string_view line) {
+    if (line.empty()) return true;
+    followed.last_line = line;
+    const auto object = parse_object(line);
+    if (object && object->contains("progress")) follow(options, console, object_in(*object, "progress"), followed);
+    return true;
+  };
+  if (console.transaction) console.transaction();
+  const auto reply = exchange(options.socket, make_request(options), on_line);
+  if (console.progress) console.progress("");
+  if (!reply) return tell_failure(console, reply.error(), followed);
+  if (followed.last_line.empty()) followed.last_line = reply->body.substr(0, reply->body.find('\n'));
+  const auto last = parse_object(followed.last_line);
+  if (last && reply->status != 200) return tell_refusal(options, console, *last, reply->body);
+  if (last && last->contains("receipt")) return tell_receipt(options, console, *last, followed.last_line);
+  if (last && last->contains("error")) {
+    return tell_refusal(options, console, object_in(*last, "error"), followed.last_line + "\n");
+  }
+  return tell_lost(console, "the answer ended without a receipt", followed);
+}
+
+}  // namespace drawbridge::ctl
