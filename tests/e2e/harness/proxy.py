@@ -1,5 +1,6 @@
 """proxyd and proxyctl as a test meets them: real processes on free ports, in a folder of their own."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -194,6 +195,14 @@ class TestProxy:
 
     def descriptors(self):
         return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+
+    def sockets(self):
+        """Descriptors that are sockets: not those kept for the operator, which come and go with a session."""
+        kinds = []
+        for number in os.listdir(f"/proc/{self.process.pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):
+                kinds.append(os.readlink(f"/proc/{self.process.pid}/fd/{number}"))
+        return sum(kind.startswith("socket:") for kind in kinds)
 
     def limit_descriptors(self, count):
         """The soft limit, so that it can be raised again."""
