@@ -64,7 +64,7 @@ void Stream::on_events(std::uint32_t events) {
   }
   if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
     reset_ = true;
-    tie(tied_);
+    on_reset(on_reset_);
   }
 }
 
@@ -78,16 +78,12 @@ void Stream::deadline_passed(Deadline& deadline) {
   if (watcher_ != nullptr) watcher_->finish(std::unexpected(late));
 }
 
-void Stream::cancel(base::Reason reason) {
-  end_waits(failure(reason));
+void Stream::on_reset(Reset* listener) {
+  on_reset_ = listener;
+  if (reset_ && on_reset_ != nullptr) std::exchange(on_reset_, nullptr)->was_reset(failure(base::Reason::reset));
 }
 
-void Stream::tie(Stream* other) {
-  tied_ = other;
-  if (reset_ && tied_ != nullptr) std::exchange(tied_, nullptr)->end_waits(failure(base::Reason::reset));
-}
-
-void Stream::end_waits(base::Failure failure) {
+void Stream::cancel(base::Failure failure) {
   if (broken_) return;
   broken_ = failure;
   if (reader_ != nullptr) reader_->finish(*broken_);

@@ -50,11 +50,19 @@ class Stream final : public Watcher, private Deadline::Owner {
   Write write(std::span<const std::string_view> parts, base::Millis patience);
 
   // Ends whoever waits, now and from now on, with this failure. The descriptor stays open.
-  void cancel(base::Reason reason);
+  void cancel(base::Reason reason) { cancel(failure(reason)); }
+  void cancel(base::Failure failure);
   bool cancelled() const { return broken_.has_value(); }
-  // From now on a reset of this connection also ends who waits on `other`, with the failure of this side; at once
-  // if it has come already. Null unties. `other` outlives the tie.
-  void tie(Stream* other);
+
+  // Told once when nothing can be read or written any more; at once if that has come already. Null: nobody.
+  class Reset {
+   public:
+    virtual void was_reset(base::Failure failure) = 0;
+
+   protected:
+    ~Reset() = default;
+  };
+  void on_reset(Reset* listener);
 
   // False if the loop has seen something that may not have been read. Costs nothing; may be a turn late.
   bool quiet() const { return !readable_ && !peer_finished_; }
@@ -92,7 +100,6 @@ class Stream final : public Watcher, private Deadline::Owner {
   void tell_hangup();
   void on_events(std::uint32_t events) override;
   void deadline_passed(Deadline& deadline) override;
-  void end_waits(base::Failure failure);
   base::Failure failure(base::Reason reason) const { return {.fault = side_, .reason = reason}; }
 
   Loop& loop_;
@@ -103,12 +110,12 @@ class Stream final : public Watcher, private Deadline::Owner {
   bool connecting_;
   bool peer_finished_ = false;  // FIN, hang-up or error seen by epoll: reading goes on until it shows
   bool reset_ = false;          // nothing can be read or written any more
-  Stream* tied_ = nullptr;
   std::optional<base::Failure> broken_;
   Read* reader_ = nullptr;
   Readable* watcher_ = nullptr;
   Write* writer_ = nullptr;
   Hangup* hangup_ = nullptr;
+  Reset* on_reset_ = nullptr;
   Deadline read_deadline_;
   Deadline write_deadline_;
   std::uint64_t bytes_read_ = 0;

@@ -3,6 +3,7 @@
 #include "proxy/base/failure.h"
 #include "proxy/http/chunked.h"
 #include "proxy/http/head.h"
+#include "proxy/serve/incoming_body.h"
 #include "proxy/serve/input.h"
 
 #include <cstdint>
@@ -14,7 +15,7 @@ namespace drawbridge::serve {
 // Takes one message's body out of an Input, by its framing (RFC 9112 section 6.3). No sockets: the caller reads.
 class BodySource {
  public:
-  enum class State : std::uint8_t { data, need_more, ended, failed };
+  using State = IncomingBody::State;
 
   // `fault` is whose bytes they are. `bytes_max` bounds the body (0: no bound).
   BodySource(const http::Body& body, base::Fault fault, std::uint64_t bytes_max);

@@ -4,7 +4,7 @@
 #include "proxy/core/plan.h"
 #include "proxy/http/forwarded.h"
 #include "proxy/obs/record.h"
-#include "proxy/serve/connection.h"
+#include "proxy/serve/client_channel.h"
 #include "proxy/serve/worker.h"
 
 #include <string_view>
@@ -15,7 +15,7 @@ namespace drawbridge::serve {
 // Owned by the exchange.
 struct Call {
   Worker& worker;
-  Connection& connection;
+  ClientChannel& channel;
   core::Plan plan;
   base::RequestId made_id;
   std::string_view request_id;  // kept from a trusted proxy, or made_id
@@ -25,12 +25,11 @@ struct Call {
   obs::Record record;
   bool head_sent = false;      // the final response head is on its way to the client
   bool sent_upstream = false;  // at least one byte of the request has left for an upstream
-  bool body_used = false;      // part of the request body went to an upstream
   bool keep = true;            // the connection may serve another request
   bool cut = false;            // ended by an operator's deadline or at shutdown
 
-  Workspace& space() { return connection.space(); }
-  const http::RequestHead& request() { return connection.space().request; }
+  Workspace& space() { return channel.space(); }
+  const http::RequestHead& request() { return channel.request(); }
 };
 
 }  // namespace drawbridge::serve

@@ -2,11 +2,11 @@
 
 #include "pages/reply.h"
 #include "proxy/serve/exchange.h"
+#include "proxy/serve/h1_client.h"
 #include "proxy/serve/own_answer.h"
 #include "proxy/serve/worker.h"
 
 #include <algorithm>
-#include <array>
 
 namespace drawbridge::serve {
 namespace {
@@ -24,8 +24,8 @@ constexpr std::size_t head_bytes_cap = net::Buffer::size() - 4096;
 Connection::Connection(Worker& worker, net::UniqueFd fd, const http::IpAddress& peer)
     : worker_(worker),
       stream_(worker.loop(), std::move(fd), base::Fault::client),
-      peer_(peer),
-      peer_text_(http::format_ip(peer)),
+      address_text_(http::format_ip(peer)),
+      client_{.address = peer, .address_text = address_text_.view()},
       opened_(worker.loop().now()) {}
 
 Connection::~Connection() = default;
@@ -93,10 +93,13 @@ net::Task<bool> Connection::read_head() {
 net::Task<bool> Connection::serve_request() {
   served_ = true;
   space_->resume();
-  Exchange exchange(worker_, *this);
+  H1Client channel(client_, *space_, stream_);
+  Exchange exchange(worker_, channel);
   exchange_ = &exchange;
   const bool keep = co_await exchange.run();
   exchange_ = nullptr;
+  broken_ = channel.broken();
+  linger_ = channel.has_unread_body();
   co_return keep;
 }
 
@@ -104,12 +107,12 @@ net::Task<> Connection::refuse(std::uint16_t status, std::string_view rule) {
   const auto& head = space_->request;
   const auto id = worker_.ids().next();
   linger_ = true;
-  render_answer(worker_, *space_, worker_.shared().errors.of(status),
-                {.request_id = id.view(),
-                 .close = true,
-                 .allow = status == 405 ? http::allowed_methods : std::string_view{}});
+  const auto own = render_answer(worker_, *space_, worker_.shared().errors.of(status),
+                                 {.request_id = id.view(),
+                                  .close = true,
+                                  .allow = status == 405 ? http::allowed_methods : std::string_view{}});
   obs::Record record{.at = worker_.wall_now(),
-                     .client = peer_text(),
+                     .client = client_.address_text,
                      .method = head.method_text,
                      .target = head.target,
                      .host = head.authority,
@@ -117,18 +120,18 @@ net::Task<> Connection::refuse(std::uint16_t status, std::string_view rule) {
                      .failure = rule};
   record.version_minor = head.minor_version;
   record.request_id = id.view();
-  record.response_bytes = body_bytes(space_->text);
+  record.response_bytes = own.body.size();
   worker_.counters().head_refused(status == 408                    ? base::Reason::timed_out
                                   : status == 414 || status == 431 ? base::Reason::too_large
                                                                    : base::Reason::malformed);
   worker_.counters().finished(record);
   worker_.log().write(record);
-  const std::array<std::string_view, 1> parts{space_->text};
-  [[maybe_unused]] const auto sent = co_await stream_.write(parts, worker_.snapshot().bounds.body_timeout);
+  H1Client channel(client_, *space_, stream_);
+  [[maybe_unused]] const auto sent = co_await channel.answer(own, worker_.snapshot().bounds.body_timeout);
 }
 
 net::Task<> Connection::close() {
-  if (abandoned_ || stream_.cancelled()) co_return;
+  if (broken_ || stream_.cancelled()) co_return;
   const bool unread = linger_ || (space_ && !space_->client.empty()) || stream_.has_input();
   stream_.shutdown_send();
   if (!unread) co_return;

@@ -4,10 +4,12 @@
 #include "proxy/http/reader.h"
 #include "proxy/net/stream.h"
 #include "proxy/net/task.h"
+#include "proxy/serve/client_channel.h"
 #include "proxy/serve/workspace.h"
 
 #include <boost/intrusive/list.hpp>
 
+#include <chrono>
 #include <cstdint>
 #include <string_view>
 
@@ -40,15 +42,6 @@ class Connection final
   // Ends the connection whatever it does; a request in flight is cut.
   void end();
 
-  net::Stream& stream() { return stream_; }
-  Workspace& space() { return *space_; }
-  const http::IpAddress& peer() const { return peer_; }
-  std::string_view peer_text() const { return peer_text_.view(); }
-  // An answer was sent that must not look complete: no orderly close.
-  void abandon() { abandoned_ = true; }
-  // The client may still be sending what nobody will read: take it for a while, so that our answer arrives.
-  void expect_unread_input() { linger_ = true; }
-
  private:
   net::Task<bool> next_request();
   net::Task<bool> read_head();
@@ -58,14 +51,14 @@ class Connection final
 
   Worker& worker_;
   net::Stream stream_;
-  http::IpAddress peer_;
-  http::IpText peer_text_;
+  http::IpText address_text_;
+  Client client_;
   WorkspacePool::Loan space_;
   Exchange* exchange_ = nullptr;
   base::SteadyTime opened_;
   bool served_ = false;  // at least one request
-  bool abandoned_ = false;
-  bool linger_ = false;
+  bool broken_ = false;  // a write has failed: no orderly close
+  bool linger_ = false;  // the client may still be sending what nobody read: take it, so that our answer arrives
 };
 
 }  // namespace drawbridge::serve

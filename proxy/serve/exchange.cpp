@@ -6,20 +6,13 @@
 #include "proxy/serve/failure_status.h"
 #include "proxy/serve/forward.h"
 #include "proxy/serve/own_answer.h"
-#include "proxy/serve/unread_body.h"
 
 #include <algorithm>
-#include <array>
 
 namespace drawbridge::serve {
-namespace {
 
-constexpr std::size_t status_at = sizeof "HTTP/1.1";  // in an answer of our own
-
-}  // namespace
-
-Exchange::Exchange(Worker& worker, Connection& connection)
-    : call_{.worker = worker, .connection = connection, .since = worker.loop().now()} {}
+Exchange::Exchange(Worker& worker, ClientChannel& channel)
+    : call_{.worker = worker, .channel = channel, .since = worker.loop().now()} {}
 
 Exchange::~Exchange() = default;
 
@@ -39,7 +32,8 @@ net::Task<bool> Exchange::run() {
 void Exchange::identify() {
   const auto& head = call_.request();
   call_.keep = head.keep_alive;
-  call_.client = http::effective_client(call_.connection.peer(), "http", head, call_.worker.snapshot().trusted);
+  const auto& client = call_.channel.client();
+  call_.client = http::effective_client(client.address, client.scheme, head, call_.worker.snapshot().trusted);
   call_.client_text = http::format_ip(call_.client.address);
   const auto given = call_.client.trusted ? head.headers.value(http::Field::x_request_id) : std::string_view{};
   if (http::is_well_formed_request_id(given)) {
@@ -76,7 +70,7 @@ net::Task<> Exchange::carry_out_plan() {
 net::Task<> Exchange::park() {
   auto end = Parking::End::released;
   while (call_.plan.verdict == core::Verdict::park && end == Parking::End::released) {
-    auto wait = call_.worker.parking().wait(*call_.plan.site, call_.connection.stream(), *this);
+    auto wait = call_.worker.parking().wait(*call_.plan.site, call_.channel, *this);
     admission_.leave();
     call_.space().rest();
     end = co_await wait;
@@ -95,15 +89,14 @@ void Exchange::withdraw() {
 }
 
 bool Exchange::still_parks(const core::Snapshot& snapshot) const {
-  return core::decide(snapshot, facts_of(call_.connection.space().request)).verdict == core::Verdict::park;
+  return core::decide(snapshot, facts_of(call_.channel.request())).verdict == core::Verdict::park;
 }
 
 net::Task<> Exchange::answer_options() {
-  UnreadBody body(call_);
-  call_.keep = call_.keep && body.will_end_soon();
-  render_options(call_.worker, call_.space(), {.request_id = call_.request_id, .close = !call_.keep});
-  co_await send_text(204);
-  co_await body.discard();
+  call_.keep = call_.channel.leave_body() && call_.keep;
+  const auto own =
+      render_options(call_.worker, call_.space(), {.request_id = call_.request_id, .close = !call_.keep});
+  co_await send(own, own.status);
 }
 
 // A site that is live has no page: a request that was parked, and is not to be sent though the hold is over, gets
@@ -126,15 +119,15 @@ net::Task<> Exchange::forward() {
   if (!result) co_await answer_failure(result.error());
 }
 
-// Once the response head is out, a failure can only show as a truncated answer. Before, also what was cut gets one: a
-// connection that ends without a word on a request makes browsers send it again at once, a POST too, and the copy
+// Once the response head is out, a failure can only show as a truncated answer. Before, also what was cut gets one:
+// a connection that ends without a word on a request makes browsers send it again at once, a POST too, and the copy
 // would then be refused as not processed. 502 promises nothing about what the upstream did.
 net::Task<> Exchange::answer_failure(base::Failure failure) {
   call_.record.failure = call_.cut ? "cut" : base::name(failure.reason);
   const bool write = call_.plan.request_class == core::RequestClass::write;
   if (write && call_.sent_upstream && !call_.head_sent) admission_.outcome_unknown(call_.worker.loop().now());
   call_.keep = false;
-  if (call_.cut && call_.head_sent) call_.connection.stream().abort();
+  if (call_.cut && call_.head_sent) call_.channel.fail_answer(true);
   if (call_.head_sent) co_return;
   const auto status = call_.cut ? std::uint16_t{502} : status_of(failure);
   if (status == 0) {
@@ -161,39 +154,33 @@ net::Task<> Exchange::answer_reserved(const core::ReservedPath& path) {
     co_return;
   }
   const auto& shown = (*site)->answers;
-  UnreadBody body(call_);
-  call_.keep = call_.keep && body.will_end_soon();
-  render_reserved(call_.worker, call_.space(), shown.get(), path.asset,
-                  {.request_id = call_.request_id, .close = !call_.keep, .write = false});
-  const auto status = base::parse_decimal(std::string_view(call_.space().text).substr(status_at, 3));
-  co_await send_text(static_cast<unsigned>(status.value_or(0)));
-  co_await body.discard();
+  call_.keep = call_.channel.leave_body() && call_.keep;
+  const auto own = render_reserved(call_.worker, call_.space(), shown.get(), path.asset,
+                                   {.request_id = call_.request_id, .close = !call_.keep, .write = false});
+  co_await send(own, own.status);
 }
 
 net::Task<> Exchange::answer(const core::AnswerSet& answers) {
-  UnreadBody body(call_);
-  call_.keep = call_.keep && body.will_end_soon();
-  render_answer(call_.worker, call_.space(), answers,
-                {.request_id = call_.request_id,
-                 .close = !call_.keep || call_.worker.stopping(),
-                 .write = call_.plan.request_class != core::RequestClass::read});
-  co_await send_text(answers.status);
-  co_await body.discard();
+  call_.keep = call_.channel.leave_body() && call_.keep;
+  const auto own = render_answer(call_.worker, call_.space(), answers,
+                                 {.request_id = call_.request_id,
+                                  .close = !call_.keep || call_.worker.stopping(),
+                                  .write = call_.plan.request_class != core::RequestClass::read});
+  co_await send(own, answers.status);
 }
 
-net::Task<> Exchange::send_text(unsigned status) {
-  auto& stream = call_.connection.stream();
-  const auto& text = call_.space().text;
+// `status` is what the answer means; that of its head may differ (gRPC says it in a field).
+net::Task<> Exchange::send(OwnAnswer own, unsigned status) {
+  const auto patience = call_.worker.snapshot().bounds.body_timeout;
   call_.record.status = status;
+  call_.record.response_bytes = own.body.size();
   call_.head_sent = true;
-  const std::array<std::string_view, 1> parts{text};
-  const auto sent = co_await stream.write(parts, call_.worker.snapshot().bounds.body_timeout);
-  if (!sent) {
-    call_.record.failure = base::name(sent.error().reason);
-    call_.keep = false;
-    call_.connection.abandon();
-  }
-  call_.record.response_bytes = body_bytes(text);
+  const auto sent = co_await call_.channel.answer(own, patience);
+  if (!sent) call_.record.failure = base::name(sent.error().reason);
+  call_.keep = call_.keep && sent;
+  if (!call_.keep) co_return;
+  const bool dropped = co_await call_.channel.drop_body(patience);
+  call_.keep = dropped;
 }
 
 void Exchange::finish() {
@@ -231,7 +218,7 @@ void Exchange::finish() {
 void Exchange::cut() {
   call_.cut = true;
   if (forward_ != nullptr) forward_->cut();
-  if (call_.head_sent) call_.connection.stream().abort();
+  if (call_.head_sent) call_.channel.fail_answer(true);
 }
 
 void Exchange::told_to_go(base::SteadyTime at) {

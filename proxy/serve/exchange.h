@@ -13,7 +13,7 @@ class Forward;
 // then do what the plan says. Lives on the connection's task; worker thread only.
 class Exchange final : public core::Admission::Owner, private Parking::Parked {
  public:
-  Exchange(Worker& worker, Connection& connection);
+  Exchange(Worker& worker, ClientChannel& channel);
   ~Exchange();
 
   // True if the connection may serve another request.
@@ -36,7 +36,7 @@ class Exchange final : public core::Admission::Owner, private Parking::Parked {
   net::Task<> forward();
   net::Task<> answer_failure(base::Failure failure);
   net::Task<> answer(const core::AnswerSet& answers);
-  net::Task<> send_text(unsigned status);
+  net::Task<> send(OwnAnswer own, unsigned status);
   void finish();
 
   Call call_;

@@ -2,12 +2,10 @@
 
 #include "proxy/core/readings.h"
 #include "proxy/core/retry.h"
-#include "proxy/http/forward.h"
 #include "proxy/serve/relay.h"
 #include "proxy/serve/tunnel.h"
 #include "proxy/serve/worker.h"
 
-#include <array>
 #include <string>
 
 namespace drawbridge::serve {
@@ -17,13 +15,19 @@ using base::Fault;
 using base::Reason;
 using base::Result;
 
+namespace {
+
+constexpr Failure cancelled{.fault = Fault::upstream, .reason = Reason::cancelled};
+
+}  // namespace
+
 Forward::Forward(Call& call) : call_(call), pool_(*call.plan.pool), bounds_(call.worker.snapshot().bounds) {}
 
 Forward::~Forward() = default;
 
 net::Task<Result<void>> Forward::run() {
-  const bool replayable = body_is_here();
-  const auto mark = call_.space().client.mark();
+  const bool replayable = call_.channel.body_is_here();
+  call_.channel.limit_body(bounds_.request_body_bytes_max);
   std::optional<Failure> first_failure;
   for (;;) {
     auto leased = co_await call_.worker.servers().lease(pool_, tried_, wish_);
@@ -42,28 +46,34 @@ net::Task<Result<void>> Forward::run() {
     note_result(result);
     if (result) co_return result;
     if (!replayable || !may_retry(result.error())) {
-      lease_.reset();
+      let_go();
       co_return result;
     }
     first_failure = result.error();
     if (!lease_.reused()) tried_.add(place_);
     wish_.fresh = true;
-    lease_.reset();
-    call_.space().client.rewind(mark);
+    let_go();
+    call_.channel.rewind();
     ++call_.record.retries;
   }
 }
 
+UpstreamChannel& Forward::open_channel() {
+  return h1_.emplace(call_.space(), lease_.stream());
+}
+
+void Forward::let_go() {
+  upstream_ = nullptr;
+  lease_.reset();
+}
+
 net::Task<Result<void>> Forward::attempt() {
-  call_.space().upstream.restart_empty();
+  upstream_ = &open_channel();
   upload_failure_.reset();
   upload_stopped_ = false;
-  written_before_ = lease_.stream().bytes_written();
-  read_before_ = lease_.stream().bytes_read();
   // Nobody waits for what a client asked that has gone. A write goes on: while a server works on it, it has not
   // ended, and a drain that waits for it must not be told so.
-  auto& client = call_.connection.stream();
-  if (call_.plan.request_class == core::RequestClass::read) client.tie(&lease_.stream());
+  if (call_.plan.request_class == core::RequestClass::read) call_.channel.on_reset(this);
   auto sent = co_await send_request();
   auto result = Result<void>{};
   if (sent || sent.error().fault == Fault::upstream) {
@@ -73,11 +83,15 @@ net::Task<Result<void>> Forward::attempt() {
   } else {
     result = sent;
   }
-  client.tie(nullptr);
+  call_.channel.on_reset(nullptr);
   co_await stop_upload();
   if (!result && upload_failure_ && upload_failure_->fault == Fault::client)
     co_return std::unexpected(*upload_failure_);
   co_return result;
+}
+
+void Forward::was_reset(Failure failure) {
+  if (upstream_ != nullptr) upstream_->cancel(failure);
 }
 
 bool Forward::may_retry(const Failure& failure) {
@@ -85,21 +99,20 @@ bool Forward::may_retry(const Failure& failure) {
                                .method = call_.request().method_text,
                                .attempts = call_.record.retries + 1,
                                .connection_reused = lease_.reused(),
-                               .request_bytes_sent = lease_.stream().bytes_written() > written_before_,
-                               .response_bytes_seen = lease_.stream().bytes_read() > read_before_,
+                               .request_bytes_sent = upstream_->request_seen(),
+                               .response_bytes_seen = upstream_->answer_seen(),
                                .cut = call_.cut || call_.worker.stopping(),
                                .request_class = call_.plan.request_class};
   return core::may_retry(facts);
 }
 
 void Forward::note_result(const Result<void>& result) {
-  if (!lease_) return;
-  call_.sent_upstream = call_.sent_upstream || lease_.stream().bytes_written() > written_before_;
   auto& servers = call_.worker.servers();
   if (result) {
     servers.board().report_success(lease_.server(), lease_.slot());
     return;
   }
+  call_.sent_upstream = call_.sent_upstream || upstream_->request_seen();
   if (result.error().fault != Fault::upstream || call_.cut) return;
   call_.worker.counters().exchange_failed(lease_.server());
   // A server that takes connections but breaks answers is passed over only while another can answer: a visitor who
@@ -112,8 +125,8 @@ void Forward::note_result(const Result<void>& result) {
 
 void Forward::cut() {
   tried_.give_up();
-  if (lease_) lease_.stream().cancel(Reason::cancelled);
-  call_.connection.stream().interrupt_read();
+  if (upstream_ != nullptr) upstream_->cancel(cancelled);
+  call_.channel.interrupt();
 }
 
 void Forward::told_to_go(base::SteadyTime at) {
@@ -129,11 +142,11 @@ std::string_view Forward::upstream_path(std::string& storage) const {
   return storage;
 }
 
-std::string_view Forward::write_request_head() {
+bool Forward::start_request() {
   const auto& policy = call_.plan.site->forward;
   const auto& address = pool_.servers[place_].address;
   std::string path;
-  http::ForwardSpec spec{.client_address = call_.connection.peer_text(),
+  http::ForwardSpec spec{.client_address = call_.channel.client().address_text,
                          .scheme = call_.client.scheme,
                          .client_trusted = call_.client.trusted,
                          .request_id = call_.request_id,
@@ -144,70 +157,54 @@ std::string_view Forward::write_request_head() {
                          .edits = {.set = policy.request_set, .remove = policy.request_remove}};
   if (policy.host == core::ForwardPolicy::Host::upstream) spec.host = address;
   if (policy.host == core::ForwardPolicy::Host::fixed) spec.host = policy.fixed_host;
-  http::HeadWriter writer(call_.space().request_out.span());
-  http::write_upstream_request(writer, call_.request(), spec);
-  return writer.overflow() ? std::string_view{} : writer.view();
-}
-
-bool Forward::body_is_here() const {
-  const auto& body = call_.request().body;
-  return body.kind == http::Body::Kind::none ||
-         (body.kind == http::Body::Kind::sized && body.bytes <= call_.space().client.view().size());
+  return upstream_->start(call_.request(), spec);
 }
 
 // A body that is in the buffer already goes out with the head, in one write. Any other is sent beside the receiving
 // of the response: the server may answer before it has read all.
 net::Task<Result<void>> Forward::send_request() {
-  const auto head = write_request_head();
-  if (head.empty()) co_return std::unexpected(Failure{.fault = Fault::client, .reason = Reason::too_large});
-  body_.emplace(call_.request().body, Fault::client, bounds_.request_body_bytes_max);
+  if (!start_request()) co_return std::unexpected(Failure{.fault = Fault::client, .reason = Reason::too_large});
   sent_at_ = waiting_since_ = call_.worker.loop().now();
-  if (body_is_here()) {
-    const auto sent = co_await upload(head);
+  if (call_.channel.body_is_here()) {
+    const auto sent = co_await upload();
     co_return sent;
   }
-  call_.body_used = true;
-  upload_.emplace(upload_beside(head));
+  upload_.emplace(upload_beside());
   co_return Result<void>{};
 }
 
-net::Task<Result<void>> Forward::upload(std::string_view head) {
-  return relay_body({.from = call_.connection.stream(),
-                     .input = call_.space().client,
-                     .source = *body_,
+net::Task<Result<void>> Forward::upload() {
+  return relay_body({.loop = call_.worker.loop(),
+                     .from = call_.channel,
                      .read_patience = bounds_.body_timeout,
-                     .to = lease_.stream(),
-                     .framing = call_.request().body.kind,
-                     .write_patience = pool_.timing.body},
-                    head);
+                     .to = *upstream_,
+                     .write_patience = pool_.timing.body});
 }
 
 // The client's failure ends the exchange; the server's does not: it may have answered already. What we ended
 // ourselves is nobody's failure.
-net::Task<Result<void>> Forward::upload_beside(std::string_view head) {
-  const auto sent = co_await upload(head);
+net::Task<Result<void>> Forward::upload_beside() {
+  const auto sent = co_await upload();
   sent_at_ = waiting_since_ = call_.worker.loop().now();
   if (!sent && !upload_stopped_ && !call_.cut) {
     upload_failure_ = sent.error();
-    if (sent.error().fault == Fault::client) lease_.stream().cancel(Reason::cancelled);
+    if (sent.error().fault == Fault::client) upstream_->cancel(cancelled);
   }
   co_return sent;
 }
 
 net::Task<> Forward::stop_upload() {
-  call_.record.request_bytes = body_ ? body_->bytes() : 0;
+  call_.record.request_bytes = call_.channel.bytes();
   if (!upload_) co_return;
   if (!upload_->done()) {
     upload_stopped_ = true;
-    lease_.stream().cancel(Reason::cancelled);
-    call_.connection.stream().interrupt_read();
+    upstream_->cancel(cancelled);
+    call_.channel.interrupt();
   }
   const auto sent = co_await upload_->join();
   upload_.reset();
-  call_.record.request_bytes = body_->bytes();
-  if (sent) co_return;
-  call_.keep = false;
-  call_.connection.expect_unread_input();
+  call_.record.request_bytes = call_.channel.bytes();
+  if (!sent) call_.keep = false;
 }
 
 }  // namespace drawbridge::serve

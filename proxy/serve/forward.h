@@ -3,8 +3,8 @@
 #include "proxy/base/failure.h"
 #include "proxy/net/fork.h"
 #include "proxy/net/task.h"
-#include "proxy/serve/body_source.h"
 #include "proxy/serve/call.h"
+#include "proxy/serve/h1_upstream.h"
 #include "proxy/upstream/servers.h"
 
 #include <optional>
@@ -16,7 +16,7 @@ class Tunnel;
 
 // Takes one admitted request to a server of its pool and the answer back: lease, send, receive, relay; once more on
 // another connection where core/retry allows it. Lives inside the exchange's task.
-class Forward {
+class Forward final : private net::Stream::Reset {
  public:
   explicit Forward(Call& call);
   ~Forward();
@@ -34,12 +34,14 @@ class Forward {
   void note_result(const base::Result<void>& result);
 
   // Request.
-  std::string_view write_request_head();
+  UpstreamChannel& open_channel();
+  void let_go();
+  void was_reset(base::Failure failure) override;  // the client
+  bool start_request();
   std::string_view upstream_path(std::string& storage) const;
-  bool body_is_here() const;
   net::Task<base::Result<void>> send_request();
-  net::Task<base::Result<void>> upload(std::string_view head);
-  net::Task<base::Result<void>> upload_beside(std::string_view head);
+  net::Task<base::Result<void>> upload();
+  net::Task<base::Result<void>> upload_beside();
   net::Task<> stop_upload();
 
   // Response.
@@ -48,8 +50,8 @@ class Forward {
   base::SteadyTime head_deadline() const;
   net::Task<base::Result<void>> pass_interim();
   net::Task<base::Result<void>> relay_response();
-  std::string_view write_response_head(const http::ResponseFraming& framing);
-  void end_response(const BodySource& source, const base::Result<void>& relayed, bool until_close);
+  bool start_response();
+  void end_response(const base::Result<void>& relayed);
 
   Call& call_;
   const core::PoolView& pool_;
@@ -58,11 +60,11 @@ class Forward {
   upstream::Tried tried_;
   upstream::LeaseWish wish_;
   std::size_t place_ = 0;
-  std::optional<BodySource> body_;
+  std::optional<H1Upstream> h1_;
+  UpstreamChannel* upstream_ = nullptr;  // of the attempt at hand
   std::optional<net::Fork<base::Result<void>>> upload_;
   std::optional<base::Failure> upload_failure_;
-  bool upload_stopped_ = false;                         // by us: the answer is complete, or there will be none
-  std::uint64_t written_before_ = 0, read_before_ = 0;  // on this connection, for earlier requests
+  bool upload_stopped_ = false;  // by us: the answer is complete, or there will be none
   base::SteadyTime sent_at_;
   base::SteadyTime waiting_since_;         // the last progress that the head of the answer is waited for from
   std::optional<base::SteadyTime> go_at_;  // told to go, perhaps before the tunnel is there

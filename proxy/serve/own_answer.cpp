@@ -2,6 +2,7 @@
 
 #include "pages/negotiate.h"
 #include "pages/reply.h"
+#include "proxy/base/ascii.h"
 #include "proxy/http/rules.h"
 
 #include <fmt/format.h>
@@ -53,34 +54,44 @@ void add_field(std::string& answer, std::string_view name, std::string_view valu
   answer.insert(at, fmt::format("{}: {}\r\n", name, value));
 }
 
+// Pages are rendered as HTTP/1.1 has them, once when a mode is published.
+OwnAnswer take_apart(std::string_view text) {
+  constexpr std::string_view line_end = "\r\n", head_end = "\r\n\r\n";
+  constexpr std::size_t status_at = sizeof "HTTP/1.1";
+  const auto status = base::parse_decimal(text.substr(status_at, 3));
+  const auto fields_at = text.find(line_end) + line_end.size();
+  const auto fields_end = text.find(head_end) + line_end.size();
+  return {.status = static_cast<std::uint16_t>(status.value_or(500)),
+          .fields = text.substr(fields_at, fields_end - fields_at),
+          .body = text.substr(fields_end + line_end.size())};
+}
+
 }  // namespace
 
-void render_answer(Worker& worker, Workspace& space, const core::AnswerSet& answers, const AnswerTraits& traits) {
+OwnAnswer render_answer(Worker& worker, Workspace& space, const core::AnswerSet& answers,
+                        const AnswerTraits& traits) {
   auto reply = describe(worker, space.request, traits);
   reply.holes.retry_after_seconds = pages::retry_after_seconds(answers, worker.wall_now());
   space.text.clear();
   pages::append_reply(answers, reply, space.text);
   if (!traits.allow.empty()) add_field(space.text, "Allow", traits.allow);
+  return take_apart(space.text);
 }
 
-void render_options(Worker& worker, Workspace& space, const AnswerTraits& traits) {
+OwnAnswer render_options(Worker& worker, Workspace& space, const AnswerTraits& traits) {
   space.text = "HTTP/1.1 204 No Content\r\n\r\n";
   if (traits.close) add_field(space.text, "Connection", "close");
   add_field(space.text, "X-Request-Id", traits.request_id);
   add_field(space.text, "Date", worker.http_date());
   add_field(space.text, "Allow", http::allowed_methods);
+  return take_apart(space.text);
 }
 
-void render_reserved(Worker& worker, Workspace& space, const core::AnswerSet* shown, std::string_view asset,
-                     const AnswerTraits& traits) {
+OwnAnswer render_reserved(Worker& worker, Workspace& space, const core::AnswerSet* shown, std::string_view asset,
+                          const AnswerTraits& traits) {
   space.text.clear();
   pages::append_reserved_reply(shown, asset, describe(worker, space.request, traits), space.text);
-}
-
-std::size_t body_bytes(std::string_view answer) {
-  constexpr std::string_view head_end = "\r\n\r\n";
-  const auto at = answer.find(head_end);
-  return at == std::string_view::npos ? 0 : answer.size() - at - head_end.size();
+  return take_apart(space.text);
 }
 
 }  // namespace drawbridge::serve

@@ -1,10 +1,10 @@
 #pragma once
 
 #include "proxy/core/answer.h"
+#include "proxy/serve/client_channel.h"
 #include "proxy/serve/worker.h"
 #include "proxy/serve/workspace.h"
 
-#include <cstddef>
 #include <string_view>
 
 namespace drawbridge::serve {
@@ -16,17 +16,15 @@ struct AnswerTraits {
   std::string_view allow = {};  // value of Allow; empty: none
 };
 
-// Writes a whole answer of our own into space.text, in the form that suits the client whose head is space.request.
-void render_answer(Worker& worker, Workspace& space, const core::AnswerSet& answers, const AnswerTraits& traits);
+// Each renders a whole answer of our own; what it returns points into space.text. This one in the form that suits
+// the client whose head is space.request.
+OwnAnswer render_answer(Worker& worker, Workspace& space, const core::AnswerSet& answers,
+                        const AnswerTraits& traits);
 
 // The answer to a path under core::reserved_prefix; `shown` is null while the site shows no page.
-void render_reserved(Worker& worker, Workspace& space, const core::AnswerSet* shown, std::string_view asset,
-                     const AnswerTraits& traits);
+OwnAnswer render_reserved(Worker& worker, Workspace& space, const core::AnswerSet* shown, std::string_view asset,
+                          const AnswerTraits& traits);
 
 // 204 to an OPTIONS that must not travel on (RFC 9110 section 7.6.2: Max-Forwards 0).
-void render_options(Worker& worker, Workspace& space, const AnswerTraits& traits);
-
-// Of a whole answer of our own.
-std::size_t body_bytes(std::string_view answer);
-
+OwnAnswer render_options(Worker& worker, Workspace& space, const AnswerTraits& traits);
 }  // namespace drawbridge::serve

@@ -28,7 +28,7 @@ Parking::Parking(net::Loop& loop, ParkedCounts& counts, std::size_t workers)
 
 Parking::~Parking() = default;
 
-Parking::Wait Parking::wait(const core::SiteView& site, net::Stream& client, const Parked& parked) {
+Parking::Wait Parking::wait(const core::SiteView& site, ClientChannel& client, const Parked& parked) {
   return {*this, site, client, parked};
 }
 
@@ -79,7 +79,7 @@ void Parking::deadline_passed(net::Deadline&) {
   if (more) pace_.arm(loop_.now() + net::Wheel::tick);
 }
 
-Parking::Wait::Wait(Parking& parking, const core::SiteView& site, net::Stream& client, const Parked& parked)
+Parking::Wait::Wait(Parking& parking, const core::SiteView& site, ClientChannel& client, const Parked& parked)
     : parking_(parking),
       client_(client),
       site_(site.id),

@@ -4,6 +4,7 @@
 #include "proxy/core/snapshot.h"
 #include "proxy/net/loop.h"
 #include "proxy/net/stream.h"
+#include "proxy/serve/client_channel.h"
 
 #include <boost/intrusive/list.hpp>
 
@@ -57,7 +58,7 @@ class Parking final : private net::Deadline::Owner {
   Parking& operator=(const Parking&) = delete;
 
   // Waits. `site` is only read during the call.
-  Wait wait(const core::SiteView& site, net::Stream& client, const Parked& parked);
+  Wait wait(const core::SiteView& site, ClientChannel& client, const Parked& parked);
 
   // A snapshot was published: what it does not park any more goes on, first come first served, at the worker's
   // share of the site's release_per_second.
@@ -113,13 +114,13 @@ class [[nodiscard]] Parking::Wait final : private Waiter,
 
  private:
   friend class Parking;
-  Wait(Parking& parking, const core::SiteView& site, net::Stream& client, const Parked& parked);
+  Wait(Parking& parking, const core::SiteView& site, ClientChannel& client, const Parked& parked);
   void deny(End end) override;
   void deadline_passed(net::Deadline&) override { deny(End::wait_over); }
   void hung_up() override { deny(End::client_gone); }
 
   Parking& parking_;
-  net::Stream& client_;
+  ClientChannel& client_;
   core::SiteId site_;
   core::HoldSpec spec_;
   net::Deadline deadline_;

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <array>
+#include <span>
 
 namespace drawbridge::serve {
 namespace {
@@ -13,27 +14,22 @@ namespace {
 // How long both sides have for their own close after ours (RFC 6455 section 7.1.1 leaves it to us).
 constexpr std::chrono::seconds goodbye_time{5};
 
+using State = IncomingBody::State;
+
 }  // namespace
 
-Tunnel::Tunnel(Call& call, net::Stream& upstream)
+Tunnel::Tunnel(Call& call, UpstreamChannel& upstream)
     : call_(call),
       upstream_(upstream),
       websocket_(base::iequals(call.request().upgrade, "websocket")),
       idle_(call.worker.snapshot().bounds.tunnel_idle_timeout),
       active_(call.worker.loop().now()),
-      to_client_{.from = upstream,
-                 .to = call.connection.stream(),
-                 .input = call.space().upstream,
-                 .patience = call.worker.snapshot().bounds.body_timeout},
-      to_upstream_{.from = call.connection.stream(),
-                   .to = upstream,
-                   .input = call.space().client,
-                   .patience = call.plan.pool->timing.body},
+      to_client_{.from = upstream, .to = call.channel, .patience = call.worker.snapshot().bounds.body_timeout},
+      to_upstream_{.from = call.channel, .to = upstream, .patience = call.plan.pool->timing.body},
       go_at_(call.worker.loop().wheel(), *this) {}
 
-net::Task<> Tunnel::run(std::string_view head) {
-  const std::array<std::string_view, 1> parts{head};
-  const auto sent = co_await to_client_.to.write(parts, to_client_.patience);
+net::Task<> Tunnel::run() {
+  const auto sent = co_await to_client_.to.write({}, to_client_.patience);
   if (sent) {
     net::Fork<base::Result<void>> upwards(pump(to_upstream_));
     const auto down = co_await pump(to_client_);
@@ -49,28 +45,24 @@ net::Task<> Tunnel::run(std::string_view head) {
 net::Task<base::Result<void>> Tunnel::pump(Direction& way) {
   auto result = base::Result<void>{};
   for (;;) {
-    result = co_await pass(way);
-    if (!result) break;
-    if (going_ && websocket_ && !way.said_goodbye && way.frames.at_boundary()) {
+    const auto passed = co_await pass(way);
+    if (passed && *passed == State::ended) co_return result;
+    result = passed ? base::Result<void>{} : std::unexpected(passed.error());
+    if (result && going_ && websocket_ && !way.said_goodbye && way.frames.at_boundary()) {
       result = co_await say_goodbye(way);
-      if (!result) break;
     }
-    const auto deadline = std::min(active_ + idle_, gone_by_);
-    const auto got = co_await way.from.read_some(way.input.room(), deadline);
-    if (got && *got == 0) {
-      way.to.shutdown_send();
-      co_return base::Result<void>{};
-    }
+    if (!result) break;
+    if (*passed == State::data) continue;
+    const auto got = co_await way.from.more(std::min(active_ + idle_, gone_by_));
     if (got) {
       active_ = call_.worker.loop().now();
-      way.input.commit(*got);
     } else if (must_end(got.error())) {
-      result = std::unexpected(got.error());
+      result = got;
       break;
     }
   }
-  upstream_.cancel(base::Reason::cancelled);
-  call_.connection.stream().cancel(base::Reason::cancelled);
+  upstream_.cancel({.fault = base::Fault::upstream, .reason = base::Reason::cancelled});
+  call_.channel.cancel();
   co_return result;
 }
 
@@ -79,18 +71,30 @@ bool Tunnel::must_end(const base::Failure& failure) const {
   return failure.reason != base::Reason::timed_out || now >= std::min(active_ + idle_, gone_by_);
 }
 
-// Passes on what was read; after our goodbye, drops it. While going, stops at the first frame boundary.
-net::Task<base::Result<void>> Tunnel::pass(Direction& way) {
-  if (way.said_goodbye) way.input.consume(way.input.view().size());
-  auto bytes = way.input.view();
-  if (bytes.empty()) co_return base::Result<void>{};
+// Passes on a piece of what is here; after our goodbye, drops it. While going, what comes behind the first frame
+// boundary is dropped too: the goodbye stands in its place.
+net::Task<base::Result<IncomingBody::State>> Tunnel::pass(Direction& way) {
+  std::span<const char> piece;
+  const auto state = way.from.take(piece);
+  if (state == State::failed) co_return std::unexpected(way.from.failure());
+  if (state == State::ended) {
+    const auto ended = co_await way.to.write({.end = true}, way.patience);
+    if (!ended) co_return std::unexpected(ended.error());
+  }
+  if (state != State::data || way.said_goodbye) co_return state;
+  std::string_view bytes(piece.data(), piece.size());
   if (going_ && websocket_) bytes = bytes.substr(0, way.frames.until_boundary(bytes));
-  if (bytes.empty()) co_return base::Result<void>{};
   if (websocket_) way.frames.feed(bytes);
-  const std::array<std::string_view, 1> parts{bytes};
-  const auto written = co_await way.to.write(parts, way.patience);
+  const auto sent = co_await send(way, bytes);
+  if (!sent) co_return std::unexpected(sent.error());
   way.bytes += bytes.size();
-  way.input.consume(bytes.size());
+  co_return state;
+}
+
+net::Task<base::Result<void>> Tunnel::send(Direction& way, std::string_view bytes) {
+  const std::array<std::string_view, 1> pieces{bytes};
+  const auto written =
+      co_await way.to.write({.pieces = std::span(pieces).first(bytes.empty() ? 0 : 1)}, way.patience);
   co_return written;
 }
 
@@ -101,15 +105,14 @@ net::Task<base::Result<void>> Tunnel::say_goodbye(Direction& way) {
   const auto mask = static_cast<std::uint32_t>(call_.worker.ids().next_bits());
   const auto frame = &way == &to_client_ ? http::close_frame_to_client(http::close_service_restart)
                                          : http::close_frame_to_upstream(http::close_service_restart, mask);
-  const std::array<std::string_view, 1> parts{frame.view()};
-  const auto written = co_await way.to.write(parts, way.patience);
+  const auto written = co_await send(way, frame.view());
   co_return written;
 }
 
 void Tunnel::deadline_passed(net::Deadline&) {
   going_ = true;
-  to_client_.from.interrupt_read();
-  to_upstream_.from.interrupt_read();
+  upstream_.interrupt();
+  call_.channel.interrupt();
 }
 
 }  // namespace drawbridge::serve

@@ -2,10 +2,12 @@
 
 #include "proxy/base/failure.h"
 #include "proxy/http/websocket.h"
-#include "proxy/net/stream.h"
 #include "proxy/net/task.h"
+#include "proxy/net/wheel.h"
 #include "proxy/serve/call.h"
-#include "proxy/serve/input.h"
+#include "proxy/serve/incoming_body.h"
+#include "proxy/serve/outgoing_message.h"
+#include "proxy/serve/upstream_channel.h"
 
 #include <string_view>
 
@@ -16,19 +18,18 @@ namespace drawbridge::serve {
 // section 7.4, code registered with IANA); any other protocol has no such word and goes on until it is cut.
 class Tunnel final : private net::Deadline::Owner {
  public:
-  Tunnel(Call& call, net::Stream& upstream);
+  Tunnel(Call& call, UpstreamChannel& upstream);
 
-  // Sends the 101 head to the client and relays. Ends when the tunnel has.
-  net::Task<> run(std::string_view head);
+  // Sends the head that was started to the client and relays. Ends when the tunnel has.
+  net::Task<> run();
 
   // Worker thread: say goodbye at `at`.
   void go(base::SteadyTime at) { go_at_.arm(at); }
 
  private:
   struct Direction {
-    net::Stream& from;
-    net::Stream& to;
-    Input& input;
+    IncomingBody& from;
+    OutgoingMessage& to;
     base::Millis patience;  // of writing
     http::FrameScanner frames = {};
     std::uint64_t bytes = 0;
@@ -36,13 +37,14 @@ class Tunnel final : private net::Deadline::Owner {
   };
 
   net::Task<base::Result<void>> pump(Direction& way);
-  net::Task<base::Result<void>> pass(Direction& way);
+  net::Task<base::Result<IncomingBody::State>> pass(Direction& way);
+  net::Task<base::Result<void>> send(Direction& way, std::string_view bytes);
   net::Task<base::Result<void>> say_goodbye(Direction& way);
   bool must_end(const base::Failure& failure) const;
   void deadline_passed(net::Deadline& deadline) override;
 
   Call& call_;
-  net::Stream& upstream_;
+  UpstreamChannel& upstream_;
   bool websocket_;
   bool going_ = false;
   base::Millis idle_;

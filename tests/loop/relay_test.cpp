@@ -5,6 +5,8 @@
 #include "proxy/net/loop.h"
 #include "proxy/net/stream.h"
 #include "proxy/serve/body_source.h"
+#include "proxy/serve/h1_body.h"
+#include "proxy/serve/h1_writer.h"
 #include "proxy/serve/input.h"
 
 #include <doctest/doctest.h>
@@ -79,6 +81,33 @@ net::Task<std::string> drain(net::Stream& from) {
   }
 }
 
+class Incoming final : public serve::IncomingBody {
+ public:
+  Incoming(net::Stream& stream, serve::Input& input) : body(stream, input) {}
+  State take(std::span<const char>& piece) override { return body.take(piece); }
+  net::Task<base::Result<void>> more(base::SteadyTime deadline) override { return body.more(deadline); }
+  bool ended() const override { return body.ended(); }
+  std::uint64_t bytes() const override { return body.bytes(); }
+  std::string_view trailers() const override { return body.trailers(); }
+  base::Failure failure() const override { return body.failure(); }
+
+  serve::H1Body body;
+};
+
+class Outgoing final : public serve::OutgoingMessage {
+ public:
+  explicit Outgoing(net::Stream& stream) : writer(stream), stream_(stream) {}
+  net::Task<base::Result<void>> write(Part part, base::Millis patience) override {
+    return writer.write(part, patience);
+  }
+  bool cancelled() const override { return stream_.cancelled(); }
+
+  serve::H1Writer writer;
+
+ private:
+  net::Stream& stream_;
+};
+
 struct Relayed {
   base::Result<void> result;
   std::string bytes;
@@ -87,17 +116,14 @@ struct Relayed {
 net::Task<> relay_between(Ends& client, Ends& server, std::string text, http::Body body, Kind framing,
                           std::uint64_t bytes_max, Relayed& out) {
   Bench bench;
-  BodySource source(body, base::Fault::client, bytes_max);
   net::Fork<base::Result<void>> feeder(feed(*client.far, std::move(text)));
   net::Fork<std::string> reader(drain(*server.far));
-  out.result = co_await serve::relay_body({.from = *client.near,
-                                           .input = bench.input,
-                                           .source = source,
-                                           .read_patience = 5'000ms,
-                                           .to = *server.near,
-                                           .framing = framing,
-                                           .write_patience = 5'000ms},
-                                          "HEAD\r\n\r\n");
+  Incoming from(*client.near, bench.input);
+  from.body.begin(body, base::Fault::client, bytes_max);
+  Outgoing to(*server.near);
+  to.writer.begin("HEAD\r\n\r\n", framing);
+  out.result = co_await serve::relay_body(
+      {.loop = client.near->loop(), .from = from, .read_patience = 5'000ms, .to = to, .write_patience = 5'000ms});
   server.near->shutdown_send();
   client.near->cancel(base::Reason::cancelled);
   client.far->cancel(base::Reason::cancelled);

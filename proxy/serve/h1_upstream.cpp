@@ -1,0 +1,73 @@
+#include "proxy/serve/h1_upstream.h"
+
+#include <algorithm>
+
+namespace drawbridge::serve {
+
+using base::Failure;
+using base::Fault;
+using base::Reason;
+using base::Result;
+
+namespace {
+
+constexpr std::size_t response_head_cap = net::Buffer::size() - 4096;
+
+Failure malformed() {
+  return {.fault = Fault::upstream, .reason = Reason::malformed};
+}
+
+}  // namespace
+
+H1Upstream::H1Upstream(Workspace& space, net::Stream& stream)
+    : space_(space),
+      stream_(stream),
+      written_before_(stream.bytes_written()),
+      read_before_(stream.bytes_read()),
+      body_(stream, space.upstream),
+      writer_(stream) {
+  space_.upstream.restart_empty();
+}
+
+bool H1Upstream::start(const http::RequestHead& head, const http::ForwardSpec& spec) {
+  http::HeadWriter text(space_.request_out.span());
+  http::write_upstream_request(text, head, spec);
+  asked_ = {.method = head.method, .upgrade = spec.tunnel ? head.upgrade : std::string_view{}};
+  writer_.begin(text.view(), head.body.kind);
+  return !text.overflow();
+}
+
+net::Task<Result<void>> H1Upstream::read_head(const http::HeadLimits& limits, base::SteadyTime deadline) {
+  auto& input = space_.upstream;
+  http::HeadLimits mine = limits;
+  mine.head_bytes_max = std::min(mine.head_bytes_max, response_head_cap);
+  http::HeadScanner scanner(http::HeadScanner::Side::response, mine);
+  for (;;) {
+    const auto scan = scanner.scan(input.view());
+    if (scan.state == http::HeadScanner::State::refused) co_return std::unexpected(malformed());
+    if (scan.state == http::HeadScanner::State::complete) {
+      auto& response = space_.response;
+      const auto text = input.view().substr(scan.begin, scan.end - scan.begin);
+      const auto refusal = http::parse_response(text, asked_, mine, response);
+      input.consume(scan.end);
+      if (refusal) co_return std::unexpected(malformed());
+      if (!response.interim()) body_.begin(response.body, Fault::upstream, 0);
+      co_return Result<void>{};
+    }
+    const auto got = co_await stream_.read_some(input.room(), deadline);
+    if (!got) co_return std::unexpected(got.error());
+    if (*got == 0) co_return std::unexpected(Failure{.fault = Fault::upstream, .reason = Reason::closed});
+    input.commit(*got);
+  }
+}
+
+void H1Upstream::become_tunnel() {
+  writer_.become_tunnel();
+  body_.begin({.kind = http::Body::Kind::until_close}, Fault::upstream, 0);
+}
+
+bool H1Upstream::reusable() const {
+  return space_.response.keep_alive && space_.upstream.empty() && body_.begun() && body_.ended();
+}
+
+}  // namespace drawbridge::serve

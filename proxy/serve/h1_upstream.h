@@ -1,0 +1,50 @@
+#pragma once
+
+#include "proxy/serve/h1_body.h"
+#include "proxy/serve/h1_writer.h"
+#include "proxy/serve/upstream_channel.h"
+#include "proxy/serve/workspace.h"
+
+#include <cstdint>
+
+namespace drawbridge::serve {
+
+// An exchange on an HTTP/1.1 connection to a server. What was read and not yet used is in space.upstream.
+class H1Upstream final : public UpstreamChannel {
+ public:
+  H1Upstream(Workspace& space, net::Stream& stream);
+
+  // IncomingBody
+  State take(std::span<const char>& piece) override { return body_.take(piece); }
+  net::Task<base::Result<void>> more(base::SteadyTime deadline) override { return body_.more(deadline); }
+  bool ended() const override { return body_.ended(); }
+  std::uint64_t bytes() const override { return body_.bytes(); }
+  std::string_view trailers() const override { return body_.trailers(); }
+  base::Failure failure() const override { return body_.failure(); }
+
+  // OutgoingMessage
+  net::Task<base::Result<void>> write(Part part, base::Millis patience) override {
+    return writer_.write(part, patience);
+  }
+  bool cancelled() const override { return stream_.cancelled(); }
+
+  // UpstreamChannel
+  bool start(const http::RequestHead& head, const http::ForwardSpec& spec) override;
+  net::Task<base::Result<void>> read_head(const http::HeadLimits& limits, base::SteadyTime deadline) override;
+  void become_tunnel() override;
+  void interrupt() override { stream_.interrupt_read(); }
+  void cancel(base::Failure failure) override { stream_.cancel(failure); }
+  bool request_seen() const override { return stream_.bytes_written() > written_before_; }
+  bool answer_seen() const override { return stream_.bytes_read() > read_before_; }
+  bool reusable() const override;
+
+ private:
+  Workspace& space_;
+  net::Stream& stream_;
+  std::uint64_t written_before_, read_before_;  // on this connection, for earlier requests
+  http::Asked asked_;
+  H1Body body_;
+  H1Writer writer_;
+};
+
+}  // namespace drawbridge::serve

@@ -1,0 +1,35 @@
+#pragma once
+
+#include "proxy/http/head.h"
+#include "proxy/net/stream.h"
+#include "proxy/net/task.h"
+#include "proxy/serve/outgoing_message.h"
+
+#include <string_view>
+
+namespace drawbridge::serve {
+
+// An HTTP/1 message on its way out: head, body framed as announced, each write one gathered system call. The stream
+// outlives it.
+class H1Writer {
+ public:
+  explicit H1Writer(net::Stream& stream) : stream_(stream) {}
+
+  // `head` stays where it is until it was written; empty: none was made.
+  void begin(std::string_view head, http::Body::Kind framing) {
+    head_ = head;
+    framing_ = framing;
+  }
+  // What is written goes out as it is, and the end is that of the stream.
+  void become_tunnel() { tunnel_ = true; }
+
+  net::Task<base::Result<void>> write(OutgoingMessage::Part part, base::Millis patience);
+
+ private:
+  net::Stream& stream_;
+  std::string_view head_;
+  http::Body::Kind framing_ = http::Body::Kind::none;
+  bool tunnel_ = false;
+};
+
+}  // namespace drawbridge::serve
