@@ -6,10 +6,10 @@
 #include "proxy/app/cutover_parts.h"
 #include "proxy/app/data_path.h"
 #include "proxy/app/descriptors.h"
+#include "proxy/app/for_tests.h"
 #include "proxy/app/metrics.h"
 #include "proxy/app/page_renderer.h"
 #include "proxy/app/targets.h"
-#include "proxy/base/ascii.h"
 #include "proxy/control/asio_alarms.h"
 #include "proxy/control/controller.h"
 #include "proxy/control/file_system.h"
@@ -26,7 +26,6 @@
 #include <fmt/format.h>
 
 #include <csignal>
-#include <cstdlib>
 #include <optional>
 #include <pthread.h>
 #include <thread>
@@ -57,13 +56,6 @@ obs::AccessLogOptions access_log_options(const config::Server& server) {
 }
 
 constexpr std::chrono::seconds descriptors_short_time{10};
-
-// For tests of proxyd as a whole, not for operators: bytes of one read or write on the data path.
-std::size_t io_bytes_for_tests() {
-  const auto* text = std::getenv("DRAWBRIDGE_TEST_IO_BYTES");
-  const auto bytes = text != nullptr ? base::parse_decimal(text) : std::nullopt;
-  return bytes && *bytes > 0 ? *bytes : static_cast<std::size_t>(-1);
-}
 
 // The control thread takes the signals: blocked while the other threads are made, which inherit that, then open
 // again.
@@ -186,7 +178,8 @@ Expected<void> Daemon::open_control() {
                           .boot_id = control::boot_id(),
                           .probe = [this](const auto& servers, const std::string& path,
                                           auto done) { probe_servers(*watch_, servers, path, std::move(done)); },
-                          .served = [this](core::SiteId site) { return served_of(*registry_, site); }},
+                          .served = [this](core::SiteId site) { return served_of(*registry_, site); },
+                          .passing = death_for_tests()},
                       options_.configuration.values);
   controller_->on_published([this](const core::Snapshot& snapshot, const config::Config& config) {
     if (own_descriptors_ > 0) share_out_descriptors(config.limits);

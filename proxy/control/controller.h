@@ -63,6 +63,7 @@ class Controller {
                        std::function<void(std::vector<Found>)> done)>
         probe;
     std::function<Cutovers::Served(core::SiteId)> served;
+    std::function<void(const core::CutoverPoint&)> passing = {};  // for tests; none in production
   };
 
   Controller(Parts parts, config::Config config);

@@ -140,4 +140,8 @@ Cutovers::Served Controller::CutoverHands::served(const std::string& site) const
   return controller_.parts_.served(controller_.ids_.sites.find(site).value());
 }
 
+void Controller::CutoverHands::pass(const core::CutoverPoint& point) {
+  if (controller_.parts_.passing) controller_.parts_.passing(point);
+}
+
 }  // namespace drawbridge::control

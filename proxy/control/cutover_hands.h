@@ -19,6 +19,7 @@ class Controller::CutoverHands final : public Cutovers::Hands {
   void fence(const std::string& site, Cutovers::Fence what, Completion completion) override;
   void parked(const std::string& site, std::function<void(std::uint64_t count, base::Millis oldest)> done) override;
   Cutovers::Served served(const std::string& site) const override;
+  void pass(const core::CutoverPoint& point) override;
 
  private:
   std::expected<Built, Refusal> build(const std::string& site, SiteState wanted);

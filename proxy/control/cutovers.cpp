@@ -71,11 +71,24 @@ void Cutovers::take(Transaction& transaction, core::CutoverStep taken) {
 }
 
 void Cutovers::perform(Transaction& transaction, CutoverAction action) {
+  core::CutoverPoint point{.stage = transaction.machine.stage, .action = action};
+  hands_.pass(point);
+  point.after = true;
+  if (action == CutoverAction::store) {
+    const bool ok = store(transaction);
+    hands_.pass(point);
+    return feed(transaction, {.kind = Kind::stored, .ok = ok});
+  }
+  carry_out(transaction, action);
+  hands_.pass(point);
+}
+
+void Cutovers::carry_out(Transaction& transaction, CutoverAction action) {
   switch (action) {
     case CutoverAction::guard:
       return guard(transaction);
     case CutoverAction::store:
-      return store(transaction);
+      return;  // perform() does it: it has its result at once
     case CutoverAction::publish_hold:
       return publish_hold(transaction);
     case CutoverAction::fence_drain:
@@ -121,7 +134,7 @@ SiteState Cutovers::recorded(const Transaction& transaction) const {
   return site;
 }
 
-void Cutovers::store(Transaction& transaction) {
+bool Cutovers::store(Transaction& transaction) {
   const auto& site = transaction.command.site;
   const bool publishes =
       transaction.machine.stage == CutoverStage::hold || transaction.machine.stage == CutoverStage::flip;
@@ -144,7 +157,7 @@ void Cutovers::store(Transaction& transaction) {
     transaction.refusal = stored.error();
     transaction.problem = stored.error().message;
   }
-  feed(transaction, {.kind = Kind::stored, .ok = stored.has_value()});
+  return stored.has_value();
 }
 
 void Cutovers::publish_hold(Transaction& transaction) {

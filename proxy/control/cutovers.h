@@ -75,6 +75,8 @@ class Cutovers {
     virtual void parked(const std::string& site,
                         std::function<void(std::uint64_t count, base::Millis oldest)> done) = 0;
     virtual Served served(const std::string& site) const = 0;
+    // A transaction is at this point. Nothing comes of it but in tests, which end the process there.
+    virtual void pass(const core::CutoverPoint& point) = 0;
 
    protected:
     ~Hands() = default;
@@ -105,8 +107,9 @@ class Cutovers {
   void feed(Transaction& transaction, core::CutoverEvent event);
   void take(Transaction& transaction, core::CutoverStep taken);
   void perform(Transaction& transaction, core::CutoverAction action);
+  void carry_out(Transaction& transaction, core::CutoverAction action);
   void guard(Transaction& transaction);
-  void store(Transaction& transaction);
+  bool store(Transaction& transaction);
   void publish_hold(Transaction& transaction);
   void fence_drain(Transaction& transaction);
   void tell_run(Transaction& transaction);

@@ -205,6 +205,40 @@ std::string_view name(CutoverFailure failure) {
   return "unknown";
 }
 
+std::string_view name(CutoverAction action) {
+  switch (action) {
+    case Action::guard:
+      return "guard";
+    case Action::store:
+      return "store";
+    case Action::publish_hold:
+      return "publish_hold";
+    case Action::fence_drain:
+      return "fence_drain";
+    case Action::tell_run:
+      return "tell_run";
+    case Action::probe:
+      return "probe";
+    case Action::publish_new:
+      return "publish_new";
+    case Action::publish_back:
+      return "publish_back";
+    case Action::fence:
+      return "fence";
+    case Action::report:
+      return "report";
+  }
+  return "unknown";
+}
+
+std::string name(const CutoverPoint& point) {
+  std::string text(name(point.stage));
+  text += '.';
+  text += name(point.action);
+  text += point.after ? ".after" : ".before";
+  return text;
+}
+
 std::optional<CutoverStage> parse_cutover_stage(std::string_view text) {
   for (const auto stage : stages) {
     if (name(stage) == text) return stage;

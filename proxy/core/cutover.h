@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -90,6 +91,18 @@ enum class CutoverAction : std::uint8_t {
   fence,         // → fenced
   report,        // the transaction is over
 };
+
+std::string_view name(CutoverAction action);
+
+// An instant in a transaction: right before or right after an action of a stage.
+struct CutoverPoint {
+  CutoverStage stage = CutoverStage::guard;
+  CutoverAction action = CutoverAction::guard;
+  bool after = false;
+};
+
+// "flip.store.before"
+std::string name(const CutoverPoint& point);
 
 struct CutoverStep {
   Cutover state;

@@ -5,6 +5,22 @@ import http.server
 import json
 import threading
 
+# What `proxyctl cutover --run` runs: copies the registers from the old server to the new one.
+COPY = """#!/bin/sh
+set -e
+blue={blue} green={green}
+eval from=\\$$DRAWBRIDGE_FROM to=\\$$DRAWBRIDGE_TO
+curl -sf http://$from/dump >{folder}/dump.json
+curl -sf --data-binary @{folder}/dump.json http://$to/load >&2
+"""
+
+
+def ask(connection, method, path):
+    """(status, body) of one request over an http.client connection."""
+    connection.request(method, path)
+    response = connection.getresponse()
+    return response.status, response.read().decode()
+
 
 class Handler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
@@ -55,6 +71,9 @@ class RegisterServer(http.server.ThreadingHTTPServer):
         self.address = f"127.0.0.1:{self.server_address[1]}"
         self.thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
         self.thread.start()
+
+    def handle_error(self, *_):
+        """A proxy that was killed leaves in the middle of answers: nothing to tell."""
 
     def stop(self):
         self.shutdown()

@@ -2,6 +2,7 @@
 // the same rows over sockets.
 
 #include "proxy/http/rules.h"
+#include "tests/e2e/cutover_points.h"
 #include "tests/unit/classify_cases.h"
 #include "tests/wire/accepted_request_cases.h"
 #include "tests/wire/chunked_cases.h"
@@ -81,4 +82,5 @@ int main() {
   print(by_reading);
   print(by_override);
   print(by_tunnel_or_exemption);
+  for (const auto& point : tests::cutover_points()) print_row("cutover_points", {point});
 }
