@@ -82,7 +82,7 @@ class Daemon {
   Expected<void> open_control();
   Expected<void> open_admin();
   std::expected<config::Config, std::vector<config::Problem>> load();
-  std::vector<std::string> addresses() const;
+  std::vector<serve::Door> doors() const;
   void share_out_descriptors(const config::Limits& limits);
   std::uint64_t measure_own_descriptors() const;
   void descriptors_exhausted();
@@ -268,9 +268,10 @@ admin::ClientFacts Daemon::client_facts() const {
           .turned_away_lately = census.turned_away_since(lately)};
 }
 
-std::vector<std::string> Daemon::addresses() const {
-  std::vector<std::string> wanted;
-  for (const auto& listener : options_.configuration.values.listeners) wanted.push_back(listener.address);
+std::vector<serve::Door> Daemon::doors() const {
+  std::vector<serve::Door> wanted;
+  for (const auto& listener : options_.configuration.values.listeners)
+    wanted.push_back({.address = listener.address});
   return wanted;
 }
 
@@ -278,7 +279,7 @@ Expected<void> Daemon::serve() {
   // The servers' addresses are with the workers before the first request is: both are posted, in this order.
   context_.poll();
   context_.restart();
-  auto bound = workers_->listen(addresses());
+  auto bound = workers_->listen(doors());
   if (!bound) return std::unexpected(bound.error());
   own_descriptors_ = measure_own_descriptors();
   share_out_descriptors(controller_->config().limits);

@@ -108,8 +108,8 @@ std::string bound_address(int fd) {
   return fmt::format("{}:{}", text, ntohs(v4->sin_port));
 }
 
-Listener::Listener(Loop& loop, UniqueFd fd, Handler& handler)
-    : loop_(loop), fd_(std::move(fd)), handler_(handler), resume_(loop.wheel(), *this) {
+Listener::Listener(Loop& loop, UniqueFd fd, Handler& handler, std::size_t number)
+    : loop_(loop), fd_(std::move(fd)), handler_(handler), number_(number), resume_(loop.wheel(), *this) {
   loop_.watch(fd_.get(), EPOLLIN, *this);
 }
 
@@ -157,7 +157,7 @@ void Listener::accept_burst() {
     socklen_t length = sizeof peer;
     UniqueFd fd(::accept4(fd_.get(), reinterpret_cast<sockaddr*>(&peer), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd.valid()) {
-      handler_.accepted(std::move(fd), peer);
+      handler_.accepted(std::move(fd), peer, number_);
       continue;
     }
     if (errno == EINTR || errno == ECONNABORTED || errno == EPROTO) continue;

@@ -4,6 +4,7 @@
 #include "proxy/net/loop.h"
 #include "proxy/net/unique_fd.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -36,7 +37,7 @@ class Listener final : public Watcher, private Deadline::Owner {
     virtual bool kept_waiting() { return false; }
     // The queue has not moved for `queue_patience`: to be told to go.
     virtual void turned_away(UniqueFd client) { client.reset(); }
-    virtual void accepted(UniqueFd fd, const sockaddr_storage& peer) = 0;
+    virtual void accepted(UniqueFd fd, const sockaddr_storage& peer, std::size_t listener) = 0;
     virtual void accept_paused(int os_error) = 0;
 
    protected:
@@ -47,7 +48,8 @@ class Listener final : public Watcher, private Deadline::Owner {
   static constexpr std::chrono::milliseconds queue_patience{2'000};
   static constexpr std::size_t turned_away_max = 64;  // at each look
 
-  Listener(Loop& loop, UniqueFd fd, Handler& handler);
+  // `number` is for the handler to tell its listeners apart.
+  Listener(Loop& loop, UniqueFd fd, Handler& handler, std::size_t number = 0);
   ~Listener();
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
@@ -66,6 +68,7 @@ class Listener final : public Watcher, private Deadline::Owner {
   Loop& loop_;
   UniqueFd fd_;
   Handler& handler_;
+  std::size_t number_;
   Deadline resume_;
   std::optional<base::SteadyTime> stuck_since_;  // somebody waits and nobody was accepted since
 };

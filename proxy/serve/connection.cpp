@@ -21,7 +21,8 @@ constexpr std::size_t head_bytes_cap = net::Buffer::size() - 4096;
 
 }  // namespace
 
-Connection::Connection(Worker& worker, net::UniqueFd fd, const http::IpAddress& peer)
+Connection::Connection(Worker& worker, net::UniqueFd fd, const http::IpAddress& peer,
+                       [[maybe_unused]] const Door& door)
     : worker_(worker),
       stream_(worker.loop(), std::move(fd), base::Fault::client),
       address_text_(http::format_ip(peer)),

@@ -5,6 +5,7 @@
 #include "proxy/net/stream.h"
 #include "proxy/net/task.h"
 #include "proxy/serve/client_channel.h"
+#include "proxy/serve/door.h"
 #include "proxy/serve/workspace.h"
 
 #include <boost/intrusive/list.hpp>
@@ -25,7 +26,7 @@ class Connection final
  public:
   static constexpr std::chrono::milliseconds first_moment{1'000};
 
-  Connection(Worker& worker, net::UniqueFd fd, const http::IpAddress& peer);
+  Connection(Worker& worker, net::UniqueFd fd, const http::IpAddress& peer, const Door& door);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;

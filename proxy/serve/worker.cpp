@@ -56,9 +56,10 @@ void Worker::run() {
   loop_.run();
 }
 
-void Worker::listen(net::UniqueFd fd) {
+void Worker::listen(net::UniqueFd fd, const Door& door) {
   net::Listener::Handler& handler = *this;
-  listeners_.push_back(std::make_unique<net::Listener>(loop_, std::move(fd), handler));
+  listeners_.push_back(std::make_unique<net::Listener>(loop_, std::move(fd), handler, doors_.size()));
+  doors_.push_back(door);
 }
 
 void Worker::begin_shutdown() {
@@ -113,18 +114,19 @@ void Worker::turned_away(net::UniqueFd client) {
                                                  {"hint", "`proxyctl doctor` shows what the limit comes from"}});
 }
 
-void Worker::accepted(net::UniqueFd fd, const sockaddr_storage& peer) {
+void Worker::accepted(net::UniqueFd fd, const sockaddr_storage& peer, std::size_t listener) {
   const auto address = ip_of(peer);
   counters_.connections_accepted.add();
   auto seat = shared_.census.enter(address, snapshot().trusted.contains(address));
   if (!seat) return counters_.connections_refused.add();
-  loop_.spawn(serve(std::move(fd), address, std::move(*seat)));
+  loop_.spawn(serve(std::move(fd), address, doors_[listener], std::move(*seat)));
 }
 
-net::Task<> Worker::serve(net::UniqueFd fd, http::IpAddress peer, [[maybe_unused]] Census::Seat seat) {
+net::Task<> Worker::serve(net::UniqueFd fd, http::IpAddress peer, const Door& door,
+                          [[maybe_unused]] Census::Seat seat) {
   counters_.connections_open.add();
   {
-    Connection connection(*this, std::move(fd), peer);
+    Connection connection(*this, std::move(fd), peer, door);
     connections_.push_back(connection);
     co_await connection.run();
   }

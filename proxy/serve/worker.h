@@ -13,6 +13,7 @@
 #include "proxy/obs/counters.h"
 #include "proxy/serve/census.h"
 #include "proxy/serve/connection.h"
+#include "proxy/serve/door.h"
 #include "proxy/serve/parking.h"
 #include "proxy/serve/workspace.h"
 #include "proxy/upstream/servers.h"
@@ -22,6 +23,7 @@
 #include <array>
 #include <atomic>
 #include <cstdint>
+#include <deque>
 #include <functional>
 #include <map>
 #include <memory>
@@ -78,7 +80,7 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   void post(std::function<void()> work) { loop_.post(std::move(work)); }  // any thread
   void run_posted() { loop_.run_posted(); }  // once run() has returned: what was posted too late
 
-  void listen(net::UniqueFd fd);
+  void listen(net::UniqueFd fd, const Door& door = {});
   // Stops accepting and closes what is idle; requests in flight go on. Then, at the end of the grace time, the
   // rest.
   void begin_shutdown();
@@ -86,6 +88,7 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
 
   net::Loop& loop() { return loop_; }
   WorkspacePool& workspaces() { return workspaces_; }
+  net::BufferPool& buffers() { return buffers_; }
   core::Ledger& ledger() { return ledger_; }
   upstream::Servers& servers() { return servers_; }
   Parking& parking() { return parking_; }
@@ -109,13 +112,13 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   bool may_accept() override;
   bool kept_waiting() override;
   void turned_away(net::UniqueFd client) override;
-  void accepted(net::UniqueFd fd, const sockaddr_storage& peer) override;
+  void accepted(net::UniqueFd fd, const sockaddr_storage& peer, std::size_t listener) override;
   void accept_paused(int os_error) override;
   void ended_unknown(std::uint64_t drain_id, core::OpenRequest request) override;
   void drained(std::uint64_t drain_id, const core::ClassCounts& ended) override;
   void epochs_below_ended(std::uint64_t epoch) override;
   void deadline_passed(net::Deadline& deadline) override;  // newcomers_
-  net::Task<> serve(net::UniqueFd fd, http::IpAddress peer, Census::Seat seat);
+  net::Task<> serve(net::UniqueFd fd, http::IpAddress peer, const Door& door, Census::Seat seat);
 
   Shared& shared_;
   std::size_t index_;
@@ -128,6 +131,7 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   upstream::Servers servers_;
   Parking parking_;
   base::IdSource ids_;
+  std::deque<Door> doors_;  // by the number of the listener; connections look at them
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   boost::intrusive::list<Connection, boost::intrusive::constant_time_size<false>> connections_;
   std::map<core::SiteId, std::shared_ptr<const core::AnswerSet>> no_server_;

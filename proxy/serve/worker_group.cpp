@@ -61,18 +61,18 @@ WorkerGroup::~WorkerGroup() {
   for (auto& thread : threads_) thread.join();
 }
 
-base::Expected<std::vector<std::string>> WorkerGroup::listen(const std::vector<std::string>& addresses) {
-  for (const auto& address : addresses) {
-    if (auto vacant = net::check_vacant(address); !vacant) return std::unexpected(vacant.error());
+base::Expected<std::vector<std::string>> WorkerGroup::listen(const std::vector<Door>& doors) {
+  for (const auto& door : doors) {
+    if (auto vacant = net::check_vacant(door.address); !vacant) return std::unexpected(vacant.error());
   }
   std::vector<std::string> bound;
-  for (const auto& address : addresses) {
-    auto wanted = address;
+  for (const auto& door : doors) {
+    auto wanted = door.address;
     for (auto& worker : workers_) {
       auto fd = net::listen_on(wanted);
       if (!fd) return std::unexpected(fd.error());
       wanted = net::bound_address(fd->get());
-      worker->listen(std::move(*fd));
+      worker->listen(std::move(*fd), door);
     }
     bound.push_back(wanted);
   }

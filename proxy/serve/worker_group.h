@@ -27,7 +27,7 @@ class WorkerGroup {
   WorkerGroup& operator=(const WorkerGroup&) = delete;
 
   // Opens a socket for each worker on each address, before start(). Returns the addresses bound (port 0 resolved).
-  base::Expected<std::vector<std::string>> listen(const std::vector<std::string>& addresses);
+  base::Expected<std::vector<std::string>> listen(const std::vector<Door>& doors);
   // Starts the threads. A snapshot must be published.
   void start();
   // SIGTERM: stop accepting, finish what is in flight, at `grace` end the rest. `done` when all threads have ended.

@@ -59,7 +59,7 @@ struct Group {
     shared.to_control = [this](std::function<void()> work) { control.post(std::move(work)); };
     snapshot.epoch = 1;
     workers.emplace(shared);
-    const auto bound = workers->listen({"127.0.0.1:0"});
+    const auto bound = workers->listen({{.address = "127.0.0.1:0"}});
     REQUIRE(bound.has_value());
     port = net::parse_endpoint(bound->front())->port();
     workers->publish(&snapshot);

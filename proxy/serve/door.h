@@ -1,0 +1,14 @@
+#pragma once
+
+#include <string>
+
+namespace drawbridge::serve {
+
+// A listener as the workers know it: where clients connect, and what they may speak there.
+struct Door {
+  std::string address;
+  bool http2 = false;  // by ALPN
+  bool h2c = false;    // by prior knowledge: HTTP/2 without TLS (RFC 9113 section 3.3)
+};
+
+}  // namespace drawbridge::serve
