@@ -1,4 +1,4 @@
-"""The machines of a measurement: the upstream, the three proxies, each pinned to its cores, and what they cost."""
+"""The machines of a measurement: the upstream, the proxies, each pinned to its cores, and what they cost."""
 
 import contextlib
 import http.client
@@ -13,6 +13,7 @@ import time
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 CONFIGS = ROOT / "bench" / "load"
 BIN = ROOT / "build" / "release" / "bin"
+POLLING = {"LD_PRELOAD": str(BIN / "bench_polling.so")}
 START_SECONDS_MAX = 10
 STOP_SECONDS_MAX = 10
 
@@ -27,12 +28,13 @@ CONFIG_FILES = {"nginx": "nginx.conf", "HAProxy": "haproxy.cfg", "proxyd": "prox
 class Cores:
     """Which cores do what: the proxy alone on one, the rest apart from it, as far as the machine goes."""
 
-    def __init__(self):
+    def __init__(self, for_proxy=1):
         usable = sorted(os.sched_getaffinity(0))
-        self.proxy = {usable[0]}
-        self.upstream = {usable[1]} if len(usable) > 1 else self.proxy
-        self.load = set(usable[2:]) or self.upstream
-        self.apart = len(usable) >= 3
+        self.proxy = set(usable[:for_proxy])
+        rest = usable[for_proxy:] or usable
+        self.upstream = {rest[0]}
+        self.load = set(rest[1:]) or self.upstream
+        self.apart = len(usable) >= for_proxy + 2
 
 
 def free_port():
@@ -71,11 +73,12 @@ def tree_of(pid):
 class Server:
     """A process that serves on a port, pinned to cores; its threads are counted with it."""
 
-    def __init__(self, command, port, cores, log):
+    def __init__(self, command, port, cores, log, environment=None):
         self.port = port
         self.log = open(log, "wb")
         self.process = subprocess.Popen(
-            command, stdout=self.log, stderr=self.log, preexec_fn=lambda: os.sched_setaffinity(0, cores)
+            command, stdout=self.log, stderr=self.log, preexec_fn=lambda: os.sched_setaffinity(0, cores),
+            env={**os.environ, **(environment or {})},
         )
         wait_until_listening(port, self.process, log)
 
@@ -108,23 +111,25 @@ class Server:
 class Rig:
     """Everything running in a folder of its own; a context manager that ends it all."""
 
-    def __init__(self, names):
-        self.cores = Cores()
+    def __init__(self, names, polling=False, cores=None):
+        self.cores = cores or Cores()
+        self.peers = POLLING if polling else {}
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="drawbridge-bench-"))
         self.folder.chmod(0o755)
         self.servers = {}
         try:
-            self.upstream = self.start("upstream", [BIN / "bench_upstream"], self.cores.upstream)
+            self.upstream = self.start("upstream", [BIN / "bench_upstream"], self.cores.upstream, peer=True)
             for name in names:
                 self.start_proxy(name)
         except BaseException:
             self.close()
             raise
 
-    def start(self, name, command, cores, port=None):
+    def start(self, name, command, cores, port=None, peer=False):
         port_given = port or free_port()
         whole = command if port else [*command, str(port_given)]
-        server = Server([str(word) for word in whole], port_given, cores, self.folder / f"{name}.log")
+        server = Server([str(word) for word in whole], port_given, cores, self.folder / f"{name}.log",
+                        self.peers if peer else None)
         self.servers[name] = server
         return server
 
@@ -153,11 +158,11 @@ class Rig:
         self.close()
 
 
-def fetch(port, method, path, body=None):
+def fetch(port, method, path, body=None, headers=None):
     """One request on a connection of its own: (status, body)."""
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     try:
-        connection.request(method, path, body)
+        connection.request(method, path, body, headers or {})
         answer = connection.getresponse()
         return answer.status, answer.read()
     finally:

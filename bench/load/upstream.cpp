@@ -19,6 +19,7 @@
 #include <string_view>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 #include <unordered_map>
 
@@ -26,7 +27,7 @@ namespace drawbridge::bench {
 namespace {
 
 constexpr std::size_t read_bytes_max = 64UL * 1024;
-constexpr std::size_t unsent_bytes_max = 256UL * 1024;
+constexpr std::size_t filler_bytes_max = 256UL * 1024;
 constexpr std::size_t chunk_line_bytes_max = 64;
 
 enum class BodyKind : std::uint8_t { none, length, chunk_line, chunk_data, chunk_trailer };
@@ -35,7 +36,7 @@ struct Connection {
   int descriptor = -1;
   std::string unread;
   std::string unsent;
-  std::uint64_t filler_left = 0;  // bytes of the answer's body still to be made
+  std::uint64_t filler_left = 0;  // bytes of the answer's body still to be sent
   BodyKind body = BodyKind::none;
   std::uint64_t body_left = 0;
   std::uint64_t body_seen = 0;
@@ -155,17 +156,19 @@ void process(Connection& connection) {
 
 // Sends until the kernel takes no more. False: the connection is over.
 bool flush(Connection& connection) {
+  static const std::string filler(filler_bytes_max, 'x');
   while (!connection.unsent.empty() || connection.filler_left > 0) {
-    if (connection.filler_left > 0 && connection.unsent.size() < unsent_bytes_max) {
-      const std::uint64_t room = unsent_bytes_max - connection.unsent.size();
-      const std::uint64_t size = std::min(room, connection.filler_left);
-      connection.unsent.append(static_cast<std::size_t>(size), 'x');
-      connection.filler_left -= size;
-    }
-    const ssize_t sent =
-        send(connection.descriptor, connection.unsent.data(), connection.unsent.size(), MSG_NOSIGNAL);
+    std::array<iovec, 2> parts{{{.iov_base = connection.unsent.data(), .iov_len = connection.unsent.size()},
+                                {.iov_base = const_cast<char*>(filler.data()),
+                                 .iov_len = std::min<std::uint64_t>(filler.size(), connection.filler_left)}}};
+    msghdr message{};
+    message.msg_iov = parts.data();
+    message.msg_iovlen = parts.size();
+    const ssize_t sent = sendmsg(connection.descriptor, &message, MSG_NOSIGNAL);
     if (sent < 0) return errno == EAGAIN;
-    connection.unsent.erase(0, static_cast<std::size_t>(sent));
+    const auto of_unsent = std::min(static_cast<std::size_t>(sent), connection.unsent.size());
+    connection.unsent.erase(0, of_unsent);
+    connection.filler_left -= static_cast<std::size_t>(sent) - of_unsent;
   }
   return true;
 }
@@ -175,7 +178,7 @@ bool serve(Connection& connection) {
   static std::array<char, read_bytes_max> buffer;
   while (true) {
     if (!flush(connection)) return false;
-    if (!connection.unsent.empty()) return true;
+    if (!connection.unsent.empty() || connection.filler_left > 0) return true;
     const ssize_t got = recv(connection.descriptor, buffer.data(), buffer.size(), 0);
     if (got == 0) return false;
     if (got < 0) return errno == EAGAIN;

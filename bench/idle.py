@@ -1,0 +1,44 @@
+"""What an idle kept connection costs: resident bytes of the proxy, after one request on each of thousands."""
+
+import json
+import os
+import subprocess
+
+import cases
+import contenders
+import rig
+
+CONNECTIONS = 4_000
+GOALS_KIB = {"plain": 0.5, "tls": 14.0}
+WARM = 200
+
+
+def hold(machines, contender, case, connections):
+    """Resident bytes while so many connections are idle."""
+    words = [rig.BIN / "bench_client", "--port", contender.port(case), "--idle", *case.client_words(),
+             "--connections", connections]
+    client = subprocess.Popen(
+        [str(word) for word in words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        preexec_fn=lambda: os.sched_setaffinity(0, machines.cores.load),
+    )
+    with client:
+        counted = json.loads(client.stdout.readline())
+        if counted["failed"] or counted["answers"] != connections:
+            raise SystemExit(f"bench: idle connections of {contender.name}: {counted}")
+        resident = contender.server.resident_bytes()
+        client.stdin.close()
+    return resident
+
+
+def run(who):
+    samples = []
+    for transport in ("plain", "tls"):
+        case = next(each for each in cases.CASES if each.transport == transport)
+        with rig.Rig([]) as machines:
+            for each in contenders.start_all(machines, who).values():
+                if not each.can(case):
+                    continue
+                before = hold(machines, each, case, WARM)
+                cost = (hold(machines, each, case, WARM + CONNECTIONS) - before) / CONNECTIONS
+                samples.append({"contender": each.name, "transport": transport, "kib": cost / 1024})
+    return samples
