@@ -197,6 +197,7 @@ std::optional<Rule> judge_request(RequestHead& head) {
   head.keep_alive = keeps_alive(connection, head.minor_version);
   // A request with a body cannot turn into a tunnel before the body has ended: it stays an ordinary request.
   const bool has_body = framing.chunked || framing.length > 0;
+  head.extended_connect = false;
   head.upgrade = connection.upgrade && head.minor_version == 1 && !has_body
                      ? first_protocol(head.headers.value(Field::upgrade))
                      : std::string_view{};

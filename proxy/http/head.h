@@ -78,6 +78,7 @@ struct RequestLine {
   std::string_view host;           // without port, brackets of an IPv6 literal kept; case as received
   std::string_view port;           // digits only, may be empty
   std::uint8_t minor_version = 1;  // 0 or 1
+  bool http2 = false;              // came over HTTP/2; minor_version is then 1
 };
 
 // A judged request head. All views point into the buffer given to parse_request (or to constants) and die with it.
@@ -88,6 +89,8 @@ struct RequestHead : RequestLine {
   bool expects_continue = false;  // HTTP/1.1, "Expect: 100-continue", and a body to wait for
   std::string_view upgrade;       // protocol asked for by Upgrade and Connection: upgrade; empty if none, or if a
                                   // body follows, or if the protocol is one we do not tunnel (h2c, TLS)
+  bool extended_connect =
+      false;  // `upgrade` was asked for by RFC 8441: answered with 200, has no Sec-WebSocket-Key
   std::optional<std::uint32_t> max_forwards;  // OPTIONS only: at 0 we answer ourselves, else one less is passed on
   HeaderList headers;
 };
