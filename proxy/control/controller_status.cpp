@@ -140,7 +140,9 @@ void Controller::record_start(const State& before) {
 
 void Controller::append_history(HistoryEntry entry) {
   const bool was_fine = parts_.history.problem().empty();
-  parts_.history.append(std::move(entry));
+  // Whoever waits in a hold of a cutover would wait for the disk as well; the entry of its end takes this one
+  // along.
+  parts_.history.append(std::move(entry), cutovers_.is_holding() ? History::Sync::later : History::Sync::now);
   const auto& problem = parts_.history.problem();
   if (!problem.empty()) parts_.events.error("history_not_written", {{"problem", problem}});
   if (problem.empty() && !was_fine) parts_.events.info("history_written_again");

@@ -1,6 +1,7 @@
 #include "proxy/control/cutover_hands.h"
 
 #include "proxy/base/check.h"
+#include "proxy/control/mode_timer.h"
 #include "proxy/control/text.h"
 
 #include <fmt/format.h>
@@ -91,6 +92,20 @@ void Controller::CutoverHands::publish() {
   auto built = std::move(*prepared_);
   prepared_.reset();
   controller_.install(std::move(built));
+}
+
+// What the hold's publication and each stage after it will make of the state, if nothing else changes meanwhile; if
+// something does, the store has written in vain.
+void Controller::CutoverHands::foresee(const std::string& site, const std::vector<Stored>& stages) {
+  std::vector<State> states;
+  for (const auto& stage : stages) {
+    auto& state = states.emplace_back(controller_.state_);
+    state.epoch += stage.publishes ? 2 : 1;
+    auto& wanted = state.sites.at(site) = stage.wanted;
+    if (stage.publishes) wanted.epoch = state.epoch;
+    fix_ends(state, controller_.parts_.alarms.now(), controller_.parts_.boot_id);
+  }
+  controller_.parts_.store.foresee(states);
 }
 
 Controller::Checked Controller::CutoverHands::note(const std::string& site, SiteState wanted) {

@@ -14,6 +14,7 @@ class Controller::CutoverHands final : public Cutovers::Hands {
   void probe(const std::string& pool, const std::string& path, std::function<void(Probed)> done) override;
   Checked prepare(const std::string& site, SiteState wanted) override;
   void publish() override;
+  void foresee(const std::string& site, const std::vector<Stored>& stages) override;
   Checked note(const std::string& site, SiteState wanted) override;
   void publish_back(const std::string& site, SiteState wanted) override;
   void fence(const std::string& site, Cutovers::Fence what, Completion completion) override;

@@ -116,12 +116,22 @@ void Cutovers::guard(Transaction& transaction) {
                }));
 }
 
+void Cutovers::foresee(const Transaction& transaction) {
+  const auto& plan = transaction.machine.plan;
+  std::vector<Hands::Stored> stages;
+  if (plan.run) stages.push_back({.wanted = recorded(transaction, CutoverStage::run)});
+  if (plan.check) stages.push_back({.wanted = recorded(transaction, CutoverStage::check)});
+  stages.push_back({.wanted = recorded(transaction, CutoverStage::flip), .publishes = true});
+  stages.push_back({.wanted = transaction.before, .publishes = true});
+  hands_.foresee(transaction.command.site, stages);
+}
+
 // The site as it is to be while the transaction is in its stage.
-SiteState Cutovers::recorded(const Transaction& transaction) const {
+SiteState Cutovers::recorded(const Transaction& transaction, CutoverStage stage) const {
   auto site = transaction.before;
   site.cutover = transaction.record;
-  site.cutover->stage = transaction.machine.stage;
-  if (!core::has_flipped(transaction.machine.stage)) return site;
+  site.cutover->stage = stage;
+  if (!core::has_flipped(stage)) return site;
   site.pool = transaction.command.to;
   site.previous_pool = transaction.before.pool;
   if (!transaction.command.then || *transaction.command.then == site.mode.mode) return site;
@@ -150,8 +160,9 @@ bool Cutovers::store(Transaction& transaction) {
                           .deadline = now.wall + *transaction.command.deadline,
                           .by = describe(transaction.actor)};
     transaction.result.id = transaction.record.id;
+    foresee(transaction);
   }
-  const auto wanted = recorded(transaction);
+  const auto wanted = recorded(transaction, transaction.machine.stage);
   const auto stored = publishes ? hands_.prepare(site, wanted) : hands_.note(site, wanted);
   if (!stored) {
     transaction.refusal = stored.error();
@@ -301,6 +312,10 @@ Cutovers::Checked Cutovers::run_ended(const std::string& site, std::uint64_t id,
   found->second->result.exit_code = exit_code;
   feed(*found->second, {.kind = Kind::run_ended, .ok = exit_code == 0});
   return {};
+}
+
+bool Cutovers::is_holding() const {
+  return std::ranges::any_of(transactions_, [](const auto& entry) { return entry.second->machine.holds(); });
 }
 
 std::optional<std::uint64_t> Cutovers::writes_since_flip(const std::string& site) const {

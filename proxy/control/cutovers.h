@@ -15,6 +15,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace drawbridge::control {
 
@@ -66,6 +67,12 @@ class Cutovers {
     // Durable when it returns; publish() makes it what requests meet. Nothing else comes between the two.
     virtual Checked prepare(const std::string& site, SiteState wanted) = 0;
     virtual void publish() = 0;
+    // How the site will be stored in the stages to come, while nobody waits yet: the disk may get ahead.
+    struct Stored {
+      SiteState wanted;
+      bool publishes = false;
+    };
+    virtual void foresee(const std::string& site, const std::vector<Stored>& stages) = 0;
     // Durable when it returns; what requests meet does not change.
     virtual Checked note(const std::string& site, SiteState wanted) = 0;
     // In force when it returns, whatever the disk says: a restart goes by the same pool and mode.
@@ -93,6 +100,8 @@ class Cutovers {
   Checked run_ended(const std::string& site, std::uint64_t id, int exit_code);
 
   std::optional<CutoverStatus> status(const std::string& site) const;
+  // Requests wait for a flip, or for the way back.
+  bool is_holding() const;
   bool is_idle() const { return transactions_.empty(); }
   // Who holds a site; a refusal that says so.
   Checked check_free(const std::string& site) const;
@@ -123,7 +132,8 @@ class Cutovers {
   void tell(Transaction& transaction, Progress progress);
   void note_end_of_hold(Transaction& transaction);
   bool may_leave(Transaction& transaction);
-  SiteState recorded(const Transaction& transaction) const;
+  void foresee(const Transaction& transaction);
+  SiteState recorded(const Transaction& transaction, core::CutoverStage stage) const;
   std::string failure_text(const Transaction& transaction) const;
   // `call` with the transaction, if it and we still exist.
   template <class Call>

@@ -104,6 +104,10 @@ class KernelFileSystem final : public FileSystem {
     return write_with(path, bytes, O_WRONLY | O_CREAT | O_APPEND);
   }
 
+  Expected<void> append(const std::string& path, std::string_view bytes) override {
+    return write_with(path, bytes, O_WRONLY | O_CREAT | O_APPEND, false);
+  }
+
   Expected<void> rename(const std::string& from, const std::string& to) override {
     if (::rename(from.c_str(), to.c_str()) != 0) return os_error("rename", from);
     return {};
@@ -137,11 +141,11 @@ class KernelFileSystem final : public FileSystem {
   }
 
  private:
-  static Expected<void> write_with(const std::string& path, std::string_view bytes, int flags) {
+  static Expected<void> write_with(const std::string& path, std::string_view bytes, int flags, bool sync = true) {
     Descriptor file(path, flags);
     if (!file.is_open()) return os_error("open", path);
     if (!write_all(file.fd(), bytes)) return os_error("write", path);
-    if (::fsync(file.fd()) != 0) return os_error("sync", path);
+    if (sync && ::fsync(file.fd()) != 0) return os_error("sync", path);
     if (!file.close()) return os_error("close", path);
     return {};
   }

@@ -28,6 +28,8 @@ class FileSystem {
   virtual base::Expected<void> write_durably(const std::string& path, std::string_view bytes) = 0;
   // Creates the file if needed, writes at its end and syncs its data.
   virtual base::Expected<void> append_durably(const std::string& path, std::string_view bytes) = 0;
+  // The same without the sync: kept if the process dies, and by the next append_durably() to the file.
+  virtual base::Expected<void> append(const std::string& path, std::string_view bytes) = 0;
   // Replaces `to`.
   virtual base::Expected<void> rename(const std::string& from, const std::string& to) = 0;
   // Makes `to` a second name of the file `from`, replacing what `to` was.

@@ -52,17 +52,17 @@ void History::read(const std::string& path) {
   }
 }
 
-void History::append(HistoryEntry entry) {
+void History::append(HistoryEntry entry, Sync sync) {
   const auto line = format_history(entry);
   entries_.push_back(std::move(entry));
   if (entries_.size() > history_entries_max) entries_.pop_front();
   if (pending_.size() + line.size() > pending_bytes_max) pending_.clear();
   pending_ += line;
-  const auto written = write_pending();
+  const auto written = write_pending(sync);
   problem_ = written ? std::string() : written.error().message;
 }
 
-base::Expected<void> History::write_pending() {
+base::Expected<void> History::write_pending(Sync sync) {
   const bool is_full = file_bytes_ + pending_.size() > file_bytes_max || file_lines_ >= history_entries_max;
   if (is_full && file_lines_ > 0) {
     if (const auto rotated = rotate(); !rotated) return rotated;
@@ -71,7 +71,9 @@ base::Expected<void> History::write_pending() {
   const auto bytes = torn_ ? "\n" + pending_ : pending_;
   const bool is_new = file_bytes_ == 0;
   torn_ = true;  // until we know better: a failed write may have left half a line
-  if (const auto written = files_.append_durably(path_, bytes); !written) return written;
+  const auto written =
+      sync == Sync::now || is_new ? files_.append_durably(path_, bytes) : files_.append(path_, bytes);
+  if (!written) return written;
   torn_ = false;
   file_bytes_ += bytes.size();
   file_lines_ += static_cast<std::size_t>(std::ranges::count(pending_, '\n'));

@@ -5,6 +5,7 @@
 #include "proxy/control/history_entry.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <string>
 #include <string_view>
@@ -29,7 +30,10 @@ class History {
   // Reads what is there. Lines that do not read (torn by a power cut) are passed over and counted.
   History(FileSystem& files, const std::string& folder);
 
-  void append(HistoryEntry entry);
+  // `later`: while requests wait for the control thread. The entry survives the end of the process, but not a power
+  // cut before the next one that is synced.
+  enum class Sync : std::uint8_t { now, later };
+  void append(HistoryEntry entry, Sync sync = Sync::now);
 
   // Newest first, of one site if `site` is not empty, at most `count_max`.
   std::vector<HistoryEntry> list(std::string_view site, std::size_t count_max) const;
@@ -40,7 +44,7 @@ class History {
 
  private:
   void read(const std::string& path);
-  base::Expected<void> write_pending();
+  base::Expected<void> write_pending(Sync sync);
   base::Expected<void> rotate();
 
   FileSystem& files_;

@@ -2,6 +2,7 @@
 
 #include "proxy/control/state_json.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace drawbridge::control {
@@ -10,6 +11,7 @@ namespace {
 constexpr const char* current_name = "state.json";
 constexpr const char* previous_name = "state.json.previous";
 constexpr const char* new_name = "state.json.new";
+constexpr const char* foreseen_name = "state.json.foreseen.";  // and a number
 constexpr const char* damaged_name = "state.json.damaged";
 constexpr const char* lock_name = "lock";
 
@@ -70,22 +72,44 @@ base::Expected<StateStore::Loaded> StateStore::load() {
   return loaded;
 }
 
-std::expected<void, StateStore::NotStored> StateStore::save(const State& state) {
+void StateStore::foresee(const std::vector<State>& states) {
+  foreseen_.clear();
+  for (const auto& state : states) {
+    Foreseen one{.text = format_state(state), .file = path(foreseen_name) + std::to_string(foreseen_.size())};
+    if (!parse_state(one.text) || !files_.write_durably(one.file, one.text)) return;
+    foreseen_.push_back(std::move(one));
+  }
+}
+
+// The name of a file that has the state, synced.
+std::expected<std::string, StateStore::NotStored> StateStore::written(const State& state) {
   const auto text = format_state(state);
+  const auto found = std::ranges::find(foreseen_, text, &Foreseen::text);
+  if (found != foreseen_.end()) {
+    auto file = std::move(found->file);
+    foreseen_.erase(found);
+    return file;
+  }
   // What cannot be read back must never replace what can.
   if (const auto readable = parse_state(text); !readable) {
     return std::unexpected(NotStored{"the new state does not read back: " + readable.error().message});
   }
-  if (const auto written = files_.write_durably(path(new_name), text); !written) {
-    return std::unexpected(NotStored{written.error().message});
+  if (const auto done = files_.write_durably(path(new_name), text); !done) {
+    return std::unexpected(NotStored{done.error().message});
   }
+  return path(new_name);
+}
+
+std::expected<void, StateStore::NotStored> StateStore::save(const State& state) {
+  const auto file = written(state);
+  if (!file) return std::unexpected(file.error());
   if (current_is_good_) {
     const auto kept = files_.link(path(current_name), path(previous_name));
     // Somebody emptied the folder: nothing is there to keep, and refusing from now on would help nobody.
     if (!kept && read(path(current_name)).missing) current_is_good_ = false;
     if (!kept && current_is_good_) return std::unexpected(NotStored{kept.error().message});
   }
-  if (const auto renamed = files_.rename(path(new_name), path(current_name)); !renamed) {
+  if (const auto renamed = files_.rename(*file, path(current_name)); !renamed) {
     return std::unexpected(NotStored{renamed.error().message});
   }
   return settle();

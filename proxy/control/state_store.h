@@ -40,6 +40,11 @@ class StateStore {
   };
   std::expected<void, NotStored> save(const State& state);
 
+  // States that may be asked to be saved soon, in place of those that were foreseen before: what can be done for
+  // them now is done, so that save() of exactly such a state waits for the disk once instead of twice. Promises
+  // nothing.
+  void foresee(const std::vector<State>& states);
+
   const std::string& folder() const { return folder_; }
 
  private:
@@ -48,10 +53,16 @@ class StateStore {
   Copy read(const std::string& name);
   std::string path(const char* name) const;
   std::expected<void, NotStored> settle();
+  std::expected<std::string, NotStored> written(const State& state);
 
   FileSystem& files_;
   std::string folder_;
   std::unique_ptr<FileSystem::Lock> lock_;
+  struct Foreseen {
+    std::string text;
+    std::string file;  // has the text, synced
+  };
+  std::vector<Foreseen> foreseen_;
   bool current_is_good_ = false;  // state.json holds the last state that was loaded or saved
 };
 

@@ -68,6 +68,25 @@ TEST_CASE("history survives restarts, newest first, by site") {
   CHECK(history.problem().empty());
 }
 
+TEST_CASE("an entry that is synced later waits for no disk and is there after the end of the process") {
+  MemoryFileSystem files;
+  {
+    History history(files, "/state");
+    history.append(changed(1));
+    const auto before = files.syncs();
+    history.append(changed(2), History::Sync::later);
+    CHECK(files.syncs() == before);
+  }
+  std::mt19937 random(1);
+  {
+    History history(files, "/state");
+    REQUIRE(history.list({}, 10).size() == 2);
+    history.append(changed(3));
+  }
+  files.cut_power(random);
+  CHECK(History(files, "/state").list({}, 10).size() == 3);
+}
+
 TEST_CASE("a torn last line costs that line and no other") {
   MemoryFileSystem files;
   const auto whole = control::format_history(changed(1));

@@ -71,12 +71,14 @@ Expected<std::optional<std::string>> MemoryFileSystem::read(const std::string& p
 }
 
 // Half, the rest, the sync: a fault may hit between any two.
-Expected<void> MemoryFileSystem::write_steps(const std::string& path, std::string_view bytes) {
+Expected<void> MemoryFileSystem::write_steps(const std::string& path, std::string_view bytes, bool sync) {
   auto& file = *names_.at(path);
   if (auto done = step("write"); !done) return done;
   file.bytes += bytes.substr(0, bytes.size() / 2);
   if (auto done = step("write"); !done) return done;
   file.bytes += bytes.substr(bytes.size() / 2);
+  if (!sync) return {};
+  ++syncs_;
   if (auto done = step("sync"); !done) return done;
   file.durable = file.bytes;
   return {};
@@ -93,11 +95,21 @@ Expected<void> MemoryFileSystem::write_durably(const std::string& path, std::str
 }
 
 Expected<void> MemoryFileSystem::append_durably(const std::string& path, std::string_view bytes) {
+  if (auto done = open_to_append(path); !done) return done;
+  return write_steps(path, bytes);
+}
+
+Expected<void> MemoryFileSystem::append(const std::string& path, std::string_view bytes) {
+  if (auto done = open_to_append(path); !done) return done;
+  return write_steps(path, bytes, false);
+}
+
+Expected<void> MemoryFileSystem::open_to_append(const std::string& path) {
   if (auto done = step("open"); !done) return done;
   if (!names_.contains(path)) {
     change_names([path, file = std::make_shared<MemoryFile>()](Names& names) { names[path] = file; });
   }
-  return write_steps(path, bytes);
+  return {};
 }
 
 Expected<void> MemoryFileSystem::rename(const std::string& from, const std::string& to) {
@@ -125,6 +137,7 @@ Expected<void> MemoryFileSystem::link(const std::string& from, const std::string
 }
 
 Expected<void> MemoryFileSystem::sync_folder(const std::string&) {
+  ++syncs_;
   if (auto done = step("sync folder"); !done) return done;
   durable_names_ = names_;
   unsynced_.clear();

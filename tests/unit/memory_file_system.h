@@ -25,6 +25,8 @@ class MemoryFileSystem final : public control::FileSystem {
   // Whether a fault was hit since fail_after().
   bool failed() const { return failed_; }
   int operations() const { return operations_; }
+  // How often somebody waited for the disk.
+  int syncs() const { return syncs_; }
 
   // The disk after a power cut: what was synced is there, of the rest any part may be.
   void cut_power(std::mt19937& random);
@@ -37,6 +39,7 @@ class MemoryFileSystem final : public control::FileSystem {
   base::Expected<std::optional<std::string>> read(const std::string& path, std::size_t bytes_max) override;
   base::Expected<void> write_durably(const std::string& path, std::string_view bytes) override;
   base::Expected<void> append_durably(const std::string& path, std::string_view bytes) override;
+  base::Expected<void> append(const std::string& path, std::string_view bytes) override;
   base::Expected<void> rename(const std::string& from, const std::string& to) override;
   base::Expected<void> link(const std::string& from, const std::string& to) override;
   base::Expected<void> sync_folder(const std::string& folder) override;
@@ -44,7 +47,8 @@ class MemoryFileSystem final : public control::FileSystem {
 
  private:
   base::Expected<void> step(const char* doing);
-  base::Expected<void> write_steps(const std::string& path, std::string_view bytes);
+  base::Expected<void> write_steps(const std::string& path, std::string_view bytes, bool sync = true);
+  base::Expected<void> open_to_append(const std::string& path);
   void change_names(std::function<void(Names&)> change);
 
   Names names_;
@@ -52,6 +56,7 @@ class MemoryFileSystem final : public control::FileSystem {
   std::vector<std::function<void(Names&)>> unsynced_;
   std::set<std::string> locks_;
   int operations_ = 0;
+  int syncs_ = 0;
   int fail_at_ = -1;
   bool for_ever_ = false;
   bool failed_ = false;

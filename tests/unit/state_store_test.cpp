@@ -126,6 +126,47 @@ TEST_CASE(
   CHECK(n > 6);
 }
 
+TEST_CASE("a state that was foreseen is saved with one sync, any other one as always") {
+  MemoryFileSystem files;
+  {
+    const auto store = open(files);
+    REQUIRE(store->save(numbered(1)).has_value());
+    store->foresee({numbered(2), numbered(4)});
+    const auto before = files.operations();
+    REQUIRE(store->save(numbered(2)).has_value());
+    const auto foreseen = files.operations() - before;
+    REQUIRE(store->save(numbered(3)).has_value());
+    CHECK(files.operations() - before - foreseen == foreseen + 4);  // open, write twice, sync
+    store->foresee({});
+    REQUIRE(store->save(numbered(4)).has_value());
+  }
+  CHECK(epoch_after_restart(files) == 4);
+}
+
+TEST_CASE("whatever is foreseen, no fault and no power cut loses what was acknowledged") {
+  for (unsigned seed = 0; seed < 500; ++seed) {
+    CAPTURE(seed);
+    std::mt19937 random(seed);
+    MemoryFileSystem files;
+    std::uint64_t acknowledged = 1;
+    {
+      const auto store = open(files);
+      REQUIRE(store->save(numbered(1)).has_value());
+      files.fail_after(std::uniform_int_distribution<int>(0, 50)(random), random() % 2 == 0);
+      for (std::uint64_t epoch = 2; epoch < 8; ++epoch) {
+        if (random() % 2 == 0) store->foresee({numbered(epoch), numbered(epoch + 1)});
+        if (!store->save(numbered(epoch))) break;
+        acknowledged = epoch;
+      }
+    }
+    files.heal();
+    if (random() % 2 == 0) files.cut_power(random);
+    const auto found = epoch_after_restart(files);
+    CHECK(found >= acknowledged);
+    CHECK(found <= acknowledged + 1);
+  }
+}
+
 TEST_CASE("after a failed save the next one succeeds") {
   for (int n = 0; n < 10; ++n) {
     CAPTURE(n);
