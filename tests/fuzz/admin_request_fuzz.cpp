@@ -16,7 +16,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
     case 0:
       if (const auto parsed = admin::parse_mode_command(text, now)) {
         const auto& command = std::get<core::ModeCommand>(parsed->what);
-        FUZZ_CHECK(command.mode != core::Mode::hold);
+        FUZZ_CHECK(command.mode != core::Mode::live || !command.cut);
         FUZZ_CHECK(!(command.lasts && command.until));
         FUZZ_CHECK(command.reason.size() <= base::limits::reason_bytes_max);
       }
