@@ -30,6 +30,8 @@ std::string_view name(Reason reason) {
       return "cancelled";
     case Reason::malformed:
       return "malformed";
+    case Reason::handshake:
+      return "handshake";
     case Reason::too_large:
       return "too_large";
     case Reason::no_descriptors:

@@ -18,6 +18,7 @@ enum class Reason : std::uint8_t {
   timed_out,       // a deadline of ours passed
   cancelled,       // ended by us: cut, shutdown
   malformed,       // bytes break the protocol
+  handshake,       // TLS: no common ground, or a certificate that is not accepted
   too_large,       // a limit of ours passed
   no_descriptors,  // EMFILE, ENFILE
   no_server,       // no healthy server in the pool

@@ -28,6 +28,7 @@ bool worth_another(const RetryFacts& facts) {
     case base::Reason::cancelled:
     case base::Reason::malformed:
     case base::Reason::too_large:
+    case base::Reason::handshake:
     case base::Reason::no_descriptors:
     case base::Reason::no_server:
     case base::Reason::unavailable:

@@ -33,6 +33,10 @@ Stream::Write Stream::write(std::span<const std::string_view> parts, base::Milli
   return {*this, parts, patience};
 }
 
+Stream::Write Stream::finish(base::Millis patience) {
+  return {*this, {}, patience, true};
+}
+
 void Stream::on_hangup(Hangup* listener) {
   hangup_ = listener;
   if (peer_finished_ || broken_) tell_hangup();
@@ -47,20 +51,15 @@ void Stream::on_events(std::uint32_t events) {
     peer_finished_ = true;
     tell_hangup();
   }
-  if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) {
-    readable_ = true;
-    if (reader_ != nullptr && reader_->attempt()) {
-      loop_.ready(reader_->waiter_);
-      reader_ = nullptr;
-    }
-    if (watcher_ != nullptr) watcher_->finish({});
-  }
-  if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) {
-    writable_ = true;
-    if (writer_ != nullptr && writer_->attempt()) {
-      loop_.ready(writer_->waiter_);
-      writer_ = nullptr;
-    }
+  const bool input = (events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0;
+  const bool room = (events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0;
+  readable_ = readable_ || input;
+  writable_ = writable_ || room;
+  const bool shaking = secure_ && !secure_->tls.established() && !connecting_;
+  const bool shaken = shaking && shake_hands();
+  if (!shaking || shaken) {
+    if (input || shaken) wake_reader();
+    if (room || shaken) wake_writer();
   }
   if ((events & (EPOLLHUP | EPOLLERR)) != 0) {
     reset_ = true;
@@ -68,8 +67,28 @@ void Stream::on_events(std::uint32_t events) {
   }
 }
 
+// An attempt may find that the handshake has failed, which ends all waits, its own included.
+void Stream::wake_reader() {
+  if (auto* read = reader_; read != nullptr && read->attempt() && reader_ == read) {
+    loop_.ready(read->waiter_);
+    reader_ = nullptr;
+  }
+  if (watcher_ != nullptr && input_waits()) watcher_->finish({});
+}
+
+void Stream::wake_writer() {
+  if (auto* write = writer_; write != nullptr) {
+    if (!write->attempt() || writer_ != write) return;
+    loop_.ready(write->waiter_);
+    writer_ = nullptr;
+  } else if (secure_) {
+    secure_->tls.flush();  // what a read or a handshake had to say while there was no room
+  }
+}
+
 void Stream::deadline_passed(Deadline& deadline) {
   const auto late = failure(base::Reason::timed_out);
+  if (secure_ && &deadline == &secure_->handshake_deadline) return end_waits(late);
   if (&deadline == &write_deadline_) {
     if (writer_ != nullptr) writer_->finish(late);
     return;
@@ -94,6 +113,10 @@ void Stream::cancel(base::Failure failure) {
 
 bool Stream::has_input() {
   char byte = 0;
+  if (secure_) {
+    readable_ = true;
+    return input_waits();
+  }
   const auto got = ::recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   readable_ = got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);
   return readable_;
@@ -104,6 +127,10 @@ void Stream::interrupt_read() {
 }
 
 void Stream::shutdown_send() {
+  if (secure_) {
+    secure_->tls.finish();
+    secure_->tls.flush();
+  }
   ::shutdown(fd_.get(), SHUT_WR);
 }
 
@@ -117,6 +144,7 @@ void Stream::abort() {
 // the peer has finished, for then no further edge need come.
 bool Stream::Read::attempt() {
   auto& stream = stream_;
+  if (stream.secure_) return attempt_tls();
   if (!stream.readable_) return false;
   const auto wanted = std::min(into_.size(), stream.loop_.io_bytes_max());
   const auto got = ::recv(stream.fd_.get(), into_.data(), wanted, 0);
@@ -151,7 +179,10 @@ void Stream::Read::finish(base::Failure failure) {
 
 bool Stream::Readable::await_ready() {
   if (stream_.broken_) result_ = std::unexpected(*stream_.broken_);
-  return stream_.broken_ || stream_.readable_;
+  if (stream_.broken_ || !stream_.secure_) return stream_.broken_ || stream_.readable_;
+  const bool ready = stream_.input_waits();
+  if (stream_.broken_) result_ = std::unexpected(*stream_.broken_);
+  return ready || stream_.broken_;
 }
 
 void Stream::Readable::await_suspend(std::coroutine_handle<> waiter) {
@@ -167,8 +198,9 @@ void Stream::Readable::finish(Result<void> result) {
   stream_.loop_.ready(waiter_);
 }
 
-Stream::Write::Write(Stream& stream, std::span<const std::string_view> parts, base::Millis patience)
-    : stream_(stream), patience_(patience) {
+Stream::Write::Write(Stream& stream, std::span<const std::string_view> parts, base::Millis patience,
+                     bool then_finish)
+    : stream_(stream), patience_(patience), then_finish_(then_finish) {
   DRAWBRIDGE_CHECK(parts.size() <= parts_max);
   for (const auto part : parts) {
     if (!part.empty()) parts_[count_++] = {.iov_base = const_cast<char*>(part.data()), .iov_len = part.size()};
@@ -189,6 +221,7 @@ bool Stream::Write::attempt() {
     if (!stream_.writable_) return false;
     if (connect_failed()) return true;
   }
+  if (stream_.secure_) return attempt_tls();
   while (first_ < count_) {
     if (!stream_.writable_) return false;
     msghdr message{};
@@ -205,12 +238,21 @@ bool Stream::Write::attempt() {
     if (errno == EINTR) continue;
     if (errno == EAGAIN || errno == EWOULDBLOCK) {
       stream_.writable_ = false;
-      if (stream_.writer_ == this) stream_.write_deadline_.arm(stream_.loop_.now() + patience_);
-      return false;
+      return wait_for_room();
     }
     result_ = std::unexpected(base::os_failure(stream_.side_, errno));
     return true;
   }
+  return done();
+}
+
+bool Stream::Write::wait_for_room() {
+  if (stream_.writer_ == this) stream_.write_deadline_.arm(stream_.loop_.now() + patience_);
+  return false;
+}
+
+bool Stream::Write::done() {
+  if (then_finish_) ::shutdown(stream_.fd_.get(), SHUT_WR);
   return true;
 }
 

@@ -2,11 +2,13 @@
 
 #include "proxy/base/failure.h"
 #include "proxy/net/loop.h"
+#include "proxy/net/tls.h"
 #include "proxy/net/unique_fd.h"
 
 #include <array>
 #include <coroutine>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -14,10 +16,12 @@
 
 namespace drawbridge::net {
 
-// A connected byte stream with deadlines: one reader and one writer may wait at a time. Non-blocking and
-// edge-triggered: a read that the kernel has nothing for costs no system call, since readability is remembered.
+// A connected byte stream with deadlines, plain or TLS: one reader and one writer may wait at a time. Non-blocking
+// and edge-triggered: a read that the kernel has nothing for costs no system call, since readability is remembered.
+// With TLS all is said of the plain bytes: nothing is readable before the handshake is done, an end without
+// close_notify is a reset, and no room is needed to read.
 // Failures carry the side this stream is (client or upstream). Loop thread only; owned by its user, not moved.
-class Stream final : public Watcher, private Deadline::Owner {
+class Stream final : public Watcher, private Deadline::Owner, private TlsWire {
  public:
   using Fault = base::Fault;
   using SteadyTime = base::SteadyTime;
@@ -33,6 +37,15 @@ class Stream final : public Watcher, private Deadline::Owner {
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
+  // Speaks TLS from here on; before the first read or write. The handshake goes on by itself, whoever waits; not
+  // done by `handshake_until`, it ends whoever waits with timed_out, and refused, with the reason handshake.
+  void secure(TlsSession session, SteadyTime handshake_until);
+  bool is_secure() const { return secure_ != nullptr; }
+  // What was agreed on, once something was readable or written; nothing on a plain stream.
+  TlsFacts tls() const { return secure_ ? secure_->tls.facts() : TlsFacts{}; }
+  // In words, why TLS failed; empty if it did not.
+  std::string tls_error() const;
+
   class Read;
   class Readable;
   class Write;
@@ -45,7 +58,7 @@ class Stream final : public Watcher, private Deadline::Owner {
   Readable readable(SteadyTime deadline);
 
   // Writes all of `parts` (at most parts_max; empty ones are fine). `patience` bounds the time without progress.
-  // On failure bytes_written() tells how far it came.
+  // On failure bytes_written() tells how far it came; with TLS it counts what may have left.
   static constexpr std::size_t parts_max = 12;
   Write write(std::span<const std::string_view> parts, base::Millis patience);
 
@@ -83,6 +96,9 @@ class Stream final : public Watcher, private Deadline::Owner {
   // Ends a waiting read with timed_out, as if its deadline had come. Nothing happens if none waits.
   void interrupt_read();
 
+  // Says that nothing follows. finish() waits for room to say so, which only TLS needs; shutdown_send() says it as
+  // far as there is room, so that a client that is slow to read may take the end of a body for a truncated one.
+  Write finish(base::Millis patience);
   void shutdown_send();
   // Closes so that the peer sees a reset: for answers that must not look complete.
   void abort();
@@ -96,6 +112,21 @@ class Stream final : public Watcher, private Deadline::Owner {
   friend class Read;
   friend class Readable;
   friend class Write;
+
+  struct Secure {
+    Secure(TlsSession session, Stream& stream)
+        : tls(std::move(session), stream), handshake_deadline(stream.loop_.wheel(), stream) {}
+    Tls tls;
+    Deadline handshake_deadline;
+  };
+
+  ssize_t receive(std::span<char> into) override;
+  ssize_t send(std::span<const char> bytes) override;
+  bool shake_hands();  // true: done
+  bool input_waits();
+  base::Failure tls_failure() const;
+  void wake_reader();
+  void wake_writer();
 
   void tell_hangup();
   void on_events(std::uint32_t events) override;
@@ -118,6 +149,7 @@ class Stream final : public Watcher, private Deadline::Owner {
   Reset* on_reset_ = nullptr;
   Deadline read_deadline_;
   Deadline write_deadline_;
+  std::unique_ptr<Secure> secure_;
   std::uint64_t bytes_read_ = 0;
   std::uint64_t bytes_written_ = 0;
 };
@@ -133,6 +165,7 @@ class [[nodiscard]] Stream::Read {
   Read(Stream& stream, std::span<char> into, SteadyTime deadline)
       : stream_(stream), into_(into), deadline_(deadline) {}
   bool attempt();  // true: `result_` is set
+  bool attempt_tls();
   void finish(base::Failure failure);
 
   Stream& stream_;
@@ -167,8 +200,11 @@ class [[nodiscard]] Stream::Write {
 
  private:
   friend class Stream;
-  Write(Stream& stream, std::span<const std::string_view> parts, base::Millis patience);
+  Write(Stream& stream, std::span<const std::string_view> parts, base::Millis patience, bool then_finish = false);
   bool attempt();  // true: `result_` is set
+  bool attempt_tls();
+  bool wait_for_room();
+  bool done();
   bool connect_failed();
   void consume(std::size_t bytes);
   void finish(base::Failure failure);
@@ -178,6 +214,7 @@ class [[nodiscard]] Stream::Write {
   std::size_t first_ = 0;
   std::size_t count_ = 0;
   base::Millis patience_;
+  bool then_finish_ = false;
   std::coroutine_handle<> waiter_;
   Result<void> result_;
 };

@@ -17,6 +17,7 @@ std::uint16_t client_status(Reason reason) {
     case Reason::reset:
     case Reason::refused:
     case Reason::cancelled:
+    case Reason::handshake:
     case Reason::no_descriptors:
     case Reason::no_server:
     case Reason::unavailable:
@@ -35,6 +36,7 @@ std::uint16_t upstream_status(Reason reason) {
     case Reason::refused:
     case Reason::malformed:
     case Reason::too_large:
+    case Reason::handshake:
     case Reason::no_descriptors:
     case Reason::no_server:
     case Reason::unavailable:
