@@ -32,9 +32,34 @@ struct Server {
   Millis shutdown_grace{30'000};  // SIGTERM: longest wait for what is in flight
 };
 
+// PEM files by absolute path.
+struct Certificate {
+  std::string certificate;  // the server's own, then the intermediate ones
+  std::string key;
+  std::string ocsp_staple;  // DER; empty = none
+
+  bool operator==(const Certificate&) const = default;
+};
+
+enum class TlsVersion : std::uint8_t { tls12, tls13 };
+enum class ClientCertificates : std::uint8_t { none, optional, required };
+
+// `tls` of a listener. Without a certificate the listener is plain.
+struct ListenerTls {
+  Certificate alone;                      // as read; then the first of `certificates`
+  std::vector<Certificate> certificates;  // the first is the default
+  TlsVersion min_version = TlsVersion::tls12;
+  std::string ciphers;    // of TLS 1.2; empty = ours
+  std::string client_ca;  // set if and only if client certificates are asked for
+  ClientCertificates client_certificates = ClientCertificates::none;
+
+  bool operator==(const ListenerTls&) const = default;
+};
+
 // [[listener]]: one address that clients connect to.
 struct Listener {
   std::string address;  // IP:port, "[::]:8080" for IPv6; port 0 = any free port
+  ListenerTls tls;
 
   bool operator==(const Listener&) const = default;
 };

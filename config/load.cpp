@@ -37,7 +37,7 @@ void append(Problems& all, Problems more) {
   std::ranges::move(more, std::back_inserter(all));
 }
 
-Outcome inspect(std::string_view text, std::string_view file, bool with_disk) {
+Outcome inspect(std::string_view text, std::string_view file, const FileChecks* checks) {
   Outcome outcome{.document = read_document(text, file), .config = {}, .problems = {}};
   Reader reader(outcome.document);
   reader.read_table(outcome.document.root, root_section(), &outcome.config);
@@ -47,8 +47,8 @@ Outcome inspect(std::string_view text, std::string_view file, bool with_disk) {
   if (outcome.document.problems.empty()) {
     append(outcome.problems, validate(outcome.document, outcome.config, outcome.problems));
   }
-  if (outcome.problems.empty() && with_disk) {
-    append(outcome.problems, validate_disk(outcome.document, outcome.config));
+  if (outcome.problems.empty() && checks != nullptr) {
+    append(outcome.problems, validate_disk(outcome.document, outcome.config, *checks));
   }
   return outcome;
 }
@@ -98,10 +98,10 @@ std::expected<std::string, std::string> read_file(const std::string& path) {
 
 }  // namespace
 
-std::expected<Config, std::vector<Problem>> load(const std::string& path) {
+std::expected<Config, std::vector<Problem>> load(const std::string& path, const FileChecks& checks) {
   const auto text = read_file(path);
   if (!text) return std::unexpected(Problems{whole_file(path, "the file " + text.error())});
-  return finish(inspect(*text, path, true), path);
+  return finish(inspect(*text, path, &checks), path);
 }
 
 std::expected<Config, std::vector<Problem>> parse(std::string_view text, std::string_view file) {
@@ -109,7 +109,7 @@ std::expected<Config, std::vector<Problem>> parse(std::string_view text, std::st
     return std::unexpected(
         Problems{whole_file(file, fmt::format("the text is larger than {} bytes", file_bytes_max))});
   }
-  return finish(inspect(text, file, false), file);
+  return finish(inspect(text, file, nullptr), file);
 }
 
 }  // namespace drawbridge::config

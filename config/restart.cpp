@@ -1,6 +1,15 @@
 #include "config/restart.h"
 
 namespace drawbridge::config {
+namespace {
+
+std::vector<std::string> addresses(const Config& config) {
+  std::vector<std::string> all;
+  for (const auto& listener : config.listeners) all.push_back(listener.address);
+  return all;
+}
+
+}  // namespace
 
 std::vector<std::string> needs_restart(const Config& running, const Config& wanted) {
   std::vector<std::string> keys;
@@ -16,7 +25,7 @@ std::vector<std::string> needs_restart(const Config& running, const Config& want
   compare("server.access_log", before.access_log, after.access_log);
   compare("server.access_log_format", before.access_log_format, after.access_log_format);
   compare("server.metrics", before.metrics, after.metrics);
-  compare("listener", running.listeners, wanted.listeners);
+  compare("listener", addresses(running), addresses(wanted));
   return keys;
 }
 

@@ -1,4 +1,4 @@
-// Keys of the process: [server], [[listener]], [limits], [timeouts].
+// Keys of the process: [server], [limits], [timeouts].
 
 #include "config/codec.h"
 #include "config/config.h"
@@ -106,19 +106,6 @@ constexpr auto server_keys = std::to_array<Key>({
         "After SIGTERM no new connection is accepted; what is in flight gets this long to end, then it is cut."),
 });
 
-constexpr Key later(std::string_view name) {
-  return {.name = name, .type = {}, .presence = Presence::later, .meaning = {}, .example = {}};
-}
-
-constexpr auto listener_keys = std::to_array<Key>({
-    key<ListenAddress, &Listener::address>(
-        "address", "IP address and port to listen on; IPv6 in brackets. Port 0 takes any free port.",
-        "\"0.0.0.0:8080\"", Presence::required),
-    later("tls"),
-    later("http2"),
-    later("proxy_protocol"),
-});
-
 constexpr auto limits_keys = std::to_array<Key>({
     key<Size<1024, head_bytes_max>, &Limits::request_head_bytes>(
         "request_head_bytes", "Longest head of a request: request line and headers together. Beyond: 431."),
@@ -180,14 +167,6 @@ constexpr Section server_section{
         "The process. A change of `workers`, `state_dir`, `admin_socket`, `admin_group`, `access_log`, "
         "`access_log_format` or `metrics` needs a restart; `proxyctl reload` says so.",
     .keys = server_keys};
-
-constexpr Section listener_section{
-    .title = "[[listener]]",
-    .meaning =
-        "One address that clients connect to; write one `[[listener]]` for each. At least one is needed; a change "
-        "needs a restart. The keys "
-        "`tls`, `http2` and `proxy_protocol` are reserved: this version refuses them.",
-    .keys = listener_keys};
 
 constexpr Section limits_section{.title = "[limits]",
                                  .meaning = "Bounds on what one client may send, and on how many may connect.",

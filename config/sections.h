@@ -8,6 +8,8 @@ namespace drawbridge::config {
 // main.
 extern const Section server_section;             // Server
 extern const Section listener_section;           // Listener
+extern const Section listener_tls_section;       // ListenerTls
+extern const Section certificate_section;        // Certificate
 extern const Section limits_section;             // Limits
 extern const Section timeouts_section;           // Timeouts
 extern const Section upstream_timeouts_section;  // UpstreamTimeouts

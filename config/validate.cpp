@@ -160,6 +160,45 @@ void check_listeners(Inspector& inspector, const Config& config) {
   }
 }
 
+const Node& item_of(const Node& list, std::size_t index) {
+  return index < list.children.size() ? list.children[index] : list;
+}
+
+// The value of the key in the table; the table itself if it is not there.
+Place place_in(const Node& table, std::string_view key) {
+  const auto* value = table.find(key);
+  return value != nullptr ? value->place : table.place;
+}
+
+void check_client_certificates(Inspector& inspector, const Config& config) {
+  if (inspector.unsure({"listener"})) return;
+  const auto& list = inspector.node_of({"listener"});
+  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+    const auto& tls = config.listeners[i].tls;
+    const bool asked = tls.client_certificates != ClientCertificates::none;
+    if (asked == !tls.client_ca.empty()) continue;
+    const auto* table = item_of(list, i).find("tls");
+    const auto key = asked ? "client_certificates" : "client_ca";
+    const auto missing = asked ? "client_ca" : "client_certificates";
+    inspector.fail_at(table != nullptr ? place_in(*table, key) : list.place, {"listener", "tls", key},
+                      fmt::format("'{}' wants '{}' beside it", key, missing));
+  }
+}
+
+void check_listener_files(Inspector& inspector, const Config& config, const FileChecks& checks) {
+  const auto& list = inspector.node_of({"listener"});
+  for (std::size_t i = 0; i < config.listeners.size() && checks.listener; ++i) {
+    const auto& tls = config.listeners[i].tls;
+    const auto flaw = tls.certificates.empty() ? std::nullopt : checks.listener(tls);
+    if (!flaw) continue;
+    const auto* table = item_of(list, i).find("tls");
+    const auto* certificates = table != nullptr ? table->find("certificates") : nullptr;
+    const bool of_one = certificates != nullptr && flaw->key != "client_ca" && flaw->key != "ciphers";
+    const Node& owner = of_one ? item_of(*certificates, flaw->index) : table != nullptr ? *table : list;
+    inspector.fail_at(place_in(owner, flaw->key), {"listener", "tls", flaw->key}, flaw->message);
+  }
+}
+
 void check_page_folder(Inspector& inspector, const Config& config, const Site& site, std::string_view section,
                        const std::string& page) {
   if (page.empty()) return;
@@ -190,13 +229,15 @@ std::vector<Problem> validate(const Document& document, const Config& config, st
   }
   check_claims(inspector, config);
   check_listeners(inspector, config);
+  check_client_certificates(inspector, config);
   return inspector.take();
 }
 
-std::vector<Problem> validate_disk(const Document& document, const Config& config) {
+std::vector<Problem> validate_disk(const Document& document, const Config& config, const FileChecks& checks) {
   Inspector inspector(document);
+  check_listener_files(inspector, config, checks);
   const auto& pages_dir = config.server.pages_dir;
-  if (pages_dir.empty()) return {};
+  if (pages_dir.empty()) return inspector.take();
   std::error_code error;
   if (!std::filesystem::is_directory(pages_dir, error)) {
     inspector.fail({"server", "pages_dir"}, fmt::format("there is no folder {}", pages_dir));

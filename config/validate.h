@@ -2,6 +2,7 @@
 
 #include "config/config.h"
 #include "config/document.h"
+#include "config/load.h"
 
 #include <span>
 #include <vector>
@@ -12,7 +13,7 @@ namespace drawbridge::config {
 // `known` are the problems found while reading: what could only be their echo is left out.
 std::vector<Problem> validate(const Document& document, const Config& config, std::span<const Problem> known);
 
-// What only the disk knows: that the folders of pages exist.
-std::vector<Problem> validate_disk(const Document& document, const Config& config);
+// What only the disk knows: that the folders of pages exist, and that certificates are good.
+std::vector<Problem> validate_disk(const Document& document, const Config& config, const FileChecks& checks);
 
 }  // namespace drawbridge::config

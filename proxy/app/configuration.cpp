@@ -1,6 +1,7 @@
 #include "proxy/app/configuration.h"
 
 #include "config/load.h"
+#include "proxy/app/tls_checks.h"
 
 #include <set>
 #include <utility>
@@ -29,7 +30,7 @@ Configured with_pages(std::expected<config::Config, Problems> config, const std:
 }  // namespace
 
 Configured load_configuration(const std::string& path) {
-  return with_pages(config::load(path), path);
+  return with_pages(config::load(path, tls_checks()), path);
 }
 
 Configured parse_configuration(std::string_view text, const std::string& file) {

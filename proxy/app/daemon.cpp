@@ -3,6 +3,7 @@
 #include "proxy/admin/live_api.h"
 #include "proxy/admin/metrics_listener.h"
 #include "proxy/admin/server.h"
+#include "proxy/app/certificates.h"
 #include "proxy/app/cutover_parts.h"
 #include "proxy/app/data_path.h"
 #include "proxy/app/descriptors.h"
@@ -82,7 +83,7 @@ class Daemon {
   Expected<void> open_control();
   Expected<void> open_admin();
   std::expected<config::Config, std::vector<config::Problem>> load();
-  std::vector<serve::Door> doors() const;
+  void use_certificates(const config::Config& config);
   void share_out_descriptors(const config::Limits& limits);
   std::uint64_t measure_own_descriptors() const;
   void descriptors_exhausted();
@@ -107,6 +108,7 @@ class Daemon {
   upstream::HealthBoard board_;
   std::optional<serve::Shared> shared_;
   std::optional<control::AsioAlarms> alarms_;
+  std::optional<Certificates> certificates_;
   std::optional<serve::WorkerGroup> workers_;
   std::optional<DataPath> data_path_;
   std::optional<PageRenderer> renderer_;
@@ -118,6 +120,7 @@ class Daemon {
   std::uint64_t own_descriptors_ = 0;  // beside those of connections; 0: not known before it listens
   DescriptorPlan descriptors_;
   bool descriptors_short_ = false;
+  bool files_reread_ = false;  // a reload has read the configuration since the last snapshot
   bool stopping_ = false;
 };
 
@@ -161,6 +164,8 @@ Expected<void> Daemon::open_data_path() {
 
 Expected<void> Daemon::open_control() {
   alarms_.emplace(context_);
+  certificates_.emplace(*alarms_, events_);
+  if (auto read = certificates_->use(options_.configuration.values.listeners); !read) return read;
   renderer_.emplace(std::move(options_.configuration.pages), events_);
   watch_.emplace(context_, board_, events_,
                  upstream::ServerWatch::Listener{.addresses = [this](const upstream::ServerWatch::Addresses& a) {
@@ -184,6 +189,7 @@ Expected<void> Daemon::open_control() {
   controller_->on_published([this](const core::Snapshot& snapshot, const config::Config& config) {
     if (own_descriptors_ > 0) share_out_descriptors(config.limits);
     watch_->set_targets(targets_of(snapshot, config));
+    use_certificates(config);
   });
   return controller_->start();
 }
@@ -193,7 +199,15 @@ std::expected<config::Config, std::vector<config::Problem>> Daemon::load() {
   auto loaded = options_.load();
   if (!loaded) return std::unexpected(std::move(loaded.error()));
   renderer_->use(std::move(loaded->pages));
+  files_reread_ = true;
   return std::move(loaded->values);
+}
+
+// Not with each change of a mode: only a reload reads files.
+void Daemon::use_certificates(const config::Config& config) {
+  if (!std::exchange(files_reread_, false)) return;
+  const auto used = certificates_->use(config.listeners);
+  if (!used) events_.error("certificate_refused", {{"error", used.error().message}});
 }
 
 Expected<void> Daemon::open_admin() {
@@ -268,23 +282,17 @@ admin::ClientFacts Daemon::client_facts() const {
           .turned_away_lately = census.turned_away_since(lately)};
 }
 
-std::vector<serve::Door> Daemon::doors() const {
-  std::vector<serve::Door> wanted;
-  for (const auto& listener : options_.configuration.values.listeners)
-    wanted.push_back({.address = listener.address});
-  return wanted;
-}
-
 Expected<void> Daemon::serve() {
   // The servers' addresses are with the workers before the first request is: both are posted, in this order.
   context_.poll();
   context_.restart();
-  auto bound = workers_->listen(doors());
+  auto bound = workers_->listen(certificates_->doors());
   if (!bound) return std::unexpected(bound.error());
   own_descriptors_ = measure_own_descriptors();
   share_out_descriptors(controller_->config().limits);
   shared_->descriptors_exhausted = [this] { asio::post(context_, [this] { descriptors_exhausted(); }); };
   workers_->start();
+  certificates_->watch([this](std::size_t listener, auto server) { workers_->speak(listener, server); });
   for (const auto& address : *bound) events_.info("listening", {{"address", address}});
   if (options_.serving) options_.serving(*bound);
   signals_.add(SIGUSR1);
@@ -348,6 +356,7 @@ void Daemon::shut_down() {
 void Daemon::finish() {
   controller_->stop();
   watch_->stop();
+  certificates_->stop();
   if (metrics_) metrics_->close();
   admin_->close();
   events_.listen({});

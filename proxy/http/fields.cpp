@@ -34,6 +34,7 @@ constexpr std::array<std::string_view, field_count> names{
     "Forwarded",
     "Via",
     "X-Request-Id",
+    "X-Client-Certificate-Subject",
     "Date",
     "Drawbridge-Not-Processed",
     "X-HTTP-Method-Override",

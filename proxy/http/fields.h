@@ -31,6 +31,7 @@ enum class Field : std::uint8_t {
   forwarded,
   via,
   x_request_id,
+  x_client_certificate_subject,
   date,
   drawbridge_not_processed,
   // Read by the rules of a site.

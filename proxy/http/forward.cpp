@@ -38,6 +38,7 @@ constexpr FieldSet not_copied_to_upstream = set_of({
     Field::x_forwarded_host,
     Field::forwarded,
     Field::x_request_id,
+    Field::x_client_certificate_subject,
 });
 
 constexpr FieldSet not_copied_to_client = set_of({
@@ -148,6 +149,8 @@ void write_forwarded(HeadWriter& writer, const RequestHead& head, const ForwardS
   if (!host.empty() || !head.authority.empty())
     writer.field("X-Forwarded-Host", host.empty() ? head.authority : host);
   if (spec.client_trusted) write_lines(writer, head.headers, Field::forwarded);
+  const auto subject = spec.client_certificate_subject;
+  if (!subject.empty()) writer.field(name(Field::x_client_certificate_subject), subject);
 }
 
 void write_via(HeadWriter& writer, std::uint8_t received_minor_version, std::string_view pseudonym) {

@@ -27,8 +27,10 @@ struct ForwardSpec {
   std::string_view client_address = {};  // of the connection, text without port: "192.0.2.1", "2001:db8::1"
   std::string_view scheme = "http";      // the client spoke to us: "http" or "https"
   bool client_trusted = false;           // X-Forwarded-* received are believed and appended to; else replaced
-  std::string_view request_id = {};      // X-Request-Id; empty: none is written
-  std::string_view host = {};            // the Host to write; empty: the one received
+  // Of the certificate that the client proved to have; empty: none. What clients send under that name is dropped.
+  std::string_view client_certificate_subject = {};
+  std::string_view request_id = {};  // X-Request-Id; empty: none is written
+  std::string_view host = {};        // the Host to write; empty: the one received
   std::string_view fallback_host =
       {};                      // written if both are empty (HTTP/1.0 without Host): the server's own authority
   std::string_view path = {};  // replaces head.path if not empty (strip_prefix); the query is kept

@@ -88,7 +88,7 @@ void Stream::wake_writer() {
 
 void Stream::deadline_passed(Deadline& deadline) {
   const auto late = failure(base::Reason::timed_out);
-  if (secure_ && &deadline == &secure_->handshake_deadline) return end_waits(late);
+  if (secure_ && &deadline == &secure_->handshake_deadline) return cancel(late);
   if (&deadline == &write_deadline_) {
     if (writer_ != nullptr) writer_->finish(late);
     return;

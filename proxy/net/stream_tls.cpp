@@ -53,7 +53,7 @@ bool Stream::shake_hands() {
   const auto state = tls.shake_hands();
   if (state == Tls::State::waits) return false;
   secure_->handshake_deadline.disarm();
-  if (state != Tls::State::done) end_waits(tls_failure());
+  if (state != Tls::State::done) cancel(tls_failure());
   return state == Tls::State::done;
 }
 

@@ -22,6 +22,9 @@ constexpr std::size_t record_bytes = 16 * 1024 - 128;
 constexpr std::size_t records_per_batch = 4;
 constexpr std::size_t out_bytes = 64 * 1024;
 
+// It becomes a field of each request.
+constexpr std::size_t subject_bytes_max = 512;
+
 // Answers to a peer that takes none of them (key updates asked for again and again).
 constexpr std::size_t pending_bytes_max = 4 * out_bytes;
 
@@ -153,7 +156,7 @@ Tls::State Tls::shake_hands() {
   established_ = true;
   holds_input_ = SSL_has_pending(session_.ssl.get()) == 1;
   keep_client_subject();
-  return state;
+  return client_subject_.size() <= subject_bytes_max ? state : fail(base::Reason::handshake);
 }
 
 void Tls::keep_client_subject() {

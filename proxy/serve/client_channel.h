@@ -22,8 +22,9 @@ struct OwnAnswer {
 // Who is on the other side of a connection.
 struct Client {
   http::IpAddress address;
-  std::string_view address_text;     // without port
-  std::string_view scheme = "http";  // spoken to us: "http" or "https"
+  std::string_view address_text;              // without port
+  std::string_view scheme = "http";           // spoken to us: "http" or "https"
+  std::string_view certificate_subject = {};  // of its verified certificate, RFC 4514; empty: none
 };
 
 // One request's way from its client and back. The exchange and all it does know this and no protocol: a request on

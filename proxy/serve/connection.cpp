@@ -21,13 +21,16 @@ constexpr std::size_t head_bytes_cap = net::Buffer::size() - 4096;
 
 }  // namespace
 
-Connection::Connection(Worker& worker, net::UniqueFd fd, const http::IpAddress& peer,
-                       [[maybe_unused]] const Door& door)
+Connection::Connection(Worker& worker, net::UniqueFd fd, const http::IpAddress& peer, const Door& door)
     : worker_(worker),
       stream_(worker.loop(), std::move(fd), base::Fault::client),
       address_text_(http::format_ip(peer)),
       client_{.address = peer, .address_text = address_text_.view()},
-      opened_(worker.loop().now()) {}
+      opened_(worker.loop().now()) {
+  if (!door.tls) return;
+  client_.scheme = "https";
+  stream_.secure(net::TlsServer::accept(door.tls), opened_ + worker.snapshot().bounds.head_timeout);
+}
 
 Connection::~Connection() = default;
 
@@ -48,6 +51,7 @@ net::Task<bool> Connection::next_request() {
     const auto& bounds = worker_.snapshot().bounds;
     const auto readable = co_await stream_.readable(worker_.loop().now() + bounds.idle_timeout);
     if (!readable) co_return false;
+    if (!served_) client_.certificate_subject = stream_.tls().client_subject;
     space_ = worker_.workspaces().take();
   }
   const bool read = co_await read_head();
@@ -134,8 +138,8 @@ net::Task<> Connection::refuse(std::uint16_t status, std::string_view rule) {
 net::Task<> Connection::close() {
   if (broken_ || stream_.cancelled()) co_return;
   const bool unread = linger_ || (space_ && !space_->client.empty()) || stream_.has_input();
-  stream_.shutdown_send();
-  if (!unread) co_return;
+  const auto said = co_await stream_.finish(worker_.snapshot().bounds.body_timeout);
+  if (!unread || !said) co_return;
   if (!space_) space_ = worker_.workspaces().take();
   space_->client.restart_empty();
   const auto deadline = worker_.loop().now() + linger_time;

@@ -1,5 +1,8 @@
 #pragma once
 
+#include "proxy/net/tls_server.h"
+
+#include <memory>
 #include <string>
 
 namespace drawbridge::serve {
@@ -7,8 +10,9 @@ namespace drawbridge::serve {
 // A listener as the workers know it: where clients connect, and what they may speak there.
 struct Door {
   std::string address;
-  bool http2 = false;  // by ALPN
-  bool h2c = false;    // by prior knowledge: HTTP/2 without TLS (RFC 9113 section 3.3)
+  std::shared_ptr<const net::TlsServer> tls;  // null: plain. Immutable; a reload puts another in its place
+  bool http2 = false;                         // by ALPN
+  bool h2c = false;                           // by prior knowledge: HTTP/2 without TLS (RFC 9113 section 3.3)
 };
 
 }  // namespace drawbridge::serve

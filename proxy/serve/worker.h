@@ -81,6 +81,8 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   void run_posted() { loop_.run_posted(); }  // once run() has returned: what was posted too late
 
   void listen(net::UniqueFd fd, const Door& door = {});
+  // What is spoken from now on at the door with this number, in the order of listen().
+  void speak(std::size_t door, std::shared_ptr<const net::TlsServer> tls) { doors_[door].tls = std::move(tls); }
   // Stops accepting and closes what is idle; requests in flight go on. Then, at the end of the grace time, the
   // rest.
   void begin_shutdown();

@@ -79,6 +79,10 @@ base::Expected<std::vector<std::string>> WorkerGroup::listen(const std::vector<D
   return bound;
 }
 
+void WorkerGroup::speak(std::size_t door, const std::shared_ptr<const net::TlsServer>& tls) {
+  for (auto& worker : workers_) post(*worker, [&worker = *worker, door, tls] { worker.speak(door, tls); });
+}
+
 void WorkerGroup::start() {
   DRAWBRIDGE_CHECK(shared_.published.load() != nullptr);
   running_ = workers_.size();

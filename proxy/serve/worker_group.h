@@ -28,6 +28,8 @@ class WorkerGroup {
 
   // Opens a socket for each worker on each address, before start(). Returns the addresses bound (port 0 resolved).
   base::Expected<std::vector<std::string>> listen(const std::vector<Door>& doors);
+  // What is spoken at the door with this number to who comes from now on.
+  void speak(std::size_t door, const std::shared_ptr<const net::TlsServer>& tls);
   // Starts the threads. A snapshot must be published.
   void start();
   // SIGTERM: stop accepting, finish what is in flight, at `grace` end the rest. `done` when all threads have ended.

@@ -3,7 +3,7 @@
 import threading
 import unittest
 
-from harness import ProxyCase, answer, chunked
+from harness import SCHEME, ProxyCase, answer, chunked
 
 BODY = bytes(range(256)) * 1000
 
@@ -61,7 +61,7 @@ class RequestBodies(ProxyCase):
         client = self.client(self.proxy(upstream))
         client.get(fields="X-Forwarded-For: 9.9.9.9\r\nX-Forwarded-Proto: https\r\nX-Request-Id: mine\r\n")
         request = upstream.requests[0]
-        self.assertEqual((request.value("X-Forwarded-For"), request.value("X-Forwarded-Proto")), ("127.0.0.1", "http"))
+        self.assertEqual((request.value("X-Forwarded-For"), request.value("X-Forwarded-Proto")), ("127.0.0.1", SCHEME))
         self.assertNotIn(request.value("X-Request-Id"), (None, "mine"))
 
     def test_forwarding_fields_of_a_trusted_proxy_are_believed_and_appended_to(self):

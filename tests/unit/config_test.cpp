@@ -364,7 +364,7 @@ TEST_CASE("a reload says which changes need a restart, and only those") {
   CHECK(needs_restart(running, wanted).empty());
   wanted.server.workers = 2;
   wanted.server.state_dir = "/elsewhere";
-  wanted.listeners.push_back({"127.0.0.1:1"});
+  wanted.listeners.push_back({.address = "127.0.0.1:1"});
   CHECK(needs_restart(running, wanted) ==
         std::vector<std::string>{"server.workers", "server.state_dir", "listener"});
 }

@@ -1,6 +1,7 @@
 """What the end-to-end tests are made of: the real programs, an upstream and a client that speak raw bytes."""
 
 from .case import ProxyCase
+from .certificates import SCHEME, Certificates
 from .client import Response, TestClient
 from .proxy import BIN, TestProxy
 from .upstream import Exchange, FakeUpstream, Request, answer, chunked
@@ -10,7 +11,9 @@ from .wire import Broken, Late
 __all__ = [
     "BIN",
     "PATIENCE",
+    "SCHEME",
     "Broken",
+    "Certificates",
     "Exchange",
     "FakeUpstream",
     "Late",

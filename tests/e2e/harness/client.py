@@ -4,6 +4,7 @@ import dataclasses
 import socket
 
 from . import wire
+from .certificates import TLS_EVERYWHERE, everywhere
 from .waiting import PATIENCE
 
 
@@ -35,7 +36,8 @@ class TestClient:
 
     __test__ = False
 
-    def __init__(self, address, receive_buffer=None):
+    def __init__(self, address, receive_buffer=None, tls=None, name="a.example"):
+        """`tls` is a context of the module ssl; without one the connection is plain."""
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.sock = socket.socket(family, socket.SOCK_STREAM)
         if receive_buffer:
@@ -43,6 +45,10 @@ class TestClient:
         self.sock.settimeout(PATIENCE)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock.connect(address)
+        if tls is None and TLS_EVERYWHERE:
+            tls = everywhere().context()
+        if tls:
+            self.sock = tls.wrap_socket(self.sock, server_hostname=name, suppress_ragged_eofs=False)
         self.wire = wire.Wire(self.sock)
 
     def __enter__(self):

@@ -14,6 +14,7 @@ import subprocess
 import tempfile
 import threading
 
+from .certificates import TLS_EVERYWHERE, everywhere
 from .waiting import PATIENCE, eventually
 
 BIN = pathlib.Path(os.environ.get("DRAWBRIDGE_BIN", pathlib.Path(__file__).parents[3] / "build/dev/bin")).resolve()
@@ -29,6 +30,7 @@ shutdown_grace = "10s"
 {server}
 [[listener]]
 address = "127.0.0.1:0"
+{listener}
 [limits]
 {limits}
 [timeouts]
@@ -50,13 +52,15 @@ class TestProxy:
 
     __test__ = False
 
-    def __init__(self, upstreams=(), *, config=None, workers=2, server="", limits="", timeouts="",
+    def __init__(self, upstreams=(), *, config=None, workers=2, server="", limits="", timeouts="", listener=None,
                  pool="health = { active = false }", site="", more="", environment=None, prepare=None, start=True):
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="drawbridge-e2e-"))
         (self.folder / "state").mkdir()
         servers = ", ".join(f'"{getattr(u, "address", u)}"' for u in upstreams)
+        if listener is None:
+            listener = f"tls = {everywhere().table('server')}" if TLS_EVERYWHERE else ""
         text = config or CONFIG.format(
-            workers=workers, server=server, limits=limits, timeouts=timeouts, servers=servers, pool=pool, site=site,
+            listener=listener, workers=workers, server=server, limits=limits, timeouts=timeouts, servers=servers, pool=pool, site=site,
             more=more, folder="{folder}")
         self.config = self.folder / "proxyd.toml"
         self.config.write_text(text.replace("{folder}", str(self.folder)), encoding="utf-8")

@@ -3,6 +3,7 @@
 import re
 import select
 import socket
+import ssl
 import time
 
 from .waiting import PATIENCE
@@ -40,12 +41,12 @@ class Wire:
         """Reads once; False at the end of the stream."""
         if self.ended:
             return False
-        ready, _, _ = select.select([self.sock], [], [], self.deadline_seconds)
-        if not ready:
+        kept = isinstance(self.sock, ssl.SSLSocket) and self.sock.pending() > 0
+        if not kept and not select.select([self.sock], [], [], self.deadline_seconds)[0]:
             raise Late(f"nothing within {self.deadline_seconds:g} s after {self.buffer[-200:]!r}")
         try:
             got = self.sock.recv(65536)
-        except ConnectionResetError:
+        except (ConnectionResetError, ssl.SSLError):
             self.ended = "reset"
             return False
         if not got:
@@ -86,7 +87,21 @@ class Wire:
 
     def has_more(self, seconds=0.0):
         """Whether bytes or an end are there, without reading them."""
+        if isinstance(self.sock, ssl.SSLSocket) and not self.buffer and not self.ended:
+            self._take_what_comes(seconds)
+            return bool(self.buffer or self.ended)
         return bool(self.buffer or self.ended or select.select([self.sock], [], [], seconds)[0])
+
+    def _take_what_comes(self, seconds):
+        """Of TLS only reading tells bytes from tickets."""
+        patience = self.sock.gettimeout()
+        self.sock.settimeout(max(seconds, 0.01))
+        try:
+            self.fill()
+        except (Late, TimeoutError):
+            pass
+        finally:
+            self.sock.settimeout(patience)
 
 
 def parse_fields(lines):
