@@ -85,10 +85,13 @@ Check check_descriptors(const DescriptorFacts& facts, const ClientFacts& clients
           fmt::format("{}, not for limits.connections = {}", found, clients.configured_max), advice};
 }
 
-DescriptorFacts measure_descriptors() {
-  DescriptorFacts facts;
+std::uint64_t descriptor_limit() {
   rlimit limit{};
-  if (::getrlimit(RLIMIT_NOFILE, &limit) == 0) facts.limit = limit.rlim_cur;
+  return ::getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : 0;
+}
+
+DescriptorFacts measure_descriptors() {
+  DescriptorFacts facts{.limit = descriptor_limit()};
   if (DIR* folder = ::opendir("/proc/self/fd")) {
     while (::readdir(folder) != nullptr) ++facts.open;
     ::closedir(folder);

@@ -41,7 +41,8 @@ struct DescriptorFacts {
   std::uint64_t open = 0;
 };
 Check check_descriptors(const DescriptorFacts& facts, const ClientFacts& clients);
-DescriptorFacts measure_descriptors();
+DescriptorFacts measure_descriptors();  // asks the kernel for a list of all that is open
+std::uint64_t descriptor_limit();
 
 struct FolderFacts {
   std::string path;

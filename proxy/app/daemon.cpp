@@ -236,10 +236,11 @@ Expected<void> Daemon::open_admin() {
   return {};
 }
 
-// Before the first client, and again with each change: the process's limit may be another.
+// Before the first client, and again with each change: the process's limit may be another. Counts nothing: a change
+// may be one that clients wait for.
 void Daemon::share_out_descriptors(const config::Limits& limits) {
   const auto before = std::exchange(
-      descriptors_, plan_descriptors(admin::measure_descriptors().limit, own_descriptors_, limits.connections));
+      descriptors_, plan_descriptors(admin::descriptor_limit(), own_descriptors_, limits.connections));
   shared_->census.set_limits(descriptors_.clients_max, limits.connections_per_address);
   shared_->upstream_connections.set_limit(descriptors_.servers_max);
   const bool low = descriptors_.clients_max < limits.connections;

@@ -150,7 +150,6 @@ bool Cutovers::store(Transaction& transaction) {
       transaction.machine.stage == CutoverStage::hold || transaction.machine.stage == CutoverStage::flip;
   if (transaction.machine.stage == CutoverStage::hold) {
     const auto now = alarms_.now();
-    transaction.held = now.steady;
     transaction.record = {.id = hands_.epoch() + 1,
                           .stage = CutoverStage::hold,
                           .from = transaction.before.pool,
@@ -174,8 +173,10 @@ bool Cutovers::store(Transaction& transaction) {
 void Cutovers::publish_hold(Transaction& transaction) {
   transaction.refused_before = hands_.served(transaction.command.site).refused;
   hands_.publish();
+  const auto now = alarms_.now();
+  transaction.held = now.steady;
   transaction.receipt.epoch = hands_.epoch();
-  transaction.receipt.published_at = alarms_.now().wall;
+  transaction.receipt.published_at = now.wall;
   transaction.deadline =
       alarms_.at(transaction.machine.deadline.value(),
                  for_transaction(transaction, [](Cutovers& self, Transaction& one) { self.feed(one, {}); }));
