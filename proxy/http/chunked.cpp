@@ -11,13 +11,11 @@ namespace {
 
 constexpr std::uint64_t size_max = (std::uint64_t{1} << 63) - 1;
 
-// A trailer that frames, routes, authenticates or describes the content would change what was already decided:
-// every name of the table is one of those, also in disguise. Others pass.
+}  // namespace
+
 bool may_trail(std::string_view name) {
   return field_of(name) == Field::other && disguised_field(name) == Field::other;
 }
-
-}  // namespace
 
 void ChunkDecoder::reset() {
   trailers_.clear();

@@ -91,6 +91,10 @@ class ChunkDecoder {
   Refusal refusal_;
 };
 
+// Whether a trailer of that name may be passed on. One that frames, routes, authenticates or describes the content
+// would change what was already decided: every name of the table of fields is one of those, also in disguise.
+bool may_trail(std::string_view name);
+
 // "1a2b\r\n" for a chunk of that many bytes (not 0). After the data comes "\r\n", after the last chunk
 // "0\r\n" + trailers + "\r\n".
 struct ChunkHead {

@@ -153,9 +153,17 @@ void write_forwarded(HeadWriter& writer, const RequestHead& head, const ForwardS
   if (!subject.empty()) writer.field(name(Field::x_client_certificate_subject), subject);
 }
 
-void write_via(HeadWriter& writer, std::uint8_t received_minor_version, std::string_view pseudonym) {
+template <class Head>
+std::string_view version_of(const Head& head) {
+  if (head.http2) return "2.0";
+  return head.minor_version == 1 ? "1.1" : "1.0";
+}
+
+void write_via(HeadWriter& writer, std::string_view received_version, std::string_view pseudonym) {
   if (pseudonym.empty()) return;
-  writer.text(received_minor_version == 1 ? "Via: 1.1 " : "Via: 1.0 ");
+  writer.text("Via: ");
+  writer.text(received_version);
+  writer.text(" ");
   writer.text(pseudonym);
   writer.end_line();
 }
@@ -196,7 +204,7 @@ void write_upstream_request(HeadWriter& writer, const RequestHead& head, const F
   write_framing(writer, head.body, head.headers);
   if (head.expects_continue) writer.text("Expect: 100-continue\r\n");
   write_forwarded(writer, head, spec);
-  write_via(writer, head.minor_version, spec.via);
+  write_via(writer, version_of(head), spec.via);
   if (!spec.request_id.empty()) writer.field("X-Request-Id", spec.request_id);
   if (spec.tunnel && !head.upgrade.empty()) write_upgrade(writer, head.upgrade);
   writer.end_line();
@@ -232,7 +240,7 @@ void write_client_response(HeadWriter& writer, const ResponseHead& head, const R
     write_framing(writer, spec.body, head.headers);
   }
   if (!head.headers.has(Field::date) && !spec.date.empty()) writer.field("Date", spec.date);
-  write_via(writer, head.minor_version, spec.via);
+  write_via(writer, version_of(head), spec.via);
   if (!spec.request_id.empty()) writer.field("X-Request-Id", spec.request_id);
   write_persistence(writer, head, spec);
   writer.end_line();

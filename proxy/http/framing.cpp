@@ -183,9 +183,13 @@ std::optional<std::uint32_t> read_max_forwards(const RequestHead& head) {
 
 std::optional<Rule> judge_request(RequestHead& head) {
   if (const auto broken = judge_host(head)) return broken;
+  return judge_request_fields(head, {});
+}
+
+std::optional<Rule> judge_request_fields(RequestHead& head, const Body& without_length) {
   Framing framing;
   if (const auto broken = judge_framing(head.headers, head.minor_version, framing)) return broken;
-  head.body = {};
+  head.body = without_length;
   if (framing.chunked) head.body = {.kind = Body::Kind::chunked};
   if (framing.has_length) head.body = {.kind = Body::Kind::sized, .bytes = framing.length};
   if (const auto broken = judge_expectation(head)) return broken;

@@ -6,11 +6,11 @@
 namespace drawbridge::http {
 
 constexpr std::array<H2Bound, h2_excess_count> h2_bounds{{
-    {H2Excess::continuations, 8, 0, "continuations", "CVE-2024-27316, CVE-2023-45288",
+    {H2Excess::continuations, 7, 0, "continuations", "CVE-2024-27316, CVE-2023-45288",
      "a header block in frames without end; the longest head that is taken fits three"},
     {H2Excess::head_bytes, 256 * 1024, 0, "head_bytes", "CVE-2016-6581, CVE-2019-9516",
      "a few bytes that decompress to a large head; empty names count, each field as 32 bytes more than it has"},
-    {H2Excess::resets, 400, 40, "resets", "CVE-2023-44487, CVE-2025-8671, CVE-2019-9514",
+    {H2Excess::resets, 400, 30, "resets", "CVE-2023-44487, CVE-2025-8671, CVE-2019-9514",
      "requests that are begun to be thrown away, by the client or, made by its errors, by us"},
     {H2Excess::settings, 100, 10, "settings", "CVE-2019-9515", "each is acknowledged"},
     {H2Excess::pings, 2'000, 1'000, "pings", "CVE-2019-9512",

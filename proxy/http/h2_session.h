@@ -110,6 +110,8 @@ struct H2Options {
   bool extended_connect = false;  // server: RFC 8441, WebSocket over a stream
 };
 
+struct H2Engine;
+
 // One HTTP/2 connection (RFC 9113, 7541, 8441) without its socket: bytes in, events out; submissions in, bytes out.
 // The only place that knows nghttp2. Priorities are ignored (RFC 9113 section 5.3): streams take turns. Not
 // movable; one thread; no clock but the `now` it is handed.
@@ -190,8 +192,7 @@ class H2Session {
   void ping(std::uint64_t token);  // on_pong() answers
 
  private:
-  struct Engine;
-  std::unique_ptr<Engine> engine_;
+  std::unique_ptr<H2Engine> engine_;
 };
 
 }  // namespace drawbridge::http

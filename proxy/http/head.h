@@ -100,6 +100,7 @@ struct ResponseHead {
   std::uint16_t status = 0;  // 100 … 599
   std::string_view reason;
   std::uint8_t minor_version = 1;
+  bool http2 = false;
   Body body;                        // by the rules of RFC 9112 section 6.3 for the request it answers
   bool has_content_length = false;  // announced, even if no body follows (HEAD, 304)
   std::uint64_t content_length = 0;

@@ -123,6 +123,7 @@ std::optional<Rule> read_request(std::string_view bytes, const HeadLimits& limit
 std::optional<Rule> read_response(std::string_view bytes, const Asked& asked, const HeadLimits& limits,
                                   ResponseHead& out) {
   out.status = 0;
+  out.http2 = false;
   out.headers.clear();
   LineLexer lexer(bytes, HeadScanner::Side::response);
   std::string_view line;

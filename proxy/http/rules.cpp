@@ -80,6 +80,20 @@ constexpr std::array<RuleEntry, rule_count> rules{{
     {Rule::trailer_malformed, 400, "trailer_malformed", "RFC 9112 7.1.2",
      "trailers are field lines like any other"},
     {Rule::trailers_too_large, 400, "trailers_too_large", "RFC 9112 7.1.2", "every buffer has a bound"},
+    // HTTP/2. A message that breaks one of these, but for the last, resets its stream: PROTOCOL_ERROR.
+    {Rule::h2_pseudo_field, 400, "h2_pseudo_field", "RFC 9113 8.3",
+     "each that the message must have, once, before the other fields; a path begins with a slash"},
+    {Rule::h2_field_name, 400, "h2_field_name", "RFC 9113 8.2.1", "a token in lower case"},
+    {Rule::h2_field_value, 400, "h2_field_value", "RFC 9113 8.2.1",
+     "control bytes, and blanks at the ends, would mean something else in HTTP/1"},
+    {Rule::h2_connection_field, 400, "h2_connection_field", "RFC 9113 8.2.2",
+     "HTTP/2 has no fields of a connection: in HTTP/1 they would frame the message anew"},
+    {Rule::h2_authority, 400, "h2_authority", "RFC 9113 8.3.1",
+     ":authority names one host and Host another: servers disagree about which counts"},
+    {Rule::h2_length, 400, "h2_length", "RFC 9113 8.1.1", "Content-Length announced another length than came"},
+    {Rule::h2_message, 400, "h2_message", "RFC 9113 8.1.1",
+     "one of those above, found by the library that decompresses the fields before they came to us"},
+    {Rule::h2_protocol, 501, "h2_protocol", "RFC 8441 4, RFC 9220 3", "websocket is the only protocol we tunnel"},
 }};
 
 namespace {

@@ -60,6 +60,14 @@ enum class Rule : std::uint8_t {
   chunk_extension_too_long,
   trailer_malformed,
   trailers_too_large,
+  h2_pseudo_field,
+  h2_field_name,
+  h2_field_value,
+  h2_connection_field,
+  h2_authority,
+  h2_length,
+  h2_message,
+  h2_protocol,
 };
 
 struct RuleEntry {
@@ -70,7 +78,7 @@ struct RuleEntry {
   std::string_view why;
 };
 
-inline constexpr std::size_t rule_count = static_cast<std::size_t>(Rule::trailers_too_large) + 1;
+inline constexpr std::size_t rule_count = static_cast<std::size_t>(Rule::h2_protocol) + 1;
 
 // One row a rule, in the order of the enumeration.
 extern const std::array<RuleEntry, rule_count> rules;

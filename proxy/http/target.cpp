@@ -66,12 +66,7 @@ std::optional<Rule> parse_absolute_form(std::string_view target, RequestLine& ou
 }
 
 std::optional<Rule> parse_target(RequestLine& out) {
-  if (out.target.front() == '/') return parse_path(out.target, out);
-  if (out.target == "*") {
-    if (out.method != Method::options) return Rule::target_form;
-    out.path = out.target;
-    return std::nullopt;
-  }
+  if (out.target.front() == '/' || out.target == "*") return parse_origin_form(out);
   return parse_absolute_form(out.target, out);
 }
 
@@ -112,14 +107,29 @@ bool same_authority(const Authority& a, const Authority& b, std::string_view sch
   return base::iequals(a.host, b.host) && port_of(a) == port_of(b);
 }
 
+std::optional<Rule> judge_method(RequestLine& out) {
+  if (!is_token(out.method_text)) return Rule::method;
+  if (out.method_text.size() > method_bytes_max) return Rule::method_too_long;
+  out.method = method_of(out.method_text);
+  const bool refused = out.method == Method::connect || out.method == Method::trace;
+  return refused ? std::optional(Rule::method_refused) : std::nullopt;
+}
+
+std::optional<Rule> parse_origin_form(RequestLine& out) {
+  if (out.target.starts_with('/')) return parse_path(out.target, out);
+  if (out.target != "*" || out.method != Method::options) return Rule::target_form;
+  out.path = out.target;
+  return std::nullopt;
+}
+
 std::optional<Rule> parse_request_line(std::string_view line, RequestLine& out) {
   out = {};
   const auto method_end = span_of(line, token_char);
   if (method_end == 0 || method_end == line.size()) return method_end == 0 ? Rule::method : Rule::request_line;
   if (line[method_end] != ' ') return Rule::method;
-  if (method_end > method_bytes_max) return Rule::method_too_long;
   out.method_text = line.substr(0, method_end);
-  out.method = method_of(out.method_text);
+  const auto refused = judge_method(out);
+  if (refused == Rule::method_too_long) return refused;
   const auto rest = line.substr(method_end + 1);
   const auto target_end = rest.find(' ');
   if (target_end == 0 || target_end == std::string_view::npos) return Rule::request_line;
@@ -127,8 +137,7 @@ std::optional<Rule> parse_request_line(std::string_view line, RequestLine& out) 
   const auto version = rest.substr(target_end + 1);
   if (version.empty() || version.contains(' ')) return Rule::request_line;
   if (const auto broken = parse_version(version, out)) return broken;
-  if (out.method == Method::connect || out.method == Method::trace) return Rule::method_refused;
-  return parse_target(out);
+  return refused ? refused : parse_target(out);
 }
 
 }  // namespace drawbridge::http

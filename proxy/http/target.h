@@ -21,6 +21,11 @@ std::optional<Authority> parse_authority(std::string_view text);
 // The same host and port, the scheme's default port being the same as none.
 bool same_authority(const Authority& a, const Authority& b, std::string_view scheme);
 
+// The two halves of a request line, for heads that have none. Method: wants method_text, sets method. Origin form
+// ("/path?query", and "*" of OPTIONS): wants method and target, sets path and query.
+std::optional<Rule> judge_method(RequestLine& out);
+std::optional<Rule> parse_origin_form(RequestLine& out);
+
 // Judges and takes apart the request line (without its line end). Everything of `out` is overwritten; `authority`
 // and what follows from it are set for absolute-form only.
 std::optional<Rule> parse_request_line(std::string_view line, RequestLine& out);

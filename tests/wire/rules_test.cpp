@@ -31,14 +31,14 @@ Tables accepting() {
 
 }  // namespace
 
-TEST_CASE("every rule of the table is broken by at least one row") {
+TEST_CASE("every rule of the table that HTTP/1 has is broken by at least one row") {
   std::set<std::string> broken;
   for (const auto* table : refusing()) {
     for (const auto& row : *table) broken.insert(row.expected);
   }
   for (const auto& rule : http::rules) {
     CAPTURE(rule.name);
-    CHECK(broken.erase(std::string(rule.name)) == 1);
+    if (!rule.name.starts_with("h2_")) CHECK(broken.erase(std::string(rule.name)) == 1);
     CHECK_FALSE(rule.section.empty());
     CHECK_FALSE(rule.why.empty());
     CHECK(rule.status >= 400);

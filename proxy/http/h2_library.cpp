@@ -1,0 +1,354 @@
+#include "proxy/http/h2_library.h"
+
+#include <boost/container/static_vector.hpp>
+#include <nghttp2/nghttp2.h>
+
+#include <algorithm>
+#include <bit>
+#include <cstring>
+#include <new>
+
+namespace drawbridge::http {
+namespace {
+
+constexpr std::size_t frame_head_bytes = 9;
+constexpr std::size_t least_data_bytes = 256;     // less room in the output is left empty, less window is tiny
+constexpr std::size_t continuations_max = 200;    // likewise; the library counts a frame for each piece of its head
+constexpr std::size_t outbound_acks_max = 4'000;  // beyond what our own bounds let in at once
+
+using NameValues = boost::container::small_vector<nghttp2_nv, 48>;
+
+NameValues name_values(const H2Fields& fields) {
+  // The library copies both and writes to neither.
+  const auto bytes = [](std::string_view text) {
+    return const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(text.data()));
+  };
+  NameValues values;
+  values.reserve(fields.size());
+  for (const auto& [name, value] : fields) {
+    values.push_back({.name = bytes(name),
+                      .value = bytes(value),
+                      .namelen = name.size(),
+                      .valuelen = value.size(),
+                      .flags = NGHTTP2_NV_FLAG_NONE});
+  }
+  return values;
+}
+
+std::string_view view(nghttp2_rcbuf* text) {
+  const auto bytes = nghttp2_rcbuf_get_buf(text);
+  return {reinterpret_cast<const char*>(bytes.base), bytes.len};
+}
+
+std::int32_t number(H2StreamId stream) {
+  return static_cast<std::int32_t>(stream);
+}
+
+H2Frame::Type type_of(const nghttp2_frame_hd& head) {
+  const bool is_known = head.type < static_cast<std::uint8_t>(H2Frame::Type::other);
+  return is_known ? static_cast<H2Frame::Type>(head.type) : H2Frame::Type::other;
+}
+
+int go_on(bool good) {
+  return good ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
+}
+
+bool ends_stream(const nghttp2_frame& frame) {
+  return (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+}
+
+}  // namespace
+
+// Unpack and pass on.
+struct H2Library::Callbacks {
+  static H2Library& library(void* user_data) { return *static_cast<H2Library*>(user_data); }
+  static Events& events(void* user_data) { return library(user_data).events_; }
+
+  static int begin_headers(nghttp2_session* session, const nghttp2_frame* frame, void* user_data) {
+    const auto id = frame->hd.stream_id;
+    const bool opens = frame->headers.cat == NGHTTP2_HCAT_REQUEST;
+    // Whatever the client signals, streams take turns.
+    constexpr nghttp2_extpri turns{.urgency = NGHTTP2_EXTPRI_DEFAULT_URGENCY, .inc = 1};
+    if (opens) nghttp2_session_change_extpri_stream_priority(session, id, &turns, 1);
+    events(user_data).block_begins(static_cast<H2StreamId>(id), opens);
+    return 0;
+  }
+
+  static int header(nghttp2_session*, const nghttp2_frame*, nghttp2_rcbuf* name, nghttp2_rcbuf* value, std::uint8_t,
+                    void* user_data) {
+    return go_on(events(user_data).field(view(name), view(value)));
+  }
+
+  // What the library would leave out breaks the message (RFC 9113 section 8.2.1).
+  static int invalid_header(nghttp2_session*, const nghttp2_frame*, nghttp2_rcbuf* name, nghttp2_rcbuf* value,
+                            std::uint8_t, void* user_data) {
+    const bool good = events(user_data).field(view(name), view(value));
+    return good ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : NGHTTP2_ERR_CALLBACK_FAILURE;
+  }
+
+  static int frame_received(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
+    const auto id = static_cast<H2StreamId>(frame->hd.stream_id);
+    auto& to = events(user_data);
+    switch (frame->hd.type) {
+      case NGHTTP2_HEADERS:
+        to.block_ends(id, ends_stream(*frame));
+        return 0;
+      case NGHTTP2_DATA:
+        return go_on(to.data_frame_ends(id, ends_stream(*frame), frame->hd.length == frame->data.padlen));
+      case NGHTTP2_RST_STREAM:
+        to.reset_received(id);
+        return 0;
+      case NGHTTP2_GOAWAY:
+        to.goaway_received(static_cast<H2StreamId>(frame->goaway.last_stream_id),
+                           static_cast<H2Code>(frame->goaway.error_code));
+        return 0;
+      case NGHTTP2_PING:
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
+          std::uint64_t token = 0;
+          std::memcpy(&token, frame->ping.opaque_data, sizeof token);
+          to.pong_received(token);
+        }
+        return 0;
+      default:
+        return 0;
+    }
+  }
+
+  static int frame_invalid(nghttp2_session*, const nghttp2_frame* frame, int, void* user_data) {
+    events(user_data).frame_invalid(type_of(frame->hd), static_cast<H2StreamId>(frame->hd.stream_id));
+    return 0;
+  }
+
+  static int data_chunk(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* data,
+                        std::size_t bytes, void* user_data) {
+    events(user_data).data(static_cast<H2StreamId>(id), {reinterpret_cast<const char*>(data), bytes});
+    return 0;
+  }
+
+  static int frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
+    const auto id = static_cast<H2StreamId>(frame->hd.stream_id);
+    if (frame->hd.type == NGHTTP2_HEADERS) events(user_data).head_sent(id);
+    if (frame->hd.type == NGHTTP2_RST_STREAM)
+      events(user_data).reset_sent(id, static_cast<H2Code>(frame->rst_stream.error_code));
+    return 0;
+  }
+
+  static int stream_closed(nghttp2_session*, std::int32_t id, std::uint32_t code, void* user_data) {
+    events(user_data).stream_closed(static_cast<H2StreamId>(id), static_cast<H2Code>(code));
+    return 0;
+  }
+
+  static ssize_t read(nghttp2_session*, std::int32_t id, std::uint8_t*, std::size_t length, std::uint32_t* flags,
+                      nghttp2_data_source* source, void* user_data) {
+    return library(user_data).pull(static_cast<H2StreamId>(id), *static_cast<H2Stream*>(source->ptr), length,
+                                   *flags);
+  }
+
+  // The payload has been pulled to behind where the frame's head goes.
+  static int send_data(nghttp2_session*, nghttp2_frame*, const std::uint8_t* frame_head, std::size_t length,
+                       nghttp2_data_source*, void* user_data) {
+    auto& at = library(user_data).out_at_;
+    std::memcpy(at, frame_head, frame_head_bytes);
+    at += frame_head_bytes + length;
+    return 0;
+  }
+
+  static nghttp2_session_callbacks* make() {
+    nghttp2_session_callbacks* table = nullptr;
+    if (nghttp2_session_callbacks_new(&table) != 0) throw std::bad_alloc();
+    nghttp2_session_callbacks_set_on_begin_headers_callback(table, begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback2(table, header);
+    nghttp2_session_callbacks_set_on_invalid_header_callback2(table, invalid_header);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(table, frame_received);
+    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(table, frame_invalid);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(table, data_chunk);
+    nghttp2_session_callbacks_set_on_frame_send_callback(table, frame_sent);
+    nghttp2_session_callbacks_set_on_stream_close_callback(table, stream_closed);
+    nghttp2_session_callbacks_set_send_data_callback(table, send_data);
+    return table;
+  }
+};
+
+namespace {
+
+nghttp2_option* make_option() {
+  nghttp2_option* option = nullptr;
+  if (nghttp2_option_new(&option) != 0) throw std::bad_alloc();
+  nghttp2_option_set_no_auto_window_update(option, 1);
+  nghttp2_option_set_no_closed_streams(option, 1);
+  nghttp2_option_set_max_outbound_ack(option, outbound_acks_max);
+  nghttp2_option_set_max_continuations(option, continuations_max);
+  return option;
+}
+
+void submit_settings(nghttp2_session* session, const H2Options& options) {
+  boost::container::static_vector<nghttp2_settings_entry, 6> settings;
+  const auto add = [&](std::int32_t id, std::uint32_t value) {
+    settings.push_back({.settings_id = id, .value = value});
+  };
+  add(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, options.stream_window_bytes);
+  add(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(options.heads.head_bytes_max));
+  if (options.role == H2Options::Role::server) {
+    add(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, options.concurrent_streams_max);
+    add(NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1);
+    if (options.extended_connect) add(NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1);
+  } else {
+    add(NGHTTP2_SETTINGS_ENABLE_PUSH, 0);
+    add(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, 0);
+  }
+  nghttp2_submit_settings(session, NGHTTP2_FLAG_NONE, settings.data(), settings.size());
+  nghttp2_session_set_local_window_size(session, NGHTTP2_FLAG_NONE, 0,
+                                        static_cast<std::int32_t>(options.connection_window_bytes));
+}
+
+}  // namespace
+
+H2Library::H2Library(const H2Options& options, Events& events) : events_(events) {
+  static nghttp2_session_callbacks* const callbacks = Callbacks::make();
+  static nghttp2_option* const option = make_option();
+  const auto made = options.role == H2Options::Role::server
+                        ? nghttp2_session_server_new2(&session_, callbacks, this, option)
+                        : nghttp2_session_client_new2(&session_, callbacks, this, option);
+  if (made != 0) throw std::bad_alloc();
+  submit_settings(session_, options);
+}
+
+H2Library::~H2Library() {
+  nghttp2_session_del(session_);
+}
+
+bool H2Library::receive(std::span<const char> bytes) {
+  if (bytes.empty()) return true;
+  const auto taken =
+      nghttp2_session_mem_recv(session_, reinterpret_cast<const std::uint8_t*>(bytes.data()), bytes.size());
+  if (taken == static_cast<ssize_t>(bytes.size())) return true;
+  if (taken == NGHTTP2_ERR_BAD_CLIENT_MAGIC) terminate(H2Code::protocol_error);
+  if (taken != NGHTTP2_ERR_CALLBACK_FAILURE) terminate(H2Code::internal_error);
+  return false;
+}
+
+void H2Library::flush_control() {
+  const auto bytes = std::min(control_.size(), static_cast<std::size_t>(out_end_ - out_at_));
+  if (bytes > 0) std::memcpy(out_at_, control_.data(), bytes);
+  out_at_ += bytes;
+  control_.remove_prefix(bytes);
+}
+
+// DATA goes straight to `out`; other frames come in memory of the library's, and what does not fit waits there.
+std::size_t H2Library::produce(std::span<char> out) {
+  out_at_ = out.data();
+  out_end_ = out_at_ + out.size();
+  flush_control();
+  while (control_.empty() &&
+         out_end_ - out_at_ >= static_cast<std::ptrdiff_t>(frame_head_bytes + least_data_bytes)) {
+    const std::uint8_t* bytes = nullptr;
+    const auto count = nghttp2_session_mem_send(session_, &bytes);
+    if (count <= 0) break;
+    control_ = {reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(count)};
+    flush_control();
+  }
+  return static_cast<std::size_t>(out_at_ - out.data());
+}
+
+std::ptrdiff_t H2Library::pull(H2StreamId id, H2Stream& stream, std::size_t bytes_max, std::uint32_t& flags) {
+  const auto room = static_cast<std::size_t>(out_end_ - out_at_);
+  if (room < frame_head_bytes + least_data_bytes) return NGHTTP2_ERR_PAUSE;
+  const std::span into(out_at_ + frame_head_bytes, std::min(bytes_max, room - frame_head_bytes));
+  const auto pulled = events_.pull(stream, into, bytes_max < least_data_bytes);
+  if (pulled.bytes == 0 && !pulled.ended) return NGHTTP2_ERR_DEFERRED;
+  flags = NGHTTP2_DATA_FLAG_NO_COPY;
+  if (pulled.ended) flags |= NGHTTP2_DATA_FLAG_EOF;
+  if (!pulled.trailers.empty()) {
+    flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+    H2Fields fields;
+    read_field_lines(pulled.trailers, fields);
+    const auto values = name_values(fields);
+    nghttp2_submit_trailer(session_, number(id), values.data(), values.size());
+  }
+  return static_cast<std::ptrdiff_t>(pulled.bytes);
+}
+
+bool H2Library::wants_output() const {
+  return !control_.empty() || nghttp2_session_want_write(session_) != 0;
+}
+
+bool H2Library::wants_input() const {
+  return nghttp2_session_want_read(session_) != 0;
+}
+
+H2Stream* H2Library::find(H2StreamId stream) const {
+  return static_cast<H2Stream*>(nghttp2_session_get_stream_user_data(session_, number(stream)));
+}
+
+void H2Library::attach(H2StreamId stream, H2Stream* user) {
+  nghttp2_session_set_stream_user_data(session_, number(stream), user);
+}
+
+void H2Library::submit_response(H2StreamId stream, const H2Fields& fields, H2Stream* body) {
+  const auto values = name_values(fields);
+  const nghttp2_data_provider provider{.source = {.ptr = body}, .read_callback = Callbacks::read};
+  nghttp2_submit_response(session_, number(stream), values.data(), values.size(),
+                          body != nullptr ? &provider : nullptr);
+}
+
+void H2Library::submit_interim(H2StreamId stream, const H2Fields& fields) {
+  const auto values = name_values(fields);
+  nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, number(stream), nullptr, values.data(), values.size(),
+                         nullptr);
+}
+
+std::optional<H2StreamId> H2Library::submit_request(const H2Fields& fields, H2Stream& stream, bool body_follows) {
+  const auto values = name_values(fields);
+  const nghttp2_data_provider provider{.source = {.ptr = &stream}, .read_callback = Callbacks::read};
+  const auto id = nghttp2_submit_request(session_, nullptr, values.data(), values.size(),
+                                         body_follows ? &provider : nullptr, &stream);
+  return id > 0 ? std::optional(static_cast<H2StreamId>(id)) : std::nullopt;
+}
+
+void H2Library::submit_reset(H2StreamId stream, H2Code code) {
+  nghttp2_submit_rst_stream(session_, NGHTTP2_FLAG_NONE, number(stream), static_cast<std::uint32_t>(code));
+}
+
+void H2Library::submit_ping(std::uint64_t token) {
+  const auto bytes = std::bit_cast<std::array<std::uint8_t, 8>>(token);
+  nghttp2_submit_ping(session_, NGHTTP2_FLAG_NONE, bytes.data());
+}
+
+void H2Library::announce_goaway() {
+  nghttp2_submit_shutdown_notice(session_);
+}
+
+void H2Library::submit_goaway() {
+  nghttp2_submit_goaway(session_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(session_),
+                        NGHTTP2_NO_ERROR, nullptr, 0);
+}
+
+void H2Library::terminate(H2Code code) {
+  nghttp2_session_terminate_session(session_, static_cast<std::uint32_t>(code));
+}
+
+void H2Library::resume(H2StreamId stream) {
+  nghttp2_session_resume_data(session_, number(stream));
+}
+
+void H2Library::consume(H2StreamId stream, std::size_t bytes) {
+  nghttp2_session_consume(session_, number(stream), bytes);
+}
+
+void H2Library::consume_of_connection(std::size_t bytes) {
+  nghttp2_session_consume_connection(session_, bytes);
+}
+
+bool H2Library::request_allowed() const {
+  return nghttp2_session_check_request_allowed(session_) != 0;
+}
+
+std::uint32_t H2Library::concurrent_streams_max() const {
+  return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS);
+}
+
+bool H2Library::connect_protocol() const {
+  return nghttp2_session_get_remote_settings(session_, NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL) == 1;
+}
+
+}  // namespace drawbridge::http

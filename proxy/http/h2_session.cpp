@@ -1,0 +1,132 @@
+#include "proxy/http/h2_session.h"
+
+#include "proxy/base/check.h"
+#include "proxy/http/h2_engine.h"
+#include "proxy/http/h2_fields.h"
+
+#include <memory>
+#include <utility>
+
+namespace drawbridge::http {
+
+H2Session::H2Session(const H2Options& options, H2Listener& listener)
+    : engine_(std::make_unique<H2Engine>(options, listener)) {}
+
+H2Session::~H2Session() = default;
+
+bool H2Session::receive(std::span<const char> bytes, base::SteadyTime now) {
+  auto& engine = *engine_;
+  if (engine.broken) return false;
+  engine.now = now;
+  if (!engine.receive(bytes)) engine.broken = true;
+  return !engine.broken;
+}
+
+std::size_t H2Session::produce(std::span<char> out) {
+  DRAWBRIDGE_CHECK(out.size() >= produce_bytes_min);
+  return engine_->library.produce(out);
+}
+
+bool H2Session::wants_output() const {
+  return engine_->library.wants_output();
+}
+
+bool H2Session::finished() const {
+  return (engine_->broken || !engine_->library.wants_input()) && !wants_output();
+}
+
+void H2Session::connection_lost() {
+  auto& engine = *engine_;
+  engine.broken = true;
+  while (!engine.streams.empty()) {
+    auto& stream = engine.streams.front();
+    if (stream.id != 0) engine.library.attach(stream.id, nullptr);
+    engine.close(stream, {.code = H2Code::internal_error, .not_processed = !stream.sent});
+  }
+}
+
+void H2Session::respond(H2StreamId stream, std::string_view head, bool body_follows) {
+  auto& library = engine_->library;
+  auto* const user = library.find(stream);
+  DRAWBRIDGE_CHECK(user != nullptr);
+  H2Fields fields;
+  read_response_fields(head, fields);
+  library.submit_response(stream, fields, body_follows ? user : nullptr);
+}
+
+void H2Session::respond_interim(H2StreamId stream, std::string_view head) {
+  H2Fields fields;
+  read_response_fields(head, fields);
+  engine_->library.submit_interim(stream, fields);
+}
+
+std::optional<H2StreamId> H2Session::request(const Ask& ask, H2StreamUser& user) {
+  if (!can_open()) return std::nullopt;
+  auto& engine = *engine_;
+  auto& stream = engine.add_stream(user);
+  stream.sent = false;
+  stream.asked = {.method = ask.protocol.empty() ? ask.method : Method::get};
+  H2Fields fields;
+  read_request_fields(ask, fields);
+  const auto id = engine.library.submit_request(fields, stream, ask.body_follows);
+  if (id) {
+    stream.id = *id;
+  } else {
+    engine.streams.erase_and_dispose(engine.streams.iterator_to(stream), std::default_delete<H2Stream>());
+  }
+  return id;
+}
+
+bool H2Session::can_open() const {
+  const auto& engine = *engine_;
+  return !engine.broken && !engine.goaway && !engine.ending && engine.library.request_allowed() &&
+         engine.streams.size() < engine.library.concurrent_streams_max();
+}
+
+std::size_t H2Session::streams_open() const {
+  return engine_->streams.size();
+}
+
+bool H2Session::other_side_takes_connect() const {
+  return engine_->library.connect_protocol();
+}
+
+void H2Session::resume(H2StreamId stream) {
+  engine_->library.resume(stream);
+}
+
+void H2Session::consume(H2StreamId id, std::size_t bytes) {
+  auto* const stream = engine_->library.find(id);
+  if (stream == nullptr) return;
+  DRAWBRIDGE_CHECK(bytes <= stream->outstanding);
+  stream->outstanding -= bytes;
+  engine_->library.consume(id, bytes);
+}
+
+void H2Session::reset(H2StreamId id, H2Code code) {
+  auto* const stream = engine_->find(id);
+  if (stream == nullptr || stream->dead) return;
+  stream->reset_by_user = true;
+  engine_->library.submit_reset(id, code);
+}
+
+void H2Session::begin_shutdown() {
+  if (!engine_->is_server()) return end_shutdown();
+  engine_->library.announce_goaway();
+  engine_->library.submit_ping(H2Engine::shutdown_token);
+}
+
+void H2Session::end_shutdown() {
+  if (!std::exchange(engine_->ending, true)) engine_->library.submit_goaway();
+}
+
+void H2Session::terminate(H2Code code) {
+  engine_->ending = true;
+  engine_->library.terminate(code);
+}
+
+void H2Session::ping(std::uint64_t token) {
+  engine_->library.submit_ping(token);
+}
+
+}  // namespace drawbridge::http
