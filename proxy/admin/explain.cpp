@@ -83,7 +83,7 @@ Explained explain(const core::Snapshot& snapshot, const ExplainRequest& request)
   const auto text = head_of(request);
   http::RequestHead head;
   if (const auto refusal = http::parse_request(text, snapshot.bounds.head, head)) return std::unexpected(*refusal);
-  auto facts = serve::facts_of(head);
+  auto facts = serve::facts_of(head, request.client ? &*request.client : nullptr);
   facts.host = request.host;
   return core::explain(snapshot, facts);
 }

@@ -2,9 +2,11 @@
 
 #include "proxy/base/failure.h"
 #include "proxy/core/explain.h"
+#include "proxy/http/forwarded.h"
 #include "proxy/http/rules.h"
 
 #include <expected>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -18,6 +20,7 @@ struct ExplainRequest {
   std::string host;    // without port
   std::string target;  // path and query, as it would stand in the request line
   std::vector<std::pair<std::string, std::string>> fields;
+  std::optional<http::IpAddress> client;  // the address it would come from; none: not said
 };
 
 // "https://shop.example/a?b", "shop.example/a", "/a", "*"; `headers` are lines "Name: value". A Host line wins.

@@ -7,6 +7,8 @@
 namespace drawbridge::base::limits {
 
 inline constexpr std::size_t sites_max = 4'096;
+inline constexpr std::size_t slices_max = 4'096;  // that have been, of all sites, in the life of a process
+inline constexpr std::size_t slices_per_site_max = 500;
 inline constexpr std::size_t pools_max = 4'096;
 inline constexpr std::size_t servers_max = 8'192;
 inline constexpr std::size_t endpoints_per_server_max = 16;

@@ -36,6 +36,28 @@ Verdict in_mode(const ModeState& state, RequestClass request_class, bool read_tu
   return Verdict::refuse;
 }
 
+// Of a request that the site's mode lets through to one of several pools.
+void place(const Split& split, const RequestFacts& facts, const Readings& readings, const Classification& found,
+           Plan& plan) {
+  const auto doubt = [&](const Slice* slice) {
+    plan.verdict = Verdict::ambiguous;
+    plan.why = Why::ambiguous_slice;
+    plan.slice = slice;
+    plan.pool = nullptr;
+  };
+  const auto now = split.now->find(facts, readings);
+  if (now.doubtful != nullptr) return doubt(now.doubtful);
+  plan.slice = now.slice;
+  plan.pool = now.slice == nullptr ? plan.site->pool
+                                   : split.pools[static_cast<std::size_t>(now.slice - split.now->slices.data())];
+  if (!split.move) return;
+  const auto next = split.move->to->find(facts, readings);
+  if (next.doubtful != nullptr) return doubt(next.doubtful);
+  if (plan.exempt || next.pool == now.pool) return;
+  plan.verdict = in_mode(split.move->hold, found.request_class, found.read_tunnel);
+  if (plan.verdict != Verdict::forward) plan.pool = nullptr;
+}
+
 }  // namespace
 
 Plan decide(const Snapshot& snapshot, const RequestFacts& facts) {
@@ -64,8 +86,22 @@ Plan decide(const Snapshot& snapshot, const RequestFacts& facts) {
     plan.notice = true;
   } else if (plan.verdict == Verdict::forward) {
     plan.pool = site.pool;
+    if (site.split) place(*site.split, facts, readings, found, plan);
   }
   return plan;
+}
+
+// What went to the notice pool was never on a pool of the placement.
+bool moves(const Plan& plan, const RequestFacts& facts, const Placement& to) {
+  if (plan.pool == nullptr || plan.notice) return false;
+  const auto found = to.find(facts, Readings(facts.path));
+  return found.doubtful != nullptr || found.pool != plan.pool->id;
+}
+
+const AnswerSet* answers_of(const Plan& plan) {
+  const auto& site = *plan.site;
+  const bool held = plan.verdict == Verdict::park && site.split && site.split->move;
+  return held ? site.split->move->answers.get() : site.answers.get();
 }
 
 }  // namespace drawbridge::core

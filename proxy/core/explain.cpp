@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace drawbridge::core {
@@ -26,6 +27,7 @@ std::string class_sentence(const RequestFacts& facts, const Classification& foun
       case Why::exempt_rule:
       case Why::no_site:
       case Why::ambiguous_path:
+      case Why::ambiguous_slice:
         break;
     }
     const bool read = found.request_class == RequestClass::read;
@@ -43,6 +45,10 @@ std::string verdict_sentence(const Plan& plan) {
         return fmt::format("Forwarded to pool {}, because the exempt rule \"{}\" names it.", plan.pool->name,
                            plan.rule->text());
       }
+      if (plan.slice != nullptr) {
+        return fmt::format("Forwarded to pool {}, because it is of the slice \"{}\".", plan.pool->name,
+                           plan.slice->match.text());
+      }
       return fmt::format("Forwarded to {}pool {}.", plan.notice ? "the notice " : "", plan.pool->name);
     case Verdict::refuse:
       return fmt::format("Refused by mode {}: no server sees it.", name(plan.site->mode.mode));
@@ -51,9 +57,23 @@ std::string verdict_sentence(const Plan& plan) {
     case Verdict::no_site:
       return "Answered 404: no site claims this host and path.";
     case Verdict::ambiguous:
+      if (plan.slice != nullptr) {
+        return fmt::format(
+            "Answered 400: servers may take it for one of the slice \"{}\", which is on another pool, or not.",
+            plan.slice->match.text());
+      }
       return "Answered 400: servers may read this path as one of another site.";
   }
   return {};
+}
+
+bool counts_clients(const Placement& placement) {
+  return std::any_of(placement.slices.begin(), placement.slices.end(),
+                     [](const Slice& slice) { return slice.match.kind() == SliceMatch::Kind::percent; });
+}
+
+bool counts_clients(const Split& split) {
+  return counts_clients(*split.now) || (split.move && counts_clients(*split.move->to));
 }
 
 }  // namespace
@@ -78,7 +98,11 @@ Explanation explain(const Snapshot& snapshot, const RequestFacts& facts) {
     out.sentence = class_sentence(facts, found) + " ";
   }
   if (plan.pool != nullptr) out.pool = plan.pool->name;
+  if (plan.slice != nullptr) out.slice = plan.slice->match.text();
   out.sentence += verdict_sentence(plan);
+  if (plan.site != nullptr && plan.site->split && facts.client == nullptr && counts_clients(*plan.site->split)) {
+    out.sentence += " A percentage is of clients, and no address was given to count by: --from ADDRESS does.";
+  }
   const bool has_permissions =
       plan.site != nullptr && !(plan.site->rules.read.empty() && plan.site->rules.exempt.empty());
   if (has_permissions && readings.unjudgeable()) {

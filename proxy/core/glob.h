@@ -21,6 +21,11 @@ class Glob {
 
   bool matches(std::string_view path) const;
 
+  const std::string& text() const { return pattern_; }  // in normal form
+  // What stands before the first star: a path that matches begins with it.
+  std::string_view head() const { return std::string_view(pattern_).substr(0, head_bytes_); }
+  bool is_literal() const { return head_bytes_ == pattern_.size(); }  // no star
+
  private:
   explicit Glob(std::string pattern);
 

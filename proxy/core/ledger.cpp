@@ -9,6 +9,10 @@ namespace drawbridge::core {
 
 using base::limits::listed_requests_max;
 
+bool Admission::Owner::moves(const Placement&) const {
+  return true;
+}
+
 void Admission::leave() {
   if (ledger_ != nullptr) ledger_->leave(*this);
 }
@@ -32,6 +36,7 @@ void Ledger::enter(Admission& admission, const Entry& entry) {
   admission.read_tunnel_ = entry.read_tunnel;
   admission.answered_ = entry.answered;
   admission.told_ = admission.cut_ = admission.unknown_ = false;
+  admission.moved_ = 0;
   admission.since_ = entry.since;
   admission.id_ = entry.id;
   admission.method_ = entry.method;
@@ -71,7 +76,7 @@ void Ledger::leave(Admission& admission) {
     --total_;
   }
   for (auto& watch : watches_) {
-    if (!meant(watch.scope, admission)) continue;
+    if (!meant(watch, admission)) continue;
     --watch.left[request_class];
     ++watch.ended[request_class];
     const bool listed = admission.cut_ && admission.cut_by_ == watch.id;
@@ -83,31 +88,49 @@ void Ledger::leave(Admission& admission) {
   if (was_first) report_epochs();
 }
 
-bool Ledger::meant(const DrainScope& scope, const Admission& admission) {
+bool Ledger::in_scope(const DrainScope& scope, const Admission& admission) {
   return admission.epoch_ < scope.epoch && !admission.exempt_ && !admission.answered_ &&
          scope.classes.has(admission.class_) && !(scope.spare_read_tunnels && admission.read_tunnel_) &&
          std::binary_search(scope.sites.begin(), scope.sites.end(), admission.site_);
 }
 
-// Calls `visit` for each admission the scope means, oldest first, whatever leaves meanwhile. `scope` must not
-// belong to a watch if the visitor calls out: a drain that ends takes its watch along.
+bool Ledger::meant(const Watch& watch, const Admission& admission) {
+  return in_scope(watch.scope, admission) && (watch.moved_bit == 0 || (admission.moved_ & watch.moved_bit) != 0);
+}
+
+// Marks what a drain of moved requests means, once: a request does not change its pool while it is in flight. With
+// no bit to spare the drain means more than it needs to, and never less.
+std::uint32_t Ledger::mark_moved(const DrainScope& scope) {
+  std::uint32_t used = 0;
+  for (const auto& watch : watches_) used |= watch.moved_bit;
+  const auto bit = ~used & (used + 1);
+  for (auto* at = first_; bit != 0 && at != nullptr && at->epoch_ < scope.epoch; at = at->next_) {
+    at->moved_ &= ~bit;
+    if (in_scope(scope, *at) && at->owner_->moves(*scope.moved_by)) at->moved_ |= bit;
+  }
+  return bit;
+}
+
+// Calls `visit` for each admission that is meant, oldest first, whatever leaves meanwhile. `watch` must be a copy
+// if the visitor calls out: a drain that ends takes its watch along.
 template <class Visit>
-void Ledger::visit(const DrainScope& scope, Visit&& visit) {
+void Ledger::visit(const Watch& watch, Visit&& visit) {
   Cursor cursor{.next = first_, .outer = cursors_};
   cursors_ = &cursor;
-  while (cursor.next != nullptr && cursor.next->epoch_ < scope.epoch) {
+  while (cursor.next != nullptr && cursor.next->epoch_ < watch.scope.epoch) {
     auto& admission = *std::exchange(cursor.next, cursor.next->next_);
-    if (meant(scope, admission)) visit(admission);
+    if (meant(watch, admission)) visit(admission);
   }
   cursors_ = cursor.outer;
 }
 
 ClassCounts Ledger::fence(std::uint64_t drain_id, const DrainScope& scope) {
   DRAWBRIDGE_CHECK(find(drain_id) == nullptr);
-  Watch watch{.id = drain_id, .scope = scope, .left = {}, .ended = {}};
+  Watch watch{.id = drain_id, .scope = scope, .moved_bit = 0, .left = {}, .ended = {}};
   std::sort(watch.scope.sites.begin(), watch.scope.sites.end());
   fenced_ = std::max(fenced_, scope.epoch);
-  visit(watch.scope, [&](Admission& admission) { ++watch.left[admission.class_]; });
+  if (watch.scope.moved_by) watch.moved_bit = mark_moved(watch.scope);
+  visit(watch, [&](Admission& admission) { ++watch.left[admission.class_]; });
   const auto open = watch.left;
   watches_.push_back(std::move(watch));
   report_drained();
@@ -128,10 +151,10 @@ void Ledger::report_drained() {
 
 OpenList Ledger::cut(std::uint64_t drain_id, base::SteadyTime now, bool tunnels_only) {
   OpenList listed;
-  const auto* watch = find(drain_id);
-  if (watch == nullptr) return listed;
-  const auto scope = watch->scope;
-  visit(scope, [&](Admission& admission) {
+  const auto* found = find(drain_id);
+  if (found == nullptr) return listed;
+  const auto watch = *found;
+  visit(watch, [&](Admission& admission) {
     if (tunnels_only && admission.class_ != RequestClass::tunnel) return;
     if (admission.cut_ && admission.cut_by_ == drain_id) return;
     add(listed, admission, now);
@@ -146,7 +169,7 @@ OpenList Ledger::outstanding(std::uint64_t drain_id, base::SteadyTime now) const
   const auto* watch = find(drain_id);
   if (watch == nullptr) return listed;
   for (const auto* at = first_; at != nullptr && at->epoch_ < watch->scope.epoch; at = at->next_) {
-    if (!meant(watch->scope, *at) || (at->cut_ && at->cut_by_ == drain_id)) continue;
+    if (!meant(*watch, *at) || (at->cut_ && at->cut_by_ == drain_id)) continue;
     add(listed, *at, now);
   }
   return listed;
@@ -158,18 +181,18 @@ ClassCounts Ledger::left(std::uint64_t drain_id) const {
 }
 
 void Ledger::tell_tunnels(std::uint64_t drain_id, base::SteadyTime now, base::Millis spread) {
-  const auto* watch = find(drain_id);
-  if (watch == nullptr) return;
-  const auto scope = watch->scope;
+  const auto* found = find(drain_id);
+  if (found == nullptr) return;
+  const auto watch = *found;
   const auto to_tell = [](const Admission& admission) {
     return admission.class_ == RequestClass::tunnel && !admission.told_;
   };
   std::int64_t count = 0;
-  visit(scope, [&](Admission& admission) { count += to_tell(admission) ? 1 : 0; });
+  visit(watch, [&](Admission& admission) { count += to_tell(admission) ? 1 : 0; });
   if (count == 0) return;
   auto at = now;
   const auto step = std::chrono::nanoseconds(spread) / count;
-  visit(scope, [&](Admission& admission) {
+  visit(watch, [&](Admission& admission) {
     if (!to_tell(admission)) return;
     admission.told_ = true;
     admission.owner_->told_to_go(std::exchange(at, at + step));

@@ -3,6 +3,7 @@
 #include "proxy/base/limits.h"
 #include "proxy/base/time.h"
 #include "proxy/core/mode.h"
+#include "proxy/core/placement.h"
 #include "proxy/core/snapshot.h"
 
 #include <array>
@@ -31,6 +32,8 @@ struct DrainScope {
   std::vector<SiteId> sites;
   ClassMask classes;
   bool spare_read_tunnels = false;  // tunnels that a read rule names stay (readonly, hold writes)
+  // Only what this sends to another pool than it is on; null: all. Shared by the fences of all workers: immutable.
+  std::shared_ptr<const Placement> moved_by;
 };
 
 struct ClassCounts {
@@ -67,6 +70,9 @@ class Admission {
    public:
     virtual void cut() = 0;
     virtual void told_to_go(base::SteadyTime at) = 0;  // tunnels only: close at `at`, at a frame boundary
+    // Whether the request would be on another pool under `to`. Asked at a fence; yes where nobody can say.
+    virtual bool moves(const Placement& to) const;
+
    protected:
     ~Owner() = default;
   };
@@ -101,6 +107,7 @@ class Admission {
   bool unknown_ = false;
   base::SteadyTime unknown_at_;
   std::uint64_t cut_by_ = 0;  // the drain that named it as cut
+  std::uint32_t moved_ = 0;   // a bit for each drain of moved requests that means it
   base::SteadyTime since_;
   std::string_view id_;
   std::string_view method_, path_;
@@ -178,6 +185,7 @@ class Ledger {
   struct Watch {
     std::uint64_t id = 0;
     DrainScope scope;
+    std::uint32_t moved_bit = 0;  // of a drain of moved requests; 0: it means all that its scope says
     ClassCounts left;
     ClassCounts ended;
   };
@@ -190,11 +198,13 @@ class Ledger {
 
   void leave(Admission& admission);
   void unlink(Admission& admission);
-  static bool meant(const DrainScope& scope, const Admission& admission);
+  static bool in_scope(const DrainScope& scope, const Admission& admission);
+  static bool meant(const Watch& watch, const Admission& admission);
+  std::uint32_t mark_moved(const DrainScope& scope);
   static void add(OpenList& list, const Admission& admission, base::SteadyTime now);
   static OpenRequest describe(const Admission& admission, base::SteadyTime now);
   template <class Visit>
-  void visit(const DrainScope& scope, Visit&& visit);
+  void visit(const Watch& watch, Visit&& visit);
   void report_drained();
   void report_epochs();
   const Watch* find(std::uint64_t drain_id) const;

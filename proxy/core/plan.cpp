@@ -36,6 +36,8 @@ std::string_view name(Why why) {
       return "no_site";
     case Why::ambiguous_path:
       return "ambiguous_path";
+    case Why::ambiguous_slice:
+      return "ambiguous_slice";
   }
   return "unknown";
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "proxy/core/facts.h"
 #include "proxy/core/mode.h"
 #include "proxy/core/snapshot.h"
 
@@ -8,25 +9,12 @@
 
 namespace drawbridge::core {
 
-// What decide() reads of a request. Views live as long as the request's head.
-struct RequestFacts {
-  std::string_view method{};
-  std::string_view host{};   // without port
-  std::string_view path{};   // as received, without query
-  std::string_view query{};  // without '?'
-  // X-HTTP-Method-Override, X-HTTP-Method, X-Method-Override as received ("" if absent). A repeated field counts as
-  // a write: the caller passes `override_repeated`.
-  std::string_view overrides[3]{};
-  bool override_repeated = false;
-  bool upgrade = false;  // asks for a tunnel (Upgrade with Connection: upgrade)
-};
-
 enum class Verdict : std::uint8_t {
   forward,    // to `pool`
   refuse,     // answer of the site's mode; the upstream sees no byte
   park,       // wait for the end of a hold, then decide again
   no_site,    // 404: no site claims this host and path
-  ambiguous,  // 400: readings of the path belong to different sites
+  ambiguous,  // 400: ways to read the request belong to different sites, or to slices on different pools
 };
 
 // Why a request has its class and verdict: for explain, the access log and metrics.
@@ -39,6 +27,7 @@ enum class Why : std::uint8_t {
   exempt_rule,  // forwarded in every mode
   no_site,
   ambiguous_path,
+  ambiguous_slice,
 };
 
 std::string_view name(Verdict verdict);
@@ -53,12 +42,20 @@ struct Plan {
   bool exempt = false;      // an exempt rule matched: no mode and no drain concerns it
   const Rule* rule = nullptr;  // the rule that decided, if one did
   const SiteView* site = nullptr;
-  const PoolView* pool = nullptr;  // of forward: the site's active pool, or its notice pool in maintenance
-  bool notice = false;             // `pool` is the notice pool: the answer gets no-store and Retry-After
+  const PoolView* pool =
+      nullptr;                   // of forward: the site's active pool, a slice's, or the notice pool in maintenance
+  const Slice* slice = nullptr;  // of a site that is split: the slice that decided; null: the rest
+  bool notice = false;           // `pool` is the notice pool: the answer gets no-store and Retry-After
   std::uint32_t prefix_bytes = 0;  // RouteTable::Match::prefix_bytes
 };
 
 // Pure. Does not allocate for paths up to limits::fast_path_bytes.
 Plan decide(const Snapshot& snapshot, const RequestFacts& facts);
+
+// Whether a request that was forwarded by `plan` would go to another pool under `to`. What cannot be told moves.
+bool moves(const Plan& plan, const RequestFacts& facts, const Placement& to);
+
+// What a request that is refused, or waited in vain, gets; null in live.
+const AnswerSet* answers_of(const Plan& plan);
 
 }  // namespace drawbridge::core

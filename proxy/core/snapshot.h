@@ -2,6 +2,7 @@
 
 #include "proxy/base/time.h"
 #include "proxy/core/mode.h"
+#include "proxy/core/placement.h"
 #include "proxy/core/route.h"
 #include "proxy/core/rule.h"
 #include "proxy/http/forward.h"
@@ -79,9 +80,24 @@ struct ForwardPolicy {
 
 // Bounds of a hold (DESIGN: parked).
 struct HoldSpec {
-  std::uint32_t requests_max = 10'000;      // waiting at once, in the whole process
-  base::Millis wait_max{30'000};            // of one request
+  std::uint32_t requests_max = 10'000;  // waiting at once, in the whole process
+  base::Millis wait_max{30'000};        // of one request
   std::uint32_t release_per_second = 5'000;
+};
+
+// A site whose requests are on several pools, or about to be (DESIGN: partial moves).
+struct Split {
+  // Shared with the drains of a cutover, which may outlive the snapshot: immutable.
+  std::shared_ptr<const Placement> now;
+  std::vector<const PoolView*> pools;  // of now->slices; owned by the same snapshot
+
+  // A cutover under way holds what `to` sends to another pool, and nothing else.
+  struct Move {
+    std::shared_ptr<const Placement> to;
+    ModeState hold;
+    std::shared_ptr<const AnswerSet> answers;  // of `hold`
+  };
+  std::optional<Move> move;
 };
 
 // One site as the data path sees it. Immutable once published.
@@ -89,8 +105,9 @@ struct SiteView {
   SiteId id = 0;
   std::string name;
   ModeState mode;
-  const PoolView* pool = nullptr;    // active pool; owned by the same snapshot
-  const PoolView* notice = nullptr;  // maintenance.pool, else null
+  const PoolView* pool = nullptr;      // active pool; owned by the same snapshot
+  const PoolView* notice = nullptr;    // maintenance.pool, else null
+  std::unique_ptr<const Split> split;  // null: all of it is on `pool`; else `pool` is that of the rest
   RuleSet rules;
   HoldSpec hold;
   ForwardPolicy forward;

@@ -52,11 +52,13 @@ struct SiteCounters {
 
 Counters::Counters()
     : sites_(std::make_unique<std::atomic<SiteCounters*>[]>(site_slots)),
-      servers_(std::make_unique<std::atomic<ServerCounters*>[]>(base::limits::servers_max)) {}
+      servers_(std::make_unique<std::atomic<ServerCounters*>[]>(base::limits::servers_max)),
+      slices_(std::make_unique<std::atomic<SliceCounters*>[]>(base::limits::slices_max)) {}
 
 Counters::~Counters() {
   free_all(sites_, site_slots);
   free_all(servers_, base::limits::servers_max);
+  free_all(slices_, base::limits::slices_max);
 }
 
 SiteCounters& Counters::site(core::SiteId id) {
@@ -89,6 +91,20 @@ void Counters::entered(core::SiteId id, core::RequestClass request_class) {
 
 void Counters::left(core::SiteId id, core::RequestClass request_class) {
   site(id).in_flight[static_cast<std::size_t>(request_class)].subtract();
+}
+
+void Counters::entered_slice(core::SliceId id, core::RequestClass request_class) {
+  DRAWBRIDGE_CHECK(id < base::limits::slices_max);
+  made(slices_[id]).forwarded[static_cast<std::size_t>(request_class)].add();
+}
+
+core::ClassCounts Counters::forwarded_of_slice(core::SliceId id) const {
+  core::ClassCounts counts;
+  const auto* counted = slices_[id].load(std::memory_order_acquire);
+  for (std::size_t i = 0; counted != nullptr && i < core::request_class_count; ++i) {
+    counts.by_class[i] = counted->forwarded[i].value();
+  }
+  return counts;
 }
 
 std::uint64_t Counters::forwarded(core::SiteId id, core::RequestClass request_class) const {
@@ -247,6 +263,12 @@ std::uint64_t Registry::writes_of(core::SiteId site) const {
   for (const auto& worker : workers_) {
     sum += worker->forwarded(site, core::RequestClass::write) + worker->forwarded(site, core::RequestClass::tunnel);
   }
+  return sum;
+}
+
+core::ClassCounts Registry::forwarded_of_slice(core::SliceId slice) const {
+  core::ClassCounts sum;
+  for (const auto& worker : workers_) sum += worker->forwarded_of_slice(slice);
   return sum;
 }
 

@@ -33,6 +33,11 @@ struct ServerCounters {
   Histogram connect;
 };
 
+// What one worker counts for one slice: requests sent to a server, in flight or ended, by class.
+struct SliceCounters {
+  std::array<Tally, core::request_class_count> forwarded;
+};
+
 // What one worker counts for one site (or for requests of no site).
 struct SiteCounters;
 
@@ -52,9 +57,11 @@ class Counters {
   std::uint64_t refused(core::SiteId site) const;                     // by a mode, or after a wait in vain
   void entered(core::SiteId site, core::RequestClass request_class);  // admitted: in flight
   void left(core::SiteId site, core::RequestClass request_class);
-  void connect_failed(core::ServerId server);   // one attempt
-  void exchange_failed(core::ServerId server);  // after a connection was there
-  void server_entered(core::ServerId server);   // a request holds one of its connections, or waits for one
+  void entered_slice(core::SliceId slice, core::RequestClass request_class);  // beside entered()
+  core::ClassCounts forwarded_of_slice(core::SliceId slice) const;            // any thread
+  void connect_failed(core::ServerId server);                                 // one attempt
+  void exchange_failed(core::ServerId server);                                // after a connection was there
+  void server_entered(core::ServerId server);  // a request holds one of its connections, or waits for one
   void server_left(core::ServerId server);
   void head_refused(base::Reason reason);  // a request head that was answered 400, 414, 431, 501 or 408
 
@@ -77,6 +84,7 @@ class Counters {
   std::array<Tally, reason_count> heads_refused_;
   std::unique_ptr<std::atomic<SiteCounters*>[]> sites_;
   std::unique_ptr<std::atomic<ServerCounters*>[]> servers_;
+  std::unique_ptr<std::atomic<SliceCounters*>[]> slices_;
 };
 
 // Sums over all workers, as plain values.
@@ -127,6 +135,8 @@ class Registry {
   Totals collect() const;  // any thread
   // Writes and tunnels that were forwarded for a site: those that have ended and those in flight. Any thread.
   std::uint64_t writes_of(core::SiteId site) const;
+  // Requests of a slice that were forwarded, likewise. Any thread.
+  core::ClassCounts forwarded_of_slice(core::SliceId slice) const;
   // Requests of a site that its mode refused, those that waited in vain included. Any thread.
   std::uint64_t refused_of(core::SiteId site) const;
 

@@ -114,6 +114,7 @@ char* put_json_micros(char* out, std::string_view key, Micros value) {
 
 char* put_json_plan(char* out, const Record& record) {
   out = put_json_text(out, R"(,"site":)", record.site);
+  out = put_json_text(out, R"(,"slice":)", record.slice);
   out = put_json_text(out, R"(,"mode":)", record.site.empty() ? std::string_view{} : core::name(record.mode));
   out = put_json_text(out, R"(,"class":)", core::name(record.request_class));
   out = put_json_text(out, R"(,"verdict":)", core::name(record.verdict));
@@ -136,8 +137,8 @@ std::size_t LineWriter::bytes_max(const Record& record) {
   auto bytes = std::min(record.target.size(), target_bytes_max) +
                std::min(record.user_agent.size(), agent_bytes_max) +
                std::min(record.referer.size(), agent_bytes_max);
-  for (const auto text : {record.client, record.method, record.host, record.site, record.pool, record.server,
-                          record.request_id, record.failure}) {
+  for (const auto text : {record.client, record.method, record.host, record.site, record.slice, record.pool,
+                          record.server, record.request_id, record.failure}) {
     bytes += std::min(text.size(), text_bytes_max);
   }
   return fixed_bytes_max + bytes * escaped_bytes_max;

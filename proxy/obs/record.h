@@ -14,6 +14,7 @@ namespace drawbridge::obs {
 using Micros = std::chrono::microseconds;
 
 inline constexpr core::SiteId no_site = 0xffff;      // the request belongs to no site
+inline constexpr core::SliceId no_slice = 0xffff;    // the rest of its site, or of a site that is not split
 inline constexpr core::ServerId no_server = 0xffff;  // no upstream server was chosen
 
 // All that a finished request tells, made once at its end. Views are of the caller and valid during the call it is
@@ -31,6 +32,8 @@ struct Record {
   bool decided = false;
   core::SiteId site_id = no_site;
   std::string_view site;
+  core::SliceId slice_id = no_slice;
+  std::string_view slice;  // of a site that is split: the slice that decided; empty: the rest
   core::Mode mode = core::Mode::live;
   core::RequestClass request_class = core::RequestClass::read;
   core::Verdict verdict = core::Verdict::no_site;

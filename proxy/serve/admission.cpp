@@ -8,14 +8,16 @@ constexpr http::Field override_fields[] = {http::Field::x_http_method_override, 
 
 }  // namespace
 
-core::RequestFacts facts_of(const http::RequestHead& head) {
+core::RequestFacts facts_of(const http::RequestHead& head, const http::IpAddress* client) {
   core::RequestFacts facts{.method = head.method_text,
                            .host = head.host,
                            .path = head.path,
                            .query = head.query,
                            .overrides = {},
                            .override_repeated = false,
-                           .upgrade = !head.upgrade.empty()};
+                           .upgrade = !head.upgrade.empty(),
+                           .headers = &head.headers,
+                           .client = client};
   for (std::size_t i = 0; i < std::size(override_fields); ++i) {
     if (!head.headers.has(override_fields[i])) continue;
     std::size_t lines = 0;
@@ -29,7 +31,7 @@ core::RequestFacts facts_of(const http::RequestHead& head) {
 void admit(Call& call, core::Admission& admission, core::Admission::Owner& owner) {
   const auto& head = call.request();
   const auto& snapshot = call.worker.snapshot();
-  call.plan = core::decide(snapshot, facts_of(head));
+  call.plan = core::decide(snapshot, facts_of(head, &call.client.address));
   const auto& plan = call.plan;
   if (plan.site == nullptr) return;
   const bool forwarded = plan.verdict == core::Verdict::forward;
@@ -46,7 +48,9 @@ void admit(Call& call, core::Admission& admission, core::Admission::Owner& owner
                               .method = head.method_text,
                               .path = head.path,
                               .owner = &owner});
-  if (forwarded) call.worker.counters().entered(plan.site->id, plan.request_class);
+  if (!forwarded) return;
+  call.worker.counters().entered(plan.site->id, plan.request_class);
+  if (plan.slice != nullptr) call.worker.counters().entered_slice(plan.slice->id, plan.request_class);
 }
 
 }  // namespace drawbridge::serve

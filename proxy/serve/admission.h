@@ -10,7 +10,7 @@ namespace drawbridge::serve {
 // set, and its pointers stay valid until `admission` leaves.
 void admit(Call& call, core::Admission& admission, core::Admission::Owner& owner);
 
-// What decide() wants to know of a head.
-core::RequestFacts facts_of(const http::RequestHead& head);
+// What decide() wants to know of a request; `client` outlives it.
+core::RequestFacts facts_of(const http::RequestHead& head, const http::IpAddress* client);
 
 }  // namespace drawbridge::serve

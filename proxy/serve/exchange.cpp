@@ -89,7 +89,12 @@ void Exchange::withdraw() {
 }
 
 bool Exchange::still_parks(const core::Snapshot& snapshot) const {
-  return core::decide(snapshot, facts_of(call_.channel.request())).verdict == core::Verdict::park;
+  const auto facts = facts_of(call_.channel.request(), &call_.client.address);
+  return core::decide(snapshot, facts).verdict == core::Verdict::park;
+}
+
+bool Exchange::moves(const core::Placement& to) const {
+  return core::moves(call_.plan, facts_of(call_.channel.request(), &call_.client.address), to);
 }
 
 net::Task<> Exchange::answer_options() {
@@ -102,8 +107,8 @@ net::Task<> Exchange::answer_options() {
 // A site that is live has no page: a request that was parked, and is not to be sent though the hold is over, gets
 // the answer that says so without naming a mode.
 net::Task<> Exchange::refuse() {
-  const auto& site = *call_.plan.site;
-  return answer(site.answers ? *site.answers : call_.worker.no_server_answers(site));
+  const auto* answers = core::answers_of(call_.plan);
+  return answer(answers != nullptr ? *answers : call_.worker.no_server_answers(*call_.plan.site));
 }
 
 net::Task<> Exchange::forward() {
@@ -202,6 +207,10 @@ void Exchange::finish() {
     record.site_id = plan.site->id;
     record.site = plan.site->name;
     record.mode = plan.site->mode.mode;
+  }
+  if (plan.slice != nullptr) {
+    record.slice_id = plan.slice->id;
+    record.slice = plan.slice->match.text();
   }
   record.total = std::chrono::duration_cast<obs::Micros>(base::SteadyClock::now() - call_.since);
   record.request_id = call_.request_id;

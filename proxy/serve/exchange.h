@@ -19,9 +19,10 @@ class Exchange final : public core::Admission::Owner, private Parking::Parked {
   // True if the connection may serve another request.
   net::Task<bool> run();
 
-  // core::Admission::Owner: an operator's deadline or the end of the process.
+  // core::Admission::Owner: an operator's deadline, the end of the process, or a cutover.
   void cut() override;
   void told_to_go(base::SteadyTime at) override;
+  bool moves(const core::Placement& to) const override;
 
  private:
   void identify();
