@@ -3,6 +3,7 @@
 import json
 import os
 import subprocess
+import time
 
 import cases
 import contenders
@@ -11,6 +12,8 @@ import rig
 CONNECTIONS = 4_000
 GOALS_KIB = {"plain": 0.5, "tls": 14.0}
 WARM = 200
+SETTLE_SECONDS_MAX = 15
+STILL_SECONDS = 1
 
 
 def hold(machines, contender, case, connections):
@@ -25,8 +28,20 @@ def hold(machines, contender, case, connections):
         counted = json.loads(client.stdout.readline())
         if counted["failed"] or counted["answers"] != connections:
             raise SystemExit(f"bench: idle connections of {contender.name}: {counted}")
-        resident = contender.server.resident_bytes()
+        resident = settled(contender.server)
         client.stdin.close()
+    return resident
+
+
+def settled(server):
+    """Resident bytes once they have stopped falling: memory of the burst of requests goes back first."""
+    deadline = time.monotonic() + SETTLE_SECONDS_MAX
+    resident = server.resident_bytes()
+    while time.monotonic() < deadline:
+        time.sleep(STILL_SECONDS)
+        before, resident = resident, server.resident_bytes()
+        if resident >= before:
+            break
     return resident
 
 

@@ -1,12 +1,11 @@
 #pragma once
 
 #include "proxy/base/limits.h"
+#include "proxy/net/block_pool.h"
 
 #include <cstddef>
-#include <memory>
 #include <span>
 #include <utility>
-#include <vector>
 
 namespace drawbridge::net {
 
@@ -42,16 +41,21 @@ class Buffer {
   char* data_ = nullptr;
 };
 
-// Blocks for reading and writing, last used first (its pages are warm). Idle connections hold none. One a loop;
-// loop thread only; outlives its buffers.
+// Blocks for reading and writing. Idle connections hold none, and of the others only those that have something in
+// it. One a loop; loop thread only; outlives its buffers.
 class BufferPool {
  public:
-  Buffer take();
+  explicit BufferPool(Wheel& wheel) : blocks_(wheel, Buffer::size()) {}
+
+  Buffer take() { return {*this, blocks_.take()}; }
 
  private:
   friend class Buffer;
-  static constexpr std::size_t kept_max = 256;
-  std::vector<std::unique_ptr<char[]>> free_;
+  BlockPool blocks_;
 };
+
+inline void Buffer::reset() {
+  if (data_ != nullptr) pool_->blocks_.give_back(std::exchange(data_, nullptr));
+}
 
 }  // namespace drawbridge::net

@@ -3,6 +3,7 @@
 #include <array>
 #include <cerrno>
 #include <exception>
+#include <pthread.h>
 #include <sys/eventfd.h>
 #include <system_error>
 #include <utility>
@@ -12,6 +13,14 @@ namespace {
 
 constexpr std::size_t events_per_turn_max = 256;
 constexpr std::chrono::milliseconds sleep_max{1'000};
+
+// Nobody cancels our threads, but glibc prepares for it at each system call that may block, with two locked
+// instructions; where a thread counts as cancellable at any point it sees nothing to prepare. 2 % of a small
+// request.
+void never_cancel_this_thread() {
+  pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr);
+  pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, nullptr);
+}
 
 UniqueFd checked(int fd, const char* what) {
   if (fd < 0) throw std::system_error(errno, std::generic_category(), what);
@@ -49,6 +58,7 @@ Loop::~Loop() {
 }
 
 void Loop::run() {
+  never_cancel_this_thread();
   while (!stopping_.load(std::memory_order_acquire) || tasks_ > 0) turn();
   run_posted();
 }
@@ -64,6 +74,7 @@ void Loop::post(std::function<void()> work) {
     const std::lock_guard lock(posted_mutex_);
     first = posted_.empty();
     posted_.push_back(std::move(work));
+    posted_waits_.store(true, std::memory_order_relaxed);
   }
   if (!first) return;
   const std::uint64_t one = 1;
@@ -123,6 +134,8 @@ void Loop::take_events(std::span<epoll_event> room, std::chrono::milliseconds sl
   untold_ = room.first(count > 0 ? static_cast<std::size_t>(count) : 0);
 }
 
+// What an event made ready runs before the next event is told: what was read is still in the cache when it is
+// written. And what was posted runs between any two events: a flip does not wait for a long turn to end.
 void Loop::tell_all() {
   while (!untold_.empty()) {
     const auto event = untold_.front();
@@ -132,6 +145,8 @@ void Loop::tell_all() {
     } else if (event.events != 0) {
       static_cast<Watcher*>(event.data.ptr)->on_events(event.events);
     }
+    run_ready();
+    if (posted_waits_.load(std::memory_order_relaxed)) run_posted();
   }
   run_ready();
   wheel_.advance(now_);
@@ -145,6 +160,7 @@ void Loop::run_posted() {
   {
     const std::lock_guard lock(posted_mutex_);
     work.swap(posted_);
+    posted_waits_.store(false, std::memory_order_relaxed);
   }
   for (auto& one : work) one();
 }

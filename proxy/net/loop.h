@@ -91,6 +91,7 @@ class Loop {
   std::size_t io_bytes_max_ = static_cast<std::size_t>(-1);
   std::atomic<bool> stopping_{false};
   std::mutex posted_mutex_;
+  std::atomic<bool> posted_waits_{false};
   std::vector<std::function<void()>> posted_;
 };
 

@@ -123,7 +123,9 @@ bool Stream::has_input() {
 }
 
 void Stream::interrupt_read() {
-  if (reader_ != nullptr) reader_->finish(failure(base::Reason::timed_out));
+  const auto late = failure(base::Reason::timed_out);
+  if (reader_ != nullptr) reader_->finish(late);
+  if (watcher_ != nullptr) watcher_->finish(std::unexpected(late));
 }
 
 void Stream::shutdown_send() {

@@ -93,7 +93,7 @@ class Stream final : public Watcher, private Deadline::Owner, private TlsWire {
   };
   void on_hangup(Hangup* listener);
 
-  // Ends a waiting read with timed_out, as if its deadline had come. Nothing happens if none waits.
+  // Ends who waits to read with timed_out, as if the deadline had come. Nothing happens if nobody waits.
   void interrupt_read();
 
   // Says that nothing follows. finish() waits for room to say so, which only TLS needs; shutdown_send() says it as

@@ -48,6 +48,9 @@ class Wheel {
 
   explicit Wheel(base::SteadyTime now);
 
+  // The tick of the last advance: the present, up to one tick late.
+  base::SteadyTime now() const { return start_ + current_ * tick; }
+
   // Fires what is due at `now`.
   void advance(base::SteadyTime now);
 

@@ -97,7 +97,6 @@ net::Task<bool> Connection::read_head() {
 
 net::Task<bool> Connection::serve_request() {
   served_ = true;
-  space_->resume();
   H1Client channel(client_, *space_, stream_);
   Exchange exchange(worker_, channel);
   exchange_ = &exchange;

@@ -74,7 +74,6 @@ net::Task<> Exchange::park() {
     admission_.leave();
     call_.space().rest();
     end = co_await wait;
-    call_.space().resume();
     admit(call_, admission_, *this);
   }
   if (end != Parking::End::client_gone && end != Parking::End::shutdown) co_return;

@@ -3,6 +3,10 @@
 namespace drawbridge::serve {
 
 net::Task<base::Result<void>> H1Body::more(base::SteadyTime deadline) {
+  // No buffer is held while nothing is there to be put into it.
+  input_.rest();
+  const auto readable = co_await stream_.readable(deadline);
+  if (!readable) co_return std::unexpected(readable.error());
   const auto got = co_await stream_.read_some(input_.room(), deadline);
   if (!got) co_return std::unexpected(got.error());
   if (*got == 0 && source_->stream_ended() == IncomingBody::State::failed) {

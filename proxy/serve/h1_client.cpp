@@ -14,7 +14,7 @@ H1Client::H1Client(const Client& client, Workspace& space, net::Stream& stream)
     : ClientChannel(client, space),
       stream_(stream),
       body_(stream, space.client),
-      writer_(stream),
+      writer_(stream, space.response_out),
       body_at_(space.client.mark()) {
   body_.begin(space.request.body, base::Fault::client, 0);
 }

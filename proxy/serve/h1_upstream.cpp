@@ -25,7 +25,7 @@ H1Upstream::H1Upstream(Workspace& space, net::Stream& stream)
       written_before_(stream.bytes_written()),
       read_before_(stream.bytes_read()),
       body_(stream, space.upstream),
-      writer_(stream) {
+      writer_(stream, space.request_out) {
   space_.upstream.restart_empty();
 }
 
@@ -54,6 +54,9 @@ net::Task<Result<void>> H1Upstream::read_head(const http::HeadLimits& limits, ba
       if (!response.interim()) body_.begin(response.body, Fault::upstream, 0);
       co_return Result<void>{};
     }
+    input.rest();
+    const auto readable = co_await stream_.readable(deadline);
+    if (!readable) co_return std::unexpected(readable.error());
     const auto got = co_await stream_.read_some(input.room(), deadline);
     if (!got) co_return std::unexpected(got.error());
     if (*got == 0) co_return std::unexpected(Failure{.fault = Fault::upstream, .reason = Reason::closed});

@@ -53,6 +53,7 @@ net::Task<base::Result<void>> H1Writer::write(OutgoingMessage::Part part, base::
   }
   if (!parts.all().empty()) {
     const auto written = co_await stream_.write(parts.all(), patience);
+    head_room_.reset();
     if (!written) co_return written;
   }
   if (part.end && tunnel_) stream_.shutdown_send();

@@ -4,6 +4,7 @@
 #include "proxy/net/stream.h"
 #include "proxy/net/task.h"
 #include "proxy/serve/outgoing_message.h"
+#include "proxy/serve/workspace.h"
 
 #include <string_view>
 
@@ -13,9 +14,9 @@ namespace drawbridge::serve {
 // outlives it.
 class H1Writer {
  public:
-  explicit H1Writer(net::Stream& stream) : stream_(stream) {}
+  H1Writer(net::Stream& stream, LazyBuffer& head_room) : stream_(stream), head_room_(head_room) {}
 
-  // `head` stays where it is until it was written; empty: none was made.
+  // `head` is in the room given, which is given back when it was written; empty: none was made.
   void begin(std::string_view head, http::Body::Kind framing) {
     head_ = head;
     framing_ = framing;
@@ -27,6 +28,7 @@ class H1Writer {
 
  private:
   net::Stream& stream_;
+  LazyBuffer& head_room_;
   std::string_view head_;
   http::Body::Kind framing_ = http::Body::Kind::none;
   bool tunnel_ = false;

@@ -8,15 +8,21 @@
 
 namespace drawbridge::serve {
 
-// What was read from one side and not yet used: a buffer with a window. Bytes before `floor` (a head whose views
-// are still needed) stay where they are. Worker thread only.
+// What was read from one side and not yet used: a buffer with a window, taken when there is something to read.
+// Bytes before `floor` (a head whose views are still needed) stay where they are. Worker thread only.
 class Input {
  public:
-  void take_buffer(net::BufferPool& pool) {
-    buffer_ = pool.take();
+  explicit Input(net::BufferPool& pool) : pool_(pool) {}
+
+  // Nothing is in it any more, also no head whose views are needed.
+  void give_buffer_back() {
+    buffer_.reset();
     floor_ = begin_ = end_ = 0;
   }
-  void give_buffer_back() { buffer_.reset(); }
+  // Whoever waits for more without anything in the buffer need not hold one.
+  void rest() {
+    if (begin_ == end_ && floor_ == 0) give_buffer_back();
+  }
 
   bool empty() const { return begin_ == end_; }
   std::string_view view() const { return {buffer_.data() + begin_, end_ - begin_}; }
@@ -29,6 +35,7 @@ class Input {
 
   // Where the next read goes. Empty only if unused bytes fill the buffer.
   std::span<char> room() {
+    if (!buffer_) buffer_ = pool_.take();
     if (begin_ == end_) {
       begin_ = end_ = floor_;
     } else if (end_ == net::Buffer::size() && begin_ > floor_) {
@@ -48,12 +55,14 @@ class Input {
 
   // Forgets the kept part: what is unused moves to the front.
   void restart() {
+    if (!buffer_) return;
     std::memmove(buffer_.data(), buffer_.data() + begin_, end_ - begin_);
     end_ -= begin_;
     floor_ = begin_ = 0;
   }
 
  private:
+  net::BufferPool& pool_;
   net::Buffer buffer_;
   std::size_t floor_ = 0;
   std::size_t begin_ = 0;

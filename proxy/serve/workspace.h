@@ -5,41 +5,52 @@
 #include "proxy/serve/input.h"
 
 #include <memory>
+#include <new>
+#include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace drawbridge::serve {
 
-// What a connection needs only while a request is on it: buffers and parsed heads. Idle connections have none.
-struct Workspace {
-  explicit Workspace(net::BufferPool& pool) : buffers(pool) {}
+// A buffer that is taken when its room is asked for.
+class LazyBuffer {
+ public:
+  explicit LazyBuffer(net::BufferPool& pool) : pool_(pool) {}
 
-  // While a head comes or a request waits there is only the client's input: thousands may wait. All else is taken
-  // when the exchange begins, or goes on.
+  std::span<char> span() {
+    if (!buffer_) buffer_ = pool_.take();
+    return buffer_.span();
+  }
+  char* data() { return span().data(); }
+  void reset() { buffer_.reset(); }
+
+ private:
+  net::BufferPool& pool_;
+  net::Buffer buffer_;
+};
+
+// What a connection needs only while a request is on it: buffers and parsed heads. Idle connections have none, and
+// a request holds a buffer only for what is on its way: the next one is served from the same warm block.
+struct Workspace {
+  explicit Workspace(net::BufferPool& pool) : client(pool), upstream(pool), request_out(pool), response_out(pool) {}
+
+  // A request that waits keeps only its head. Thousands may wait.
   void rest() {
     upstream.give_buffer_back();
     request_out.reset();
     response_out.reset();
   }
-  void resume() {
-    if (request_out) return;
-    upstream.take_buffer(buffers);
-    request_out = buffers.take();
-    response_out = buffers.take();
-  }
 
-  net::BufferPool& buffers;
-  Input client;              // request head (kept while the exchange lasts), then its body
-  Input upstream;            // response head and body
-  net::Buffer request_out;   // the head that goes to the upstream
-  net::Buffer response_out;  // the head that goes to the client: the other may still be on its way
+  Input client;             // request head (kept while the exchange lasts), then its body
+  Input upstream;           // response head and body
+  LazyBuffer request_out;   // the head that goes to the upstream
+  LazyBuffer response_out;  // the head that goes to the client: the other may still be on its way
   http::RequestHead request;
   http::ResponseHead response;
   std::string text;  // answers of our own
 };
 
-// Used workspaces, last used first. One a worker; worker thread only; outlives what it lent.
+// Workspaces, last used first. One a worker; worker thread only; outlives what it lent.
 class WorkspacePool {
  public:
   class Return {
@@ -52,33 +63,39 @@ class WorkspacePool {
   };
   using Loan = std::unique_ptr<Workspace, Return>;
 
-  explicit WorkspacePool(net::BufferPool& buffers) : buffers_(buffers) {}
+  WorkspacePool(net::Wheel& wheel, net::BufferPool& buffers)
+      : buffers_(buffers), blocks_(wheel, sizeof(Workspace)) {}
+  ~WorkspacePool() {
+    for (auto* workspace : free_) destroy(workspace);
+  }
+  WorkspacePool(const WorkspacePool&) = delete;
+  WorkspacePool& operator=(const WorkspacePool&) = delete;
 
   Loan take() {
-    std::unique_ptr<Workspace> workspace;
-    if (free_.empty()) {
-      workspace = std::make_unique<Workspace>(buffers_);
-    } else {
-      workspace = std::move(free_.back());
-      free_.pop_back();
-    }
-    workspace->client.take_buffer(buffers_);
-    return {workspace.release(), Return(this)};
+    if (free_.empty()) return {new (blocks_.take()) Workspace(buffers_), Return(this)};
+    auto* workspace = free_.back();
+    free_.pop_back();
+    return {workspace, Return(this)};
   }
 
  private:
-  static constexpr std::size_t kept_max = 256;
+  static constexpr std::size_t kept_max = 64;  // ready for use; the memory of more goes back
 
   void give_back(Workspace* used) {
-    std::unique_ptr<Workspace> workspace(used);
-    workspace->client.give_buffer_back();
-    workspace->rest();
-    workspace->text.clear();
-    if (free_.size() < kept_max) free_.push_back(std::move(workspace));
+    used->rest();
+    used->client.give_buffer_back();
+    used->text.clear();
+    if (free_.size() == kept_max) return destroy(used);
+    free_.push_back(used);
+  }
+  void destroy(Workspace* workspace) {
+    workspace->~Workspace();
+    blocks_.give_back(reinterpret_cast<char*>(workspace));
   }
 
   net::BufferPool& buffers_;
-  std::vector<std::unique_ptr<Workspace>> free_;
+  net::BlockPool blocks_;
+  std::vector<Workspace*> free_;
 };
 
 }  // namespace drawbridge::serve

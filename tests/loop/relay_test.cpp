@@ -47,10 +47,10 @@ Taken take_all(BodySource& source, serve::Input& input) {
 }
 
 struct Bench {
-  net::BufferPool pool;
-  serve::Input input;
-  Bench() { input.take_buffer(pool); }
-  ~Bench() { input.give_buffer_back(); }
+  net::Wheel wheel{base::SteadyTime{}};
+  net::BufferPool pool{wheel};
+  serve::Input input{pool};
+  serve::LazyBuffer head_room{pool};
 };
 
 struct Ends {
@@ -96,7 +96,7 @@ class Incoming final : public serve::IncomingBody {
 
 class Outgoing final : public serve::OutgoingMessage {
  public:
-  explicit Outgoing(net::Stream& stream) : writer(stream), stream_(stream) {}
+  Outgoing(net::Stream& stream, serve::LazyBuffer& head_room) : writer(stream, head_room), stream_(stream) {}
   net::Task<base::Result<void>> write(Part part, base::Millis patience) override {
     return writer.write(part, patience);
   }
@@ -120,7 +120,7 @@ net::Task<> relay_between(Ends& client, Ends& server, std::string text, http::Bo
   net::Fork<std::string> reader(drain(*server.far));
   Incoming from(*client.near, bench.input);
   from.body.begin(body, base::Fault::client, bytes_max);
-  Outgoing to(*server.near);
+  Outgoing to(*server.near, bench.head_room);
   to.writer.begin("HEAD\r\n\r\n", framing);
   out.result = co_await serve::relay_body(
       {.loop = client.near->loop(), .from = from, .read_patience = 5'000ms, .to = to, .write_patience = 5'000ms});

@@ -1,0 +1,76 @@
+#include "proxy/net/block_pool.h"
+
+#include "proxy/base/check.h"
+
+#include <algorithm>
+#include <cstdint>
+#include <new>
+#include <sanitizer/asan_interface.h>
+#include <sys/mman.h>
+
+namespace drawbridge::net {
+namespace {
+
+constexpr std::chrono::milliseconds look_interval{100};
+constexpr std::size_t kept_min = 32;
+constexpr std::size_t given_up_max = 64;  // at one look: each costs a system call
+
+constexpr std::size_t page_bytes = 4'096;
+
+// Blocks begin at different places in their pages: with a thousand connections, heads that all begin at the same
+// one would fight for the same few sets of the cache.
+constexpr std::size_t colours = 8;
+constexpr std::size_t colour_bytes = page_bytes / colours;
+
+}  // namespace
+
+BlockPool::BlockPool(Wheel& wheel, std::size_t bytes) : wheel_(wheel), bytes_(bytes), look_(wheel, *this) {
+  DRAWBRIDGE_CHECK(bytes <= 64UL * 1024);
+}
+
+BlockPool::~BlockPool() {
+  for (auto* block : free_) unmap(block);
+}
+
+char* BlockPool::take() {
+  if (free_.empty()) return map();
+  auto* block = free_.back();
+  free_.pop_back();
+  free_min_ = std::min(free_min_, free_.size());
+  ASAN_UNPOISON_MEMORY_REGION(block, bytes_);
+  return block;
+}
+
+void BlockPool::give_back(char* block) {
+  ASAN_POISON_MEMORY_REGION(block, bytes_);
+  free_.push_back(block);
+  if (free_.size() <= kept_min || look_.armed()) return;
+  free_min_ = 0;
+  look_.arm(wheel_.now() + look_interval);
+}
+
+void BlockPool::deadline_passed(Deadline&) {
+  const auto surplus = std::min({free_min_, free_.size() - std::min(free_.size(), kept_min), given_up_max});
+  const auto end = free_.begin() + static_cast<std::ptrdiff_t>(surplus);
+  std::for_each(free_.begin(), end, [this](char* block) { unmap(block); });
+  free_.erase(free_.begin(), end);
+  free_min_ = free_.size();
+  if (free_.size() > kept_min) look_.arm(wheel_.now() + look_interval);
+}
+
+char* BlockPool::map() {
+  void* room = ::mmap(nullptr, bytes_ + page_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (room == MAP_FAILED) throw std::bad_alloc();
+  auto* block = static_cast<char*>(room) + colour_++ % colours * colour_bytes;
+  ASAN_POISON_MEMORY_REGION(room, bytes_ + page_bytes);
+  ASAN_UNPOISON_MEMORY_REGION(block, bytes_);
+  return block;
+}
+
+void BlockPool::unmap(char* block) const {
+  auto* room = reinterpret_cast<char*>(reinterpret_cast<std::uintptr_t>(block) & ~(page_bytes - 1));
+  ASAN_UNPOISON_MEMORY_REGION(room, bytes_ + page_bytes);
+  ::munmap(room, bytes_ + page_bytes);
+}
+
+}  // namespace drawbridge::net
