@@ -105,11 +105,12 @@ bool Worker::make_room() {
 }
 
 void Worker::turned_away(net::UniqueFd client) {
-  turn_away(std::move(client));
   counters_.connections_accepted.add();
   counters_.connections_refused.add();
   const auto& census = shared_.census;
-  if (!shared_.census.turned_away(loop_.now())) return;
+  const bool say_so = shared_.census.turned_away(loop_.now());
+  turn_away(std::move(client));  // counted before: who has the answer finds it in the numbers
+  if (!say_so) return;
   shared_.events.warning("clients_turned_away", {{"connections_max", std::to_string(census.limit())},
                                                  {"so_far", std::to_string(census.turned_away_total())},
                                                  {"hint", "`proxyctl doctor` shows what the limit comes from"}});
