@@ -84,6 +84,7 @@ std::expected<Controller::Built, Refusal> Controller::build(Next next) {
     return std::unexpected(Refusal{.code = RefusalCode::refused, .message = snapshot.error().message});
   }
   built.snapshot = std::move(*snapshot);
+  built.snapshot->rules_epoch = built.next.config ? built.snapshot->epoch : rules_epoch_;
   return built;
 }
 
@@ -111,6 +112,7 @@ void Controller::install(Built built) {
   if (built.next.config) config_ = std::move(*built.next.config);
   ids_ = std::move(built.ids);
   answers_ = std::move(built.answers);
+  rules_epoch_ = built.snapshot->rules_epoch;
   publisher_.publish(std::move(built.snapshot));
   for (const auto& listener : listeners_) listener(publisher_.current(), config_);
   timer_.follow(state_);

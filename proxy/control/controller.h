@@ -163,6 +163,7 @@ class Controller {
   State state_;
   Ids ids_;
   AnswerCache answers_;
+  std::uint64_t rules_epoch_ = 0;  // of the last reload
   Publisher publisher_;
   Changes changes_;
   class CutoverHands;

@@ -13,6 +13,25 @@ bool Admission::Owner::moves(const Placement&) const {
   return true;
 }
 
+namespace {
+
+// A path that has become ambiguous may be any site's; one that no site claims any more stays where it was.
+Standing standing_under(const Snapshot& snapshot, const RequestFacts& facts, const Standing& admitted) {
+  const auto plan = decide(snapshot, facts);
+  if (plan.verdict == Verdict::ambiguous) {
+    const bool tunnel = admitted.request_class == RequestClass::tunnel;
+    return {.any_site = true, .request_class = tunnel ? RequestClass::tunnel : RequestClass::write};
+  }
+  if (plan.site == nullptr) return admitted;
+  return {.site = plan.site->id,
+          .any_site = false,
+          .request_class = plan.request_class,
+          .exempt = plan.exempt,
+          .read_tunnel = plan.request_class == RequestClass::tunnel && !plan.told_to_go};
+}
+
+}  // namespace
+
 void Admission::leave() {
   if (ledger_ != nullptr) ledger_->leave(*this);
 }
@@ -30,17 +49,18 @@ void Ledger::enter(Admission& admission, const Entry& entry) {
   admission.ledger_ = this;
   admission.owner_ = entry.owner;
   admission.epoch_ = entry.epoch;
-  admission.site_ = entry.site;
-  admission.class_ = entry.request_class;
-  admission.exempt_ = entry.exempt;
-  admission.read_tunnel_ = entry.read_tunnel;
+  admission.admitted_ = {.site = entry.site,
+                         .any_site = false,
+                         .request_class = entry.request_class,
+                         .exempt = entry.exempt,
+                         .read_tunnel = entry.read_tunnel};
+  admission.now_ = admission.admitted_;
   admission.answered_ = entry.answered;
   admission.told_ = admission.cut_ = admission.unknown_ = false;
   admission.moved_ = 0;
   admission.since_ = entry.since;
   admission.id_ = entry.id;
-  admission.method_ = entry.method;
-  admission.path_ = entry.path;
+  admission.facts_ = entry.facts;
   admission.site_name_ = entry.site_name;
 
   admission.next_ = nullptr;
@@ -69,44 +89,49 @@ void Admission::outcome_unknown(base::SteadyTime now) {
 
 void Ledger::leave(Admission& admission) {
   const bool was_first = first_ == &admission;
-  const auto request_class = admission.class_;
   unlink(admission);
   if (!admission.answered_) {
-    --open_[admission.site_][request_class];
+    --open_[admission.admitted_.site][admission.admitted_.request_class];
     --total_;
   }
   for (auto& watch : watches_) {
-    if (!meant(watch, admission)) continue;
-    --watch.left[request_class];
-    ++watch.ended[request_class];
+    const auto* standing = meant(watch, admission);
+    if (standing == nullptr) continue;
+    --watch.left[standing->request_class];
+    ++watch.ended[standing->request_class];
     const bool listed = admission.cut_ && admission.cut_by_ == watch.id;
     if (admission.unknown_ && !listed)
-      listener_.ended_unknown(watch.id, describe(admission, admission.unknown_at_));
+      listener_.ended_unknown(watch.id, describe(admission, standing->request_class, admission.unknown_at_));
   }
   // The listener may call us again, so it is told last, when the books are in order.
   if (!watches_.empty()) report_drained();
   if (was_first) report_epochs();
 }
 
-bool Ledger::in_scope(const DrainScope& scope, const Admission& admission) {
-  return admission.epoch_ < scope.epoch && !admission.exempt_ && !admission.answered_ &&
-         scope.classes.has(admission.class_) && !(scope.spare_read_tunnels && admission.read_tunnel_) &&
-         std::binary_search(scope.sites.begin(), scope.sites.end(), admission.site_);
+bool Ledger::meant(const DrainScope& scope, const Standing& standing) {
+  return !standing.exempt && scope.classes.has(standing.request_class) &&
+         !(scope.spare_read_tunnels && standing.read_tunnel) &&
+         (standing.any_site || std::binary_search(scope.sites.begin(), scope.sites.end(), standing.site));
 }
 
-bool Ledger::meant(const Watch& watch, const Admission& admission) {
-  return in_scope(watch.scope, admission) && (watch.moved_bit == 0 || (admission.moved_ & watch.moved_bit) != 0);
+const Standing* Ledger::meant(const Watch& watch, const Admission& admission) {
+  const auto& scope = watch.scope;
+  if (admission.epoch_ >= scope.epoch || admission.answered_) return nullptr;
+  if (watch.moved_bit != 0 && (admission.moved_ & watch.moved_bit) == 0) return nullptr;
+  if (meant(scope, admission.admitted_)) return &admission.admitted_;
+  return meant(scope, admission.now_) ? &admission.now_ : nullptr;
 }
 
-// Marks what a drain of moved requests means, once: a request does not change its pool while it is in flight. With
-// no bit to spare the drain means more than it needs to, and never less.
+// Marks what a drain of moved requests may mean, once and whatever its site: a request does not change its pool
+// while it is in flight, but a reload may change its site. With no bit to spare the drain means more than it needs
+// to, and never less.
 std::uint32_t Ledger::mark_moved(const DrainScope& scope) {
   std::uint32_t used = 0;
   for (const auto& watch : watches_) used |= watch.moved_bit;
   const auto bit = ~used & (used + 1);
   for (auto* at = first_; bit != 0 && at != nullptr && at->epoch_ < scope.epoch; at = at->next_) {
     at->moved_ &= ~bit;
-    if (in_scope(scope, *at) && at->owner_->moves(*scope.moved_by)) at->moved_ |= bit;
+    if (!at->answered_ && at->owner_->moves(*scope.moved_by)) at->moved_ |= bit;
   }
   return bit;
 }
@@ -119,7 +144,7 @@ void Ledger::visit(const Watch& watch, Visit&& visit) {
   cursors_ = &cursor;
   while (cursor.next != nullptr && cursor.next->epoch_ < watch.scope.epoch) {
     auto& admission = *std::exchange(cursor.next, cursor.next->next_);
-    if (meant(watch, admission)) visit(admission);
+    if (meant(watch, admission) != nullptr) visit(admission);
   }
   cursors_ = cursor.outer;
 }
@@ -130,11 +155,19 @@ ClassCounts Ledger::fence(std::uint64_t drain_id, const DrainScope& scope) {
   std::sort(watch.scope.sites.begin(), watch.scope.sites.end());
   fenced_ = std::max(fenced_, scope.epoch);
   if (watch.scope.moved_by) watch.moved_bit = mark_moved(watch.scope);
-  visit(watch, [&](Admission& admission) { ++watch.left[admission.class_]; });
+  watch.left = count(watch);
   const auto open = watch.left;
   watches_.push_back(std::move(watch));
   report_drained();
   return open;
+}
+
+ClassCounts Ledger::count(const Watch& watch) const {
+  ClassCounts counts;
+  for (const auto* at = first_; at != nullptr && at->epoch_ < watch.scope.epoch; at = at->next_) {
+    if (const auto* standing = meant(watch, *at); standing != nullptr) ++counts[standing->request_class];
+  }
+  return counts;
 }
 
 void Ledger::report_drained() {
@@ -155,9 +188,9 @@ OpenList Ledger::cut(std::uint64_t drain_id, base::SteadyTime now, bool tunnels_
   if (found == nullptr) return listed;
   const auto watch = *found;
   visit(watch, [&](Admission& admission) {
-    if (tunnels_only && admission.class_ != RequestClass::tunnel) return;
+    if (tunnels_only && admission.request_class() != RequestClass::tunnel) return;
     if (admission.cut_ && admission.cut_by_ == drain_id) return;
-    add(listed, admission, now);
+    add(listed, watch, admission, now);
     admission.cut_by_ = drain_id;
     if (!std::exchange(admission.cut_, true)) admission.owner_->cut();
   });
@@ -169,8 +202,8 @@ OpenList Ledger::outstanding(std::uint64_t drain_id, base::SteadyTime now) const
   const auto* watch = find(drain_id);
   if (watch == nullptr) return listed;
   for (const auto* at = first_; at != nullptr && at->epoch_ < watch->scope.epoch; at = at->next_) {
-    if (!meant(*watch, *at) || (at->cut_ && at->cut_by_ == drain_id)) continue;
-    add(listed, *at, now);
+    if (meant(*watch, *at) == nullptr || (at->cut_ && at->cut_by_ == drain_id)) continue;
+    add(listed, *watch, *at, now);
   }
   return listed;
 }
@@ -185,7 +218,7 @@ void Ledger::tell_tunnels(std::uint64_t drain_id, base::SteadyTime now, base::Mi
   if (found == nullptr) return;
   const auto watch = *found;
   const auto to_tell = [](const Admission& admission) {
-    return admission.class_ == RequestClass::tunnel && !admission.told_;
+    return admission.request_class() == RequestClass::tunnel && !admission.told_;
   };
   std::int64_t count = 0;
   visit(watch, [&](Admission& admission) { count += to_tell(admission) ? 1 : 0; });
@@ -211,28 +244,41 @@ std::vector<OpenRequest> Ledger::oldest(SiteId site, RequestClass request_class,
                                         std::size_t count_max) const {
   std::vector<OpenRequest> listed;
   for (const auto* at = first_; at != nullptr && listed.size() < count_max; at = at->next_) {
-    if (at->site_ == site && at->class_ == request_class && !at->answered_) listed.push_back(describe(*at, now));
+    const auto& standing = at->admitted_;
+    if (standing.site != site || standing.request_class != request_class || at->answered_) continue;
+    listed.push_back(describe(*at, request_class, now));
   }
   return listed;
 }
 
-void Ledger::add(OpenList& list, const Admission& admission, base::SteadyTime now) {
-  ++list.counts[admission.class_];
-  if (list.requests.size() < listed_requests_max) list.requests.push_back(describe(admission, now));
+void Ledger::add(OpenList& list, const Watch& watch, const Admission& admission, base::SteadyTime now) {
+  const auto request_class = meant(watch, admission)->request_class;
+  ++list.counts[request_class];
+  if (list.requests.size() < listed_requests_max) list.requests.push_back(describe(admission, request_class, now));
 }
 
-OpenRequest Ledger::describe(const Admission& admission, base::SteadyTime now) {
+OpenRequest Ledger::describe(const Admission& admission, RequestClass request_class, base::SteadyTime now) {
   return {.request_id = std::string(admission.id_),
           .site = admission.site_name_ != nullptr ? *admission.site_name_ : std::string{},
-          .request_class = admission.class_,
-          .method = std::string(admission.method_),
-          .path = std::string(admission.path_.substr(0, base::limits::shown_path_bytes_max)),
+          .request_class = request_class,
+          .method = std::string(admission.facts_.method),
+          .path = std::string(admission.facts_.path.substr(0, base::limits::shown_path_bytes_max)),
           .age = std::max(base::Millis{0}, std::chrono::duration_cast<base::Millis>(now - admission.since_))};
 }
 
-void Ledger::published(std::uint64_t epoch) {
-  published_ = std::max(published_, epoch);
+void Ledger::published(const Snapshot& snapshot) {
+  published_ = std::max(published_, snapshot.epoch);
+  if (std::exchange(rules_, std::max(rules_, snapshot.rules_epoch)) < snapshot.rules_epoch) judge_anew(snapshot);
   report_epochs();
+}
+
+// Drains that run are counted anew: by these rules they may mean more, or less, than by those they began under.
+void Ledger::judge_anew(const Snapshot& snapshot) {
+  for (auto* at = first_; at != nullptr && at->epoch_ < snapshot.rules_epoch; at = at->next_) {
+    if (!at->answered_) at->now_ = standing_under(snapshot, at->facts_, at->admitted_);
+  }
+  for (auto& watch : watches_) watch.left = count(watch);
+  report_drained();
 }
 
 // The list is in the order of epochs, so the first admission has the oldest epoch still in use.

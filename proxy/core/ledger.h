@@ -4,6 +4,7 @@
 #include "proxy/base/time.h"
 #include "proxy/core/mode.h"
 #include "proxy/core/placement.h"
+#include "proxy/core/plan.h"
 #include "proxy/core/snapshot.h"
 
 #include <array>
@@ -26,7 +27,8 @@ struct OpenRequest {
 };
 
 // Which requests a fence is about: those of `sites` with a class in `classes`, admitted before `epoch`. Exempt ones
-// are never meant (DESIGN: exempt rules are forwarded in every mode).
+// are never meant (DESIGN: exempt rules are forwarded in every mode). A request that a reload has met in flight is
+// meant if it is so by the rules that let it in or by those of the last reload.
 struct DrainScope {
   std::uint64_t epoch = 0;
   std::vector<SiteId> sites;
@@ -59,6 +61,15 @@ struct OpenList {
 
 class Ledger;
 
+// What a drain asks of a request: whose it is and of which kind.
+struct Standing {
+  SiteId site = 0;
+  bool any_site = false;  // servers may read its path as any site's
+  RequestClass request_class = RequestClass::read;
+  bool exempt = false;
+  bool read_tunnel = false;  // a tunnel that a read rule names
+};
+
 // One admitted request: a member of the exchange that owns it, linked into the worker's ledger while in flight.
 // Neither copied nor moved. Leaves the ledger in its destructor at the latest.
 class Admission {
@@ -84,7 +95,7 @@ class Admission {
 
   bool entered() const { return ledger_ != nullptr; }
   std::uint64_t epoch() const { return epoch_; }
-  RequestClass request_class() const { return class_; }
+  RequestClass request_class() const { return admitted_.request_class; }
   // It will leave without its upstream's answer: what a write did there is not known. A drain that waited for it
   // names it.
   void outcome_unknown(base::SteadyTime now);
@@ -97,10 +108,8 @@ class Admission {
   Admission* next_ = nullptr;
   Owner* owner_ = nullptr;
   std::uint64_t epoch_ = 0;
-  SiteId site_ = 0;
-  RequestClass class_ = RequestClass::read;
-  bool exempt_ = false;
-  bool read_tunnel_ = false;
+  Standing admitted_;
+  Standing now_;  // under the rules of the last reload since
   bool answered_ = false;
   bool told_ = false;
   bool cut_ = false;
@@ -110,7 +119,7 @@ class Admission {
   std::uint32_t moved_ = 0;   // a bit for each drain of moved requests that means it
   base::SteadyTime since_;
   std::string_view id_;
-  std::string_view method_, path_;
+  RequestFacts facts_;
   const std::string* site_name_ = nullptr;
 };
 
@@ -125,7 +134,7 @@ struct Entry {
   bool answered = false;     // gets an answer of ours: keeps its snapshot alive, but no drain and no count knows it
   base::SteadyTime since;
   std::string_view id;  // request id
-  std::string_view method, path;
+  RequestFacts facts;   // what it was decided by
   Admission::Owner* owner = nullptr;
 };
 
@@ -177,8 +186,9 @@ class Ledger {
                                   std::size_t count_max) const;
   std::uint64_t total() const { return total_; }
 
-  // The epoch that was published last: listener hears epochs_below_ended when all older admissions have left.
-  void published(std::uint64_t epoch);
+  // What was published last: listener hears epochs_below_ended when all older admissions have left. The first
+  // snapshot after a reload judges anew what older rules let in: to which site and class it belongs now.
+  void published(const Snapshot& snapshot);
 
  private:
   friend class Admission;
@@ -198,11 +208,14 @@ class Ledger {
 
   void leave(Admission& admission);
   void unlink(Admission& admission);
-  static bool in_scope(const DrainScope& scope, const Admission& admission);
-  static bool meant(const Watch& watch, const Admission& admission);
+  static bool meant(const DrainScope& scope, const Standing& standing);
+  // How the drain means the admission; null if it does not.
+  static const Standing* meant(const Watch& watch, const Admission& admission);
   std::uint32_t mark_moved(const DrainScope& scope);
-  static void add(OpenList& list, const Admission& admission, base::SteadyTime now);
-  static OpenRequest describe(const Admission& admission, base::SteadyTime now);
+  static void add(OpenList& list, const Watch& watch, const Admission& admission, base::SteadyTime now);
+  static OpenRequest describe(const Admission& admission, RequestClass request_class, base::SteadyTime now);
+  void judge_anew(const Snapshot& snapshot);
+  ClassCounts count(const Watch& watch) const;
   template <class Visit>
   void visit(const Watch& watch, Visit&& visit);
   void report_drained();
@@ -215,6 +228,7 @@ class Ledger {
   std::uint64_t total_ = 0;
   std::uint64_t published_ = 0;
   std::uint64_t reported_ = 0;
+  std::uint64_t rules_ = 0;   // Snapshot::rules_epoch that all admissions were judged by
   std::uint64_t fenced_ = 0;  // the largest epoch of a fence that has passed
   Cursor* cursors_ = nullptr;
   std::vector<ClassCounts> open_;

@@ -120,6 +120,7 @@ struct SiteView {
 // freed when no admission of its epoch is left. Worker threads only hold a pointer inside an admission.
 struct Snapshot {
   std::uint64_t epoch = 0;
+  std::uint64_t rules_epoch = 0;  // the first epoch of this configuration: routes and rules are as old as it
   ClientBounds bounds;
   http::TrustedNets trusted;  // whose X-Forwarded-* are believed
   std::vector<std::unique_ptr<PoolView>> pools;

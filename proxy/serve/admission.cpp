@@ -31,7 +31,8 @@ core::RequestFacts facts_of(const http::RequestHead& head, const http::IpAddress
 void admit(Call& call, core::Admission& admission, core::Admission::Owner& owner) {
   const auto& head = call.request();
   const auto& snapshot = call.worker.snapshot();
-  call.plan = core::decide(snapshot, facts_of(head, &call.client.address));
+  const auto facts = facts_of(head, &call.client.address);
+  call.plan = core::decide(snapshot, facts);
   const auto& plan = call.plan;
   if (plan.site == nullptr) return;
   const bool forwarded = plan.verdict == core::Verdict::forward;
@@ -45,8 +46,7 @@ void admit(Call& call, core::Admission& admission, core::Admission::Owner& owner
                               .answered = !forwarded,
                               .since = call.since,
                               .id = call.request_id,
-                              .method = head.method_text,
-                              .path = head.path,
+                              .facts = facts,
                               .owner = &owner});
   if (!forwarded) return;
   call.worker.counters().entered(plan.site->id, plan.request_class);

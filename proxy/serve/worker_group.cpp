@@ -119,8 +119,8 @@ void WorkerGroup::end_all() {
 void WorkerGroup::publish(const core::Snapshot* snapshot) {
   shared_.published.store(snapshot, std::memory_order_release);
   for (auto& worker : workers_) {
-    post(*worker, [&worker = *worker, epoch = snapshot->epoch] {
-      worker.ledger().published(epoch);
+    post(*worker, [&worker = *worker] {
+      worker.ledger().published(worker.snapshot());
       worker.parking().review(worker.snapshot());
     });
   }

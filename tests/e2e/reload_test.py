@@ -9,6 +9,21 @@ TUNNEL = (b"GET /ws HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrad
           b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 
+WEB = 'hosts = ["a.example"]'
+FORUM = """
+[site.forum]
+hosts = ["b.example"]
+pool = "blue"
+readonly = { read = ["POST /orders"] }
+"""
+MOVED_WRITE = b"POST /orders/7 HTTP/1.1\r\nHost: b.example\r\nContent-Length: 2\r\n\r\nhi"
+
+
+def moved(text):
+    """b.example leaves the site `forum` for `web`; both stay."""
+    text = text.replace('hosts = ["b.example"]', 'hosts = ["c.example"]')
+    return text.replace('hosts = ["a.example"]', 'hosts = ["a.example", "b.example"]')
+
 
 class RenamedSite(ProxyCase):
     """The site `web` becomes `shop`; its hosts and its pool stay."""
@@ -53,6 +68,44 @@ class RenamedSite(ProxyCase):
         rename()
         receipt = proxy.mode("maintenance", sites=["shop"])
         self.assertEqual((receipt["result"], receipt["drained"]["writes"]), ("done", 0))
+
+
+class NewRules(ProxyCase):
+    """A reload while a request is at its server: to whom it belongs, or what it is, is another matter afterwards."""
+
+    def assert_waited_for(self, request, edit, site):
+        """`mode readonly` of `site` after the reload names the request, and has ended once it has."""
+        released = threading.Event()
+        server = self.upstream(lambda e: (e.read_body(), e.wait(released), e.send(answer(b"stored"))))
+        proxy = self.proxy(server, site=WEB, more=FORUM)
+        client = self.client(proxy)
+        client.send(request)
+        server.wait_until_complete()
+        text = proxy.config.read_text(encoding="utf-8")
+        self.assertNotEqual(edit(text), text)
+        proxy.config.write_text(edit(text), encoding="utf-8")
+        self.assertEqual(proxy.ctl("reload")[0], 0)
+        code, out, _ = proxy.ctl("mode", "readonly", site, "--drain", "100ms")
+        self.assertEqual(code, 4, out)
+        self.assertIn("/orders", out)
+        released.set()
+        self.assertEqual(client.read_response().body, b"stored")
+        self.assertEqual(proxy.ctl("wait", site, "--until", "drained", "--timeout", "20s")[0], 0)
+        self.assertEqual(proxy.ctl("mode", "readonly", site)[0], 0)
+
+    def test_a_write_whose_host_has_moved_is_waited_for_by_its_new_site(self):
+        self.assert_waited_for(MOVED_WRITE, moved, "web")
+
+    def test_a_write_whose_host_has_moved_is_waited_for_by_its_old_site(self):
+        self.assert_waited_for(MOVED_WRITE, moved, "forum")
+
+    def test_a_get_that_a_new_write_rule_names_is_waited_for(self):
+        self.assert_waited_for(b"GET /orders HTTP/1.1\r\nHost: a.example\r\n\r\n",
+                               lambda text: text.replace(WEB, WEB + '\nreadonly = { write = ["GET /orders"] }'), "web")
+
+    def test_a_post_that_a_read_rule_no_longer_names_is_waited_for(self):
+        self.assert_waited_for(b"POST /orders HTTP/1.1\r\nHost: b.example\r\nContent-Length: 2\r\n\r\nhi",
+                               lambda text: text.replace('"POST /orders"', '"POST /search"'), "forum")
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ Stage::Stage(House& house, Script script)
   front_ = local_endpoint(listener.get());
   worker_.listen(std::move(listener));
   worker_.servers().set_addresses(House::server, {upstream_.endpoint()});
-  worker_.ledger().published(house_.live().epoch);
+  worker_.ledger().published(house_.live());
   house_.shared().ended_unknown = [this](std::uint64_t, const core::OpenRequest& request) {
     unknown_.push_back(request.request_id);
   };
@@ -111,7 +111,7 @@ void Stage::flip(core::Mode mode) {
   house_.shared().published = &snapshot;
   flipped_at_ = tick_;
   auto& ledger = worker_.ledger();
-  ledger.published(snapshot.epoch);
+  ledger.published(snapshot);
   worker_.parking().review(snapshot);
   const auto open = ledger.fence(drain_id, {.epoch = snapshot.epoch,
                                             .sites = {House::site_a},

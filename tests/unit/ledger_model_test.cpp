@@ -35,7 +35,7 @@ class Model {
     if (dice >= 95 && dice < 97) fence();
     if (dice == 97) cut();
     if (dice == 98 && !watched_.empty()) forget();
-    if (dice == 99) office_.ledger.published(epoch_);
+    if (dice == 99) office_.published(epoch_);
   }
 
   void compare() {
@@ -55,7 +55,7 @@ class Model {
 
   void finish() {
     while (!open_.empty()) leave();
-    office_.ledger.published(epoch_);
+    office_.published(epoch_);
     compare();
     REQUIRE(watched_.empty());
     REQUIRE(office_.heard.epochs.back() == epoch_);

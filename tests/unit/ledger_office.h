@@ -57,9 +57,13 @@ struct Office {
             .request_class = request_class,
             .since = start,
             .id = request.id.view(),
-            .method = "POST",
-            .path = "/orders",
+            .facts = {.method = "POST", .host = "shop.example", .path = "/orders"},
             .owner = &request};
+  }
+  void published(std::uint64_t epoch) {
+    Snapshot snapshot;
+    snapshot.epoch = epoch;
+    ledger.published(snapshot);
   }
   std::unique_ptr<Request> enter(std::uint64_t epoch, RequestClass request_class, SiteId site = 0) {
     auto request = std::make_unique<Request>();

@@ -172,12 +172,12 @@ TEST_CASE("a listener may start the next drain inside the end of the last") {
 
 TEST_CASE("an old epoch has ended when its last admission left, exempt or not") {
   Office office;
-  office.ledger.published(1);
+  office.published(1);
   CHECK(office.heard.epochs == std::vector<std::uint64_t>{1});
   auto first = office.enter(1, RequestClass::read);
-  office.ledger.published(2);
+  office.published(2);
   auto second = office.enter(2, RequestClass::read);
-  office.ledger.published(5);
+  office.published(5);
   CHECK(office.heard.epochs.size() == 1);
   first.reset();
   CHECK(office.heard.epochs == std::vector<std::uint64_t>{1, 2});
@@ -190,7 +190,7 @@ TEST_CASE("the oldest requests of a site are shown first, their paths cut to a r
   Request old, young;
   const std::string path(5'000, 'x');
   auto entry = office.entry(old, 1, RequestClass::write);
-  entry.path = path;
+  entry.facts.path = path;
   office.ledger.enter(old.admission, entry);
   office.ledger.enter(young.admission, office.entry(young, 1, RequestClass::write));
   const auto shown = office.ledger.oldest(0, RequestClass::write, start + 1s, 1);
