@@ -1,0 +1,136 @@
+#include "proxy/http/proxy_protocol.h"
+
+#include "proxy/base/ascii.h"
+
+#include <algorithm>
+
+namespace drawbridge::http {
+namespace {
+
+using State = ProxyHeader::State;
+
+constexpr std::string_view v1_start = "PROXY ";
+constexpr std::string_view v2_start{"\r\n\r\n\0\r\nQUIT\n", 12};
+constexpr std::size_t v2_fixed_bytes = 16;
+
+ProxyHeader refused(std::string_view problem) {
+  return {.state = State::refused, .bytes = 0, .client = {}, .problem = problem};
+}
+
+std::size_t byte_at(std::string_view bytes, std::size_t at) {
+  return static_cast<unsigned char>(bytes[at]);
+}
+
+std::size_t two_bytes_at(std::string_view bytes, std::size_t at) {
+  return byte_at(bytes, at) << 8 | byte_at(bytes, at + 1);
+}
+
+// One word of a version 1 line; the rest begins behind the one space that ends it.
+std::string_view take_word(std::string_view& line) {
+  const auto space = std::min(line.find(' '), line.size());
+  const auto word = line.substr(0, space);
+  line.remove_prefix(std::min(space + 1, line.size()));
+  return word;
+}
+
+bool is_port(std::string_view text) {
+  const auto value = base::parse_decimal(text);
+  const bool plain = text.size() == 1 || !text.starts_with('0');
+  return value && *value <= 65'535 && plain;
+}
+
+std::optional<IpAddress> parse_address(std::string_view text, std::string_view family) {
+  const bool is_v6 = text.find(':') != std::string_view::npos;
+  return is_v6 == (family == "TCP6") ? parse_ip(text) : std::nullopt;
+}
+
+ProxyHeader read_v1(std::string_view bytes) {
+  const auto end = bytes.substr(0, proxy_v1_bytes_max).find("\r\n");
+  if (end == std::string_view::npos) {
+    if (bytes.size() >= proxy_v1_bytes_max) return refused("a version 1 line of more than 107 bytes");
+    const auto stray = std::min(bytes.find_first_of("\r\n"), bytes.size());
+    const bool line_may_end = stray == bytes.size() || (bytes[stray] == '\r' && stray + 1 == bytes.size());
+    return line_may_end ? ProxyHeader{} : refused("a bare CR or LF");
+  }
+  auto line = bytes.substr(v1_start.size(), end - v1_start.size());
+  if (line.find_first_of("\r\n") != std::string_view::npos) return refused("a bare CR or LF");
+  ProxyHeader header{.state = State::complete, .bytes = end + 2, .client = {}, .problem = {}};
+  const bool ends_with_space = line.ends_with(' ');
+  const auto family = take_word(line);
+  if (family == "UNKNOWN") return header;  // whatever follows it is to be ignored
+  if (family != "TCP4" && family != "TCP6") return refused("a protocol that is not TCP4, TCP6 or UNKNOWN");
+  header.client = parse_address(take_word(line), family);
+  const auto destination = parse_address(take_word(line), family);
+  const bool ports = is_port(take_word(line)) && is_port(take_word(line));
+  if (!header.client || !destination || !ports || !line.empty() || ends_with_space) {
+    return refused("not two addresses and two ports");
+  }
+  return header;
+}
+
+// The addresses are followed by TLVs: a type, two bytes of length, the value. They say nothing we use, but what
+// does not add up is no header.
+bool are_tlvs(std::string_view bytes) {
+  while (!bytes.empty()) {
+    if (bytes.size() < 3) return false;
+    const auto length = two_bytes_at(bytes, 1);
+    if (bytes.size() - 3 < length) return false;
+    bytes.remove_prefix(3 + length);
+  }
+  return true;
+}
+
+IpAddress address_in(std::string_view bytes) {
+  IpAddress address;
+  if (bytes.size() == 4) address.bytes[10] = address.bytes[11] = 0xff;
+  std::ranges::transform(bytes, address.bytes.end() - static_cast<std::ptrdiff_t>(bytes.size()),
+                         [](char c) { return static_cast<std::uint8_t>(c); });
+  return address;
+}
+
+// How a version 2 header of PROXY means its addresses.
+struct Family {
+  std::size_t code;
+  std::size_t address_bytes;  // of one; 0: they are not of IP
+  std::size_t all_bytes;      // both addresses and ports
+};
+
+constexpr Family families[] = {{0x00, 0, 0}, {0x11, 4, 12}, {0x21, 16, 36}, {0x31, 0, 216}};
+
+ProxyHeader read_v2(std::string_view bytes) {
+  if (bytes.size() < v2_fixed_bytes) return {};
+  const auto version_and_command = byte_at(bytes, 12);
+  if (version_and_command != 0x20 && version_and_command != 0x21)
+    return refused("a version or command that is unknown");
+  const auto length = two_bytes_at(bytes, 14);
+  if (v2_fixed_bytes + length > proxy_v2_bytes_max) return refused("a version 2 header of more than 4096 bytes");
+  if (bytes.size() < v2_fixed_bytes + length) return {};
+  ProxyHeader header{.state = State::complete, .bytes = v2_fixed_bytes + length, .client = {}, .problem = {}};
+  if (version_and_command == 0x20) return header;  // LOCAL: the rest is to be ignored
+
+  const auto code = byte_at(bytes, 13);
+  const auto* family = std::ranges::find(families, code, &Family::code);
+  if (family == std::end(families)) return refused("an address family or protocol that is no stream");
+  const auto payload = bytes.substr(v2_fixed_bytes, length);
+  if (payload.size() < family->all_bytes) return refused("a length too short for its addresses");
+  // An unspecified family has no addresses that could be told from TLVs.
+  if (code != 0x00 && !are_tlvs(payload.substr(family->all_bytes))) return refused("TLVs that do not add up");
+  if (family->address_bytes > 0) header.client = address_in(payload.substr(0, family->address_bytes));
+  return header;
+}
+
+bool may_become(std::string_view bytes, std::string_view start) {
+  return bytes.substr(0, start.size()) == start.substr(0, bytes.size());
+}
+
+}  // namespace
+
+ProxyHeader read_proxy_header(std::string_view bytes) {
+  if (!may_become(bytes, v1_start) && !may_become(bytes, v2_start)) return refused("no PROXY header");
+  if (bytes.size() < std::min(v1_start.size(), v2_start.size())) return {};
+  return bytes.starts_with(v1_start)      ? read_v1(bytes)
+         : bytes.size() < v2_start.size() ? ProxyHeader{}
+                                          : read_v2(bytes);
+}
+
+}  // namespace drawbridge::http
