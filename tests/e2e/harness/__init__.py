@@ -3,6 +3,7 @@
 from .case import ProxyCase
 from .certificates import SCHEME, Certificates
 from .client import Response, TestClient
+from .hosts import Hosts
 from .proxy import BIN, TestProxy
 from .upstream import Exchange, FakeUpstream, Request, answer, chunked
 from .waiting import PATIENCE, eventually
@@ -16,6 +17,7 @@ __all__ = [
     "Certificates",
     "Exchange",
     "FakeUpstream",
+    "Hosts",
     "Late",
     "ProxyCase",
     "Request",
