@@ -234,7 +234,9 @@ json::object receipt_document(const core::Receipt& receipt) {
   object["cut_counts"] = counts(receipt.cut_counts);
   object["outstanding"] = requests(receipt.outstanding);
   object["outstanding_counts"] = counts(receipt.outstanding_counts);
+  if (receipt.at_server) object["at_server"] = *receipt.at_server;
   object["result"] = core::name(receipt.outcome);
+  put_if(object, "warning", receipt.warning);
   put_if(object, "note", receipt.note);
   if (receipt.cutover) object["cutover"] = cutover_document(*receipt.cutover);
   return object;
@@ -247,6 +249,7 @@ json::object progress_document(const control::Progress& progress) {
                       {"elapsed_ms", progress.elapsed.count()}};
   if (progress.timeout) object["timeout_ms"] = progress.timeout->count();
   if (progress.stage == control::Stage::published) return object;
+  if (progress.at_server) object["at_server"] = *progress.at_server;
   object["open"] = counts(progress.open);
   if (!progress.oldest.empty()) object["oldest"] = requests(progress.oldest);
   return object;

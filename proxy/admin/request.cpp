@@ -163,6 +163,7 @@ Parsed<core::Command> parse_server_command(std::string_view body) {
   const auto admin = core::parse_server_admin(reader.required_text("admin"));
   if (!admin) reader.fail("'admin' is drain, ready or disabled");
   command.admin = admin.value_or(core::ServerAdmin::ready);
+  command.drain_timeout = reader.duration("drain");
   command.reason = reader.text("reason", limits::reason_bytes_max);
   const auto if_epoch = reader.number("if_epoch");
   if (auto problem = reader.problem()) return std::unexpected(std::move(*problem));

@@ -27,7 +27,9 @@ std::vector<upstream::Target> targets_of(const core::Snapshot& snapshot, const c
                          .pool = pool->name,
                          .address = server.address,
                          .health = policy_of(configured->health),
-                         .resolve_interval = configured->resolve_interval});
+                         .resolve_interval = configured->resolve_interval,
+                         .taken_out = server.admin != core::ServerAdmin::ready});
+      if (server.admin == core::ServerAdmin::disabled) targets.back().health.active = false;
     }
   }
   return targets;

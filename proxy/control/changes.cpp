@@ -11,6 +11,7 @@ namespace drawbridge::control {
 namespace {
 
 constexpr base::Millis look_interval{1'000};
+constexpr base::Millis server_look_interval{50};
 constexpr std::size_t shown_oldest_max = 3;
 constexpr std::size_t logged_requests_max = 20;
 
@@ -35,6 +36,7 @@ struct Changes::Change {
   Completion completion;
   Drain drain;
   base::SteadyTime published;
+  base::SteadyTime told;
   std::vector<core::SiteId> promised;  // sites that no later change took back
   Alarms::Id deadline = 0;
   Alarms::Id next_look = 0;
@@ -72,18 +74,19 @@ auto Changes::for_change(std::uint64_t id, Call call) {
 void Changes::start(ChangeOrder order, Completion completion) {
   const auto id = ++last_id_;
   const auto now = alarms_.now().steady;
-  const bool waits = order.classes.bits != 0;
+  const bool waits = order.waits();
   auto change = std::make_unique<Change>(Change{.id = id,
                                                 .order = std::move(order),
                                                 .completion = std::move(completion),
                                                 .drain = Drain({}, now, waits, false),
                                                 .published = now,
+                                                .told = now,
                                                 .promised = {},
                                                 .deadline = 0,
                                                 .next_look = 0,
                                                 .open = {}});
   change->drain = Drain(change->order.receipt, now, waits, change->order.cut);
-  change->promised = change->order.site_ids;
+  if (!change->order.at_server) change->promised = change->order.site_ids;
   auto& started = *changes_.emplace(id, std::move(change)).first->second;
   // Before the fence is posted, so that the stages are told in their order.
   alarms_.post(for_change(id, [](Changes& self, Change& one) { self.tell(one, Stage::published); }));
@@ -121,10 +124,12 @@ void Changes::fenced(Change& change, const core::ClassCounts& open) {
   const auto action = change.drain.on_fenced(open, alarms_.now().steady);
   tell(change, Stage::fenced);
   perform(change, action);
+  if (change.order.at_server) return look_at_server(change);
   if (!change.drain.is_over() && open.total() > 0) look(change);
 }
 
 void Changes::drained(Change& change, const core::ClassCounts& ended) {
+  if (change.order.at_server) return;  // no site is asked for anything
   if (change.drain.is_over() && !change.drain.has_drained()) {
     events_.info("drain_ended_late", {{"epoch", fmt::to_string(change.order.receipt.epoch)}});
   }
@@ -183,6 +188,32 @@ void Changes::look(Change& change) {
                      }));
 }
 
+// Since the fence nobody chooses the server, so the count only falls. It is looked at often and told now and then.
+void Changes::look_at_server(Change& change) {
+  if (change.drain.is_over()) return;
+  const auto now = alarms_.now().steady;
+  const auto count = change.order.at_server();
+  if (count == 0) return perform(change, change.drain.on_drained({}, now));
+  const auto end = change.published + change.order.drain_timeout;
+  if (now >= end) return perform(change, change.drain.on_left_at_server(count, now));
+  if (now - change.told >= look_interval) {
+    change.told = now;
+    tell(change, Stage::draining);
+  }
+  change.next_look =
+      alarms_.at(std::min(now + base::SteadyTime::duration(server_look_interval), end),
+                 for_change(change.id, [](Changes& self, Change& one) { self.look_at_server(one); }));
+}
+
+void Changes::supersede_server(const std::string& what, const std::string& by_what) {
+  for (const auto& [id, change] : changes_) {
+    if (!change->order.at_server || change->order.receipt.what != what) continue;
+    perform(*change,
+            change->drain.on_superseded(fmt::format("superseded by {}", by_what), true, alarms_.now().steady));
+  }
+  sweep_soon();
+}
+
 void Changes::poll(Change& change) {
   alarms_.cancel(change.next_look);
   change.next_look = alarms_.at(alarms_.now().steady + look_interval,
@@ -195,7 +226,8 @@ void Changes::tell(Change& change, Stage stage) {
   progress.stage = stage;
   progress.epoch = change.order.receipt.epoch;
   progress.elapsed = std::chrono::duration_cast<base::Millis>(alarms_.now().steady - change.published);
-  if (change.order.classes.bits != 0) progress.timeout = change.order.drain_timeout;
+  if (change.order.waits()) progress.timeout = change.order.drain_timeout;
+  if (change.order.at_server) progress.at_server = change.order.at_server();
   if (stage == Stage::fenced) progress.open = change.drain.open_at_fence();
   if (stage == Stage::draining) {
     progress.open = change.open.counts;
@@ -219,6 +251,7 @@ void Changes::log(const Change& change) const {
   if (receipt.outstanding_counts.total() > 0) {
     fields.emplace_back("outstanding", counts_text(receipt.outstanding_counts));
   }
+  if (receipt.at_server) fields.emplace_back("at_server", fmt::to_string(*receipt.at_server));
   if (!receipt.note.empty()) fields.emplace_back("note", receipt.note);
   const auto severity = receipt.outcome == core::Outcome::done ? base::Severity::info : base::Severity::warning;
   events_.write(severity, "change_ended", std::move(fields));

@@ -24,12 +24,16 @@ struct ChangeOrder {
   core::Receipt receipt;  // epoch, sites, what, published_at
   std::vector<core::SiteId> site_ids;
   std::vector<core::SiteId> retired_ids;  // sites that a reload took away: what they let in must end as well
-  core::ClassMask classes;  // what must end; empty: only the fence counts
+  core::ClassMask classes;                // what must end; empty: only the fence counts
   bool spare_read_tunnels = false;
   base::Millis drain_timeout{0};
   base::Millis tunnel_spread{0};
   bool cut = false;
+  // Of a server that is taken out: how many requests it has. They must end as well, by themselves.
+  std::function<std::uint64_t()> at_server{};
   core::Actor actor;
+
+  bool waits() const { return classes.bits != 0 || at_server; }
 };
 
 // The changes whose fence or drain is not over, and those whose deadline passed with requests open: they are
@@ -54,6 +58,8 @@ class Changes {
   // longer promise it and says so. A mode at least as strict leaves the promise whole.
   void supersede(core::SiteId site, const std::string& name, core::ClassMask classes, const std::string& by_what);
   void start(ChangeOrder order, Completion completion);
+  // The server takes part again: who waits for its last requests would wait for new ones.
+  void supersede_server(const std::string& change, const std::string& by_what);
 
   std::optional<Draining> draining(core::SiteId site) const;
   bool is_fenced(core::SiteId site) const;
@@ -72,6 +78,7 @@ class Changes {
   void finish(Change& change);
   void poll(Change& change);
   void look(Change& change);
+  void look_at_server(Change& change);
   void tell(Change& change, Stage stage);
   void log(const Change& change) const;
   void log_requests(const char* event, const std::vector<core::OpenRequest>& requests) const;

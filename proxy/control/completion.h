@@ -31,9 +31,10 @@ struct CutoverProgress {
 struct Progress {
   Stage stage = Stage::published;
   std::uint64_t epoch = 0;
-  base::Millis elapsed{};               // since it was published
-  std::optional<base::Millis> timeout;  // of the drain, from when it was published; none: nothing to wait for
-  core::ClassCounts open;               // of what must end
+  base::Millis elapsed{};                  // since it was published
+  std::optional<base::Millis> timeout;     // of the drain, from when it was published; none: nothing to wait for
+  core::ClassCounts open;                  // of what must end
+  std::optional<std::uint64_t> at_server;  // of a server that is taken out: requests that it still has
   std::vector<core::OpenRequest> oldest;
   std::optional<CutoverProgress> cutover;
 };

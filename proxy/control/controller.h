@@ -63,6 +63,8 @@ class Controller {
                        std::function<void(std::vector<Found>)> done)>
         probe;
     std::function<Cutovers::Served(core::SiteId)> served;
+    // Requests that a server has not answered yet.
+    std::function<std::uint64_t(core::ServerId)> at_server;
     std::function<void(const core::CutoverPoint&)> passing = {};  // for tests; none in production
   };
 
@@ -143,6 +145,7 @@ class Controller {
 
   ChangeOrder order_for(std::string what, std::vector<std::string> sites, const core::Actor& actor) const;
   void set_drain(ChangeOrder& order, core::Mode mode) const;
+  void set_drain_timeout(ChangeOrder& order) const;
   void supersede(const ChangeOrder& order);
   void begin(ChangeOrder order, Completion completion);
 
@@ -155,6 +158,7 @@ class Controller {
 
   bool is_there(const std::string& site, const WaitFor& what) const;
   std::vector<std::string> sites_of_pool(const std::string& pool) const;
+  void wait_for_server(ChangeOrder& order, const core::ServerCommand& command) const;
   SiteStatus site_status(const core::SiteView& site, const base::Now& now) const;
   std::vector<std::string> warnings() const;
 

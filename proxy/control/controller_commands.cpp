@@ -40,6 +40,14 @@ std::expected<void, Refusal> check_server(const config::Config& config, const co
   if (command.reason.size() > base::limits::reason_bytes_max) {
     return std::unexpected(Refusal{.code = RefusalCode::bad_request, .message = "the reason is too long"});
   }
+  if (!command.drain_timeout) return {};
+  if (command.admin == core::ServerAdmin::ready) {
+    return std::unexpected(
+        Refusal{.code = RefusalCode::bad_request, .message = "a server that is ready has nothing to drain"});
+  }
+  if (command.drain_timeout->count() < 0 || *command.drain_timeout > drain_timeout_max) {
+    return std::unexpected(Refusal{.code = RefusalCode::bad_request, .message = "the drain is from 0s to 24h"});
+  }
   return {};
 }
 
@@ -53,6 +61,10 @@ std::string_view verb(core::ServerAdmin admin) {
       return "disable";
   }
   return "unknown";
+}
+
+std::string describe(const core::ServerCommand& command, core::ServerAdmin admin) {
+  return fmt::format("server {} {} {}", verb(admin), command.pool, command.address);
 }
 
 template <class... Calls>
@@ -141,9 +153,15 @@ Controller::Checked Controller::change_server(const core::ServerCommand& command
   }
   if (auto committed = commit(std::move(next)); !committed) return committed;
 
-  auto order = order_for(fmt::format("server {} {} {}", verb(command.admin), command.pool, command.address),
-                         sites_of_pool(command.pool), actor);
+  auto order = order_for(describe(command, command.admin), sites_of_pool(command.pool), actor);
+  if (command.admin != core::ServerAdmin::ready) wait_for_server(order, command);
   record(order, clean_text(command.reason, base::limits::reason_bytes_max), state_, false);
+  if (command.admin == core::ServerAdmin::ready) {
+    const auto by = fmt::format("{} of {} (epoch {})", order.receipt.what, describe(actor), order.receipt.epoch);
+    for (const auto out : {core::ServerAdmin::drain, core::ServerAdmin::disabled}) {
+      changes_.supersede_server(describe(command, out), by);
+    }
+  }
   begin(std::move(order), std::move(completion));
   return {};
 }
@@ -234,17 +252,21 @@ ChangeOrder Controller::order_for(std::string what, std::vector<std::string> sit
 }
 
 // Of several sites the most patient one decides: a shorter bound would list or cut what its site allows.
+void Controller::set_drain_timeout(ChangeOrder& order) const {
+  for (const auto& name : order.receipt.sites) {
+    const auto& drain = config_.find_site(name)->drain;
+    order.drain_timeout = std::max(order.drain_timeout, drain.timeout);
+    order.tunnel_spread = std::max(order.tunnel_spread, drain.tunnel_spread);
+  }
+}
+
 // A hold of several sites waits for what the widest of their scopes must see ended.
 void Controller::set_drain(ChangeOrder& order, core::Mode mode) const {
   auto scope = core::HoldScope::writes;
   for (const auto& name : order.receipt.sites) scope = std::max(scope, state_.sites.at(name).mode.scope);
   order.classes = core::drains(mode, scope);
   order.spare_read_tunnels = !order.classes.has(core::RequestClass::read);
-  for (const auto& name : order.receipt.sites) {
-    const auto& drain = config_.find_site(name)->drain;
-    order.drain_timeout = std::max(order.drain_timeout, drain.timeout);
-    order.tunnel_spread = std::max(order.tunnel_spread, drain.tunnel_spread);
-  }
+  set_drain_timeout(order);
   // Hosts of a site that a reload renamed or removed may be anyone's now. Nobody can command that site, so whoever
   // waits for writes waits for its writes too.
   for (const auto& [name, site] : state_.sites) {
@@ -265,6 +287,22 @@ void Controller::begin(ChangeOrder order, Completion completion) {
   order.tunnel_spread = std::min(order.tunnel_spread, order.drain_timeout);
   changes_.start(std::move(order), std::move(completion));
   waits_.look();
+}
+
+// A server that is taken out keeps what it has. Nothing is cut: another server cannot end what this one has begun.
+void Controller::wait_for_server(ChangeOrder& order, const core::ServerCommand& command) const {
+  const auto& pools = publisher_.current().pools;
+  const auto pool =
+      std::ranges::find(pools, command.pool, [](const auto& one) -> const auto& { return one->name; });
+  const auto& servers = (*pool)->servers;
+  const auto id = std::ranges::find(servers, command.address, &core::PoolServer::address)->id;
+  order.at_server = [&at_server = parts_.at_server, id] { return at_server(id); };
+  set_drain_timeout(order);
+  if (order.receipt.sites.empty()) order.drain_timeout = config::Drain{}.timeout;
+  if (command.drain_timeout) order.drain_timeout = *command.drain_timeout;
+  const auto takes_part = [](const core::PoolServer& one) { return one.admin == core::ServerAdmin::ready; };
+  if (std::ranges::any_of(servers, takes_part)) return;
+  order.receipt.warning = fmt::format("no server of {} takes requests any more", command.pool);
 }
 
 std::vector<std::string> Controller::sites_of_pool(const std::string& pool) const {

@@ -37,6 +37,7 @@ struct ServerCommand {
   std::string pool;
   std::string address;
   ServerAdmin admin = ServerAdmin::ready;
+  std::optional<base::Millis> drain_timeout;  // --drain; none: the longest of the pool's sites; not of ready
   std::string reason;
 };
 

@@ -52,8 +52,11 @@ struct Receipt {
   std::vector<OpenRequest> cut;  // their outcome is unknown
   ClassCounts outstanding_counts;
   std::vector<OpenRequest> outstanding;
+  // Of a server that was taken out: requests that it had when the wait ended. They are counted, not listed.
+  std::optional<std::uint64_t> at_server;
   Outcome outcome = Outcome::done;
-  std::string note;  // superseded: by what and whom; failed_back: why; as a sentence, else empty
+  std::string warning;  // what the operator may not have meant, as a sentence; else empty
+  std::string note;     // superseded: by what and whom; failed_back: why; as a sentence, else empty
   std::optional<CutoverReceipt> cutover;
 };
 

@@ -121,9 +121,10 @@ void define_pools(CLI::App& app, Options& options) {
     const char* admin;
     const char* text;
   };
-  for (const Change& change : {Change{"drain", "drain", "Nothing new goes to the server; what it has may end"},
-                               Change{"ready", "ready", "The server takes part again as soon as it is healthy"},
-                               Change{"disable", "disabled", "Nothing goes to the server and nothing checks it"}}) {
+  for (const Change& change :
+       {Change{"drain", "drain", "Nothing new goes to the server; waits for the end of what it has"},
+        Change{"ready", "ready", "The server takes part again as soon as it is healthy"},
+        Change{"disable", "disabled", "As drain, and nothing checks it any more"}}) {
     CLI::App* verb = command(*server, change.name, change.text, options, Verb::server);
     verb->callback([&options, admin = change.admin] {
       options.verb = Verb::server;
@@ -131,6 +132,10 @@ void define_pools(CLI::App& app, Options& options) {
     });
     verb->add_option("POOL", options.pool, "Name of the pool")->type_name("POOL")->required();
     verb->add_option("ADDRESS", options.address, "Address as configured")->type_name("ADDRESS")->required();
+    if (std::string_view(change.name) != "ready") {
+      verb->add_option("--drain", options.drain, "Longest wait for what the server has; without, the site's")
+          ->type_name("DURATION");
+    }
     add_change_options(*verb, options);
   }
 }

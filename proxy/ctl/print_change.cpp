@@ -24,6 +24,9 @@ std::string result_text(const json::object& receipt) {
   if (result == "cut") {
     return "in force; cut, their outcome unknown: " + print_counts(object_in(receipt, "cut_counts"));
   }
+  if (result == "outstanding" && receipt.contains("at_server")) {
+    return fmt::format("in force, but the server still has {}", counted(number(receipt, "at_server"), "request"));
+  }
   if (result == "outstanding") {
     return "in force, but the drain deadline passed with " +
            print_counts(object_in(receipt, "outstanding_counts")) + " open";
@@ -37,11 +40,13 @@ std::string upper_first(std::string text) {
   return text;
 }
 
-// A change of a server waits for its fence only: what the server was asked before goes on.
 std::string waited_text(const json::object& receipt) {
   const auto fenced = fmt::format("fence passed after {}", duration(receipt, "fenced_ms"));
+  if (text(receipt, "change").starts_with("server ready ")) return fenced + "\n";
   if (text(receipt, "change").starts_with("server ")) {
-    return fenced + "; what it was asked before goes on: REQUESTS in `proxyctl pool list`\n";
+    return fmt::format("{}, {} {}\n", fenced,
+                       text(receipt, "result") == "done" ? "the server has nothing left after" : "waited",
+                       duration(receipt, "drained_ms"));
   }
   return fmt::format("{}, {} {}; ended meanwhile: {}\n", fenced,
                      text(receipt, "result") == "outstanding" ? "waited" : "drained after",
@@ -82,6 +87,9 @@ std::string print_receipt(const json::object& receipt, const Look& look) {
   out += waited_text(receipt);
   out += look.paint(result_tone(text(receipt, "result")), result_text(receipt)) + "\n";
   if (const auto note = text(receipt, "note"); !note.empty()) out += note + "\n";
+  if (const auto warning = text(receipt, "warning"); !warning.empty()) {
+    out += look.paint(Tone::warning, "warning: " + warning) + "\n";
+  }
   if (const auto& cut = array_in(receipt, "cut"); !cut.empty()) out += "cut:\n" + print_requests(cut, look);
   if (const auto& open = array_in(receipt, "outstanding"); !open.empty()) {
     out += "still open:\n" + print_requests(open, look);
@@ -92,7 +100,9 @@ std::string print_receipt(const json::object& receipt, const Look& look) {
 std::string print_progress(const json::object& progress) {
   const std::string stage = text(progress, "stage");
   if (stage == "published") return "published, waiting for the workers to pass the fence";
-  const std::string waiting = "waiting for " + print_counts(object_in(progress, "open"));
+  const std::string waiting =
+      "waiting for " + (progress.contains("at_server") ? counted(number(progress, "at_server"), "request")
+                                                       : print_counts(object_in(progress, "open")));
   if (!progress.contains("timeout_ms")) return waiting;
   return fmt::format("{} to end, {} of {}", waiting,
                      base::describe_duration(base::Millis{number(progress, "elapsed_ms") / 1000 * 1000}),

@@ -73,6 +73,12 @@ WireRequest mode_request(const Options& options) {
   return change("/v1/mode", std::move(body), options);
 }
 
+WireRequest server_request(const Options& options) {
+  json::object body{{"pool", options.pool}, {"address", options.address}, {"admin", options.admin}};
+  put_if(body, "drain", options.drain);
+  return change("/v1/server", std::move(body), options);
+}
+
 WireRequest cutover_request(const Options& options) {
   json::object body{{"site", options.sites.front()}};
   put_if(body, "to", options.to);
@@ -148,8 +154,7 @@ WireRequest make_request(const Options& options) {
     case Verb::pool_list:
       return get("/v1/pools");
     case Verb::server:
-      return change("/v1/server", {{"pool", options.pool}, {"address", options.address}, {"admin", options.admin}},
-                    options);
+      return server_request(options);
     case Verb::page_preview:
       return preview_request(options);
     case Verb::history: {

@@ -144,6 +144,11 @@ void Counters::server_left(core::ServerId id) {
   server(id).in_flight.subtract();
 }
 
+std::uint64_t Counters::in_flight_at(core::ServerId id) const {
+  const auto* counted = servers_[id].load(std::memory_order_acquire);
+  return counted == nullptr ? 0 : counted->in_flight.value();
+}
+
 void Counters::head_refused(base::Reason reason) {
   heads_refused_[static_cast<std::size_t>(reason)].add();
 }
@@ -269,6 +274,12 @@ std::uint64_t Registry::writes_of(core::SiteId site) const {
 core::ClassCounts Registry::forwarded_of_slice(core::SliceId slice) const {
   core::ClassCounts sum;
   for (const auto& worker : workers_) sum += worker->forwarded_of_slice(slice);
+  return sum;
+}
+
+std::uint64_t Registry::in_flight_at(core::ServerId server) const {
+  std::uint64_t sum = 0;
+  for (const auto& worker : workers_) sum += worker->in_flight_at(server);
   return sum;
 }
 

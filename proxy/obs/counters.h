@@ -63,6 +63,7 @@ class Counters {
   void exchange_failed(core::ServerId server);                                // after a connection was there
   void server_entered(core::ServerId server);  // a request holds one of its connections, or waits for one
   void server_left(core::ServerId server);
+  std::uint64_t in_flight_at(core::ServerId server) const;  // any thread
   void head_refused(base::Reason reason);  // a request head that was answered 400, 414, 431, 501 or 408
 
   Tally connections_accepted;
@@ -139,6 +140,8 @@ class Registry {
   core::ClassCounts forwarded_of_slice(core::SliceId slice) const;
   // Requests of a site that its mode refused, those that waited in vain included. Any thread.
   std::uint64_t refused_of(core::SiteId site) const;
+  // Requests that hold a connection of a server, or wait for one. Any thread.
+  std::uint64_t in_flight_at(core::ServerId server) const;
 
  private:
   std::vector<std::unique_ptr<Counters>> workers_;

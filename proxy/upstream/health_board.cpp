@@ -60,7 +60,7 @@ HealthBoard::Row& HealthBoard::watched_row(core::ServerId server) {
 
 EndpointMask HealthBoard::usable(core::ServerId server, base::SteadyTime now) const {
   const Row* found = row(server);
-  if (found == nullptr) return 0;
+  if (found == nullptr || found->taken_out.load(relaxed)) return 0;
   auto usable = found->open.load(relaxed);
   for (auto paused = usable & found->paused.load(relaxed); paused != 0; paused &= paused - 1) {
     const auto slot = static_cast<std::size_t>(std::countr_zero(paused));
@@ -113,6 +113,10 @@ void HealthBoard::forget(core::ServerId server) {
   found.refresh_open();
   found.told = HealthState::unknown;
   found.lookup_failure.clear();
+}
+
+void HealthBoard::take_out(core::ServerId server, bool out) {
+  watched_row(server).taken_out.store(out, relaxed);
 }
 
 EndpointSlots HealthBoard::set_addresses(core::ServerId server, const std::vector<net::Endpoint>& addresses,

@@ -73,6 +73,9 @@ class HealthBoard {
 
   void watch(core::ServerId server, PassivePolicy policy, base::WallTime now);
   void forget(core::ServerId server);
+  // The operator's word. The snapshot has it too, but requests that older ones let in choose a server by this:
+  // after the fence of a `server drain` nobody asks that server any more, not even once more.
+  void take_out(core::ServerId server, bool out);
   // Takes what the name resolves to now; returns the slots after it. At most endpoints_per_server_max are used.
   EndpointSlots set_addresses(core::ServerId server, const std::vector<net::Endpoint>& addresses,
                               base::WallTime now);

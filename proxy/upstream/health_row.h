@@ -32,6 +32,7 @@ struct AddressRow {
 struct HealthBoard::Row {
   std::atomic<EndpointMask> open{0};    // present and not down by probe
   std::atomic<EndpointMask> paused{0};  // out after failures, or on trial since its pause ended
+  std::atomic<bool> taken_out{false};   // by the operator
   std::atomic<std::uint32_t> fall{0};
   std::atomic<std::int64_t> pause_max_ms{0};
   std::array<AddressRow, base::limits::endpoints_per_server_max> addresses;

@@ -32,6 +32,7 @@ struct Target {
   std::string address;  // "host:port" as configured
   HealthPolicy health;
   base::Millis resolve_interval{30'000};
+  bool taken_out = false;  // by the operator: gets no requests
 
   bool operator==(const Target&) const = default;
 };

@@ -119,6 +119,7 @@ void ServerWatch::Parts::watch(const Target& target) {
   watched.target = target;
   board.watch(target.id, {.fall = target.health.passive_fall, .pause = target.health.passive_pause},
               base::now().wall);
+  board.take_out(target.id, target.taken_out);
   prober.watch(target, board.slots(target.id));
   if (!same_name) resolver.watch(target.id, target.address, target.resolve_interval);
 }

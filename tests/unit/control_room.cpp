@@ -58,7 +58,8 @@ base::Expected<void> ControlRoom::start() {
                   done(found);
                 });
               },
-          .served = [this](core::SiteId) { return control::Cutovers::Served{.writes = writes}; }},
+          .served = [this](core::SiteId) { return control::Cutovers::Served{.writes = writes}; },
+          .at_server = [this](core::ServerId server) { return at_servers[server]; }},
       std::move(*config));
   return controller_->start();
 }

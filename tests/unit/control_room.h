@@ -7,6 +7,7 @@
 #include "tests/unit/control_fakes.h"
 #include "tests/unit/memory_file_system.h"
 
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -54,9 +55,10 @@ class ControlRoom {
   base::EventLog events{false};
   std::string boot = "boot-1";
   int renders = 0;
-  bool servers_answer = true;  // to probes
-  bool check_passes = true;    // likewise, of a path
-  std::uint64_t writes = 0;    // sent to servers so far
+  bool servers_answer = true;                          // to probes
+  bool check_passes = true;                            // likewise, of a path
+  std::uint64_t writes = 0;                            // sent to servers so far
+  std::map<core::ServerId, std::uint64_t> at_servers;  // requests they have
   inline static const core::Actor alice{.name = "alice", .uid = 1000, .pid = 7};
 
   bool has_event(const std::string& name) const;

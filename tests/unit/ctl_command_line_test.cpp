@@ -61,6 +61,8 @@ TEST_CASE("each command line becomes its request") {
       {"pool list", "/v1/pools", ""},
       {"server drain blue 127.0.0.1:9001", "/v1/server",
        R"({"pool":"blue","address":"127.0.0.1:9001","admin":"drain"})"},
+      {"server drain blue a:1 --drain 5s", "/v1/server",
+       R"({"pool":"blue","address":"a:1","admin":"drain","drain":"5s"})"},
       {"server ready blue a:1 --reason ok", "/v1/server",
        R"({"pool":"blue","address":"a:1","admin":"ready","reason":"ok"})"},
       {"server disable blue a:1", "/v1/server", R"({"pool":"blue","address":"a:1","admin":"disabled"})"},
