@@ -70,6 +70,7 @@ struct Limits {
   std::uint64_t request_line_bytes = 8 * 1024;    // method, target and version; beyond: 414
   std::uint32_t request_headers = 100;            // number of field lines; beyond: 431
   std::uint64_t request_body_bytes = 0;           // beyond: 413; 0 = no limit (bodies are streamed, not kept)
+  std::uint64_t request_body_rate = 240;          // bytes a second of waiting for a body; slower: 408; 0 = no limit
   std::uint64_t response_head_bytes = 32 * 1024;  // status line and fields of an answer; beyond: 502
   std::uint32_t connections = 50'000;             // open client connections of the process; beyond: not accepted
   std::uint32_t connections_per_address = 0;      // of one client address; beyond: closed at once; 0 = no limit

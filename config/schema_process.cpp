@@ -118,6 +118,12 @@ constexpr auto limits_keys = std::to_array<Key>({
         "request_body_bytes",
         "Longest body of a request. Beyond: 413. \"0\" is no limit: bodies are streamed, they cost no memory here.",
         "\"100MiB\""),
+    key<Size<0, (1ULL << 30)>, &Limits::request_body_rate>(
+        "request_body_rate",
+        "Slowest average, in bytes a second, at which a client may send a body once it has made us wait for "
+        "`client_body`. Slower: 408. Only waiting for the client counts, not the time that a server takes. \"0\" "
+        "is no "
+        "limit: then a byte now and then holds a request, and the drain that waits for it, for ever."),
     key<Size<1024, head_bytes_max>, &Limits::response_head_bytes>(
         "response_head_bytes", "Longest head of an answer: status line and headers together. Beyond: 502."),
     key<Number<1, connections_max>, &Limits::connections>(

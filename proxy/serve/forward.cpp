@@ -178,6 +178,7 @@ net::Task<Result<void>> Forward::upload() {
   return relay_body({.loop = call_.worker.loop(),
                      .from = call_.channel,
                      .read_patience = bounds_.body_timeout,
+                     .read_rate_min = bounds_.body_rate_min,
                      .to = *upstream_,
                      .write_patience = pool_.timing.body});
 }

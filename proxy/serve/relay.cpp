@@ -1,5 +1,7 @@
 #include "proxy/serve/relay.h"
 
+#include "proxy/serve/body_pace.h"
+
 #include <array>
 
 namespace drawbridge::serve {
@@ -32,6 +34,7 @@ class Batch {
 }  // namespace
 
 net::Task<base::Result<void>> relay_body(Relay relay) {
+  BodyPace pace(relay.read_patience, relay.read_rate_min);
   for (bool first = true;; first = false) {
     Batch batch;
     const auto state = batch.gather(relay.from);
@@ -49,7 +52,9 @@ net::Task<base::Result<void>> relay_body(Relay relay) {
     if (relay.to.cancelled()) {
       co_return std::unexpected(base::Failure{.fault = base::Fault::proxy, .reason = base::Reason::cancelled});
     }
-    const auto got = co_await relay.from.more(relay.loop.now() + relay.read_patience);
+    const auto begun = relay.loop.now();
+    const auto got = co_await relay.from.more(pace.deadline(begun, relay.from.bytes()));
+    pace.waited(relay.loop.now() - begun);
     if (!got) co_return std::unexpected(got.error());
   }
 }

@@ -7,13 +7,16 @@
 #include "proxy/serve/incoming_body.h"
 #include "proxy/serve/outgoing_message.h"
 
+#include <cstdint>
+
 namespace drawbridge::serve {
 
 // One body on its way from one side to the other. All references outlive the relay.
 struct Relay {
   net::Loop& loop;
   IncomingBody& from;
-  base::Millis read_patience;  // silence while reading
+  base::Millis read_patience;       // silence while reading
+  std::uint64_t read_rate_min = 0;  // BodyPace: bytes a second of waiting beyond it; 0: none
   OutgoingMessage& to;
   base::Millis write_patience;  // time without progress while writing
 };

@@ -104,6 +104,34 @@ class Times(ProxyCase):
         self.assertEqual((client.read_response().status, client.end()), (408, "fin"))
         self.assertFalse(upstream.requests[0].complete)
 
+    def test_a_body_that_trickles_is_408_however_short_its_silences(self):
+        upstream = self.upstream()
+        proxy = self.proxy(upstream, limits='request_body_rate = "1KiB"', timeouts='client_body = "500ms"')
+        client = self.client(proxy).send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n")
+
+        def trickle():
+            with contextlib.suppress(OSError):
+                client.send(b"x")
+            return client.wire.has_more(0.1)
+        eventually(trickle, "an answer")
+        self.assertEqual(client.read_response().status, 408)
+        self.assertFalse(upstream.requests[0].complete)
+
+    def test_a_body_whose_server_takes_its_time_is_not_too_slow(self):
+        go = threading.Event()
+        upstream = self.upstream(lambda e: (e.wait(go), e.read_body(), e.send(answer(b"done"))))
+        proxy = self.proxy(upstream, limits='request_body_rate = "1MiB"', timeouts='client_body = "300ms"')
+        client = self.client(proxy)
+        body = b"x" * (16 << 20)
+        head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n" % len(body)
+        sender = threading.Thread(target=client.send, args=(head + body,))
+        sender.start()
+        upstream.wait_for_requests(1)
+        self.assertFalse(client.wire.has_more(1), "an answer while the server reads nothing")
+        go.set()
+        sender.join()
+        self.assertEqual(client.read_response().body, b"done")
+
     def test_a_reader_that_takes_nothing_is_cut_after_its_time(self):
         body = b"x" * 30_000_000
         upstream = self.upstream(answer(body))
