@@ -124,6 +124,7 @@ struct Pool {
   UpstreamTimeouts timeouts;            // those of [timeouts] where the pool sets none
   Millis resolve_interval{10'000};      // names are looked up again this often
   std::uint32_t idle_connections = 64;  // unused connections kept for each address by each worker
+  bool drawbridge = false;              // the servers are Drawbridges: their Drawbridge-Not-Processed is passed on
 };
 
 // The mode of a site that the state file does not know yet. hold is no mode to start in: it ends by itself.

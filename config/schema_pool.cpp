@@ -116,6 +116,11 @@ constexpr auto pool_keys = std::to_array<Key>({
     key<Number<0, 10'000>, &Pool::idle_connections>(
         "idle_connections",
         "Unused connections that each worker keeps open to each address, for the next request."),
+    key<Flag, &Pool::drawbridge>(
+        "drawbridge",
+        "true: the servers are Drawbridges themselves, and the `Drawbridge-Not-Processed` of their refusals is "
+        "passed "
+        "on. From other servers it is taken out: clients would repeat writes on the word of an application."),
 });
 
 }  // namespace

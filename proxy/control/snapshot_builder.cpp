@@ -68,6 +68,7 @@ Expected<std::unique_ptr<core::PoolView>> build_pool(const config::Pool& pool, c
   view->balance = balance_of(pool.balance);
   view->timing = timing_of(pool.timeouts);
   view->idle_connections_max = pool.idle_connections;
+  view->drawbridge = pool.drawbridge;
   for (const auto& server : pool.servers) {
     const auto server_id = ids.servers.of(pool.name + " " + server.address);
     if (!server_id) return out_of_numbers("servers");

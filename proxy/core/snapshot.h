@@ -67,6 +67,8 @@ struct PoolView {
   Balance balance = Balance::least_requests;
   UpstreamTiming timing;
   std::size_t idle_connections_max = 64;  // kept to each address by each worker
+  bool drawbridge =
+      false;  // its servers are Drawbridges: what they say of requests that were not processed is true
   std::vector<PoolServer> servers;
 };
 

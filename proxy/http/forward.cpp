@@ -54,6 +54,7 @@ constexpr FieldSet not_copied_to_client = set_of({
     Field::proxy_authorization,
     Field::proxy_authentication_info,
     Field::http2_settings,
+    Field::drawbridge_not_processed,
 });
 
 bool in(const FieldSet& set, Field field) {
@@ -232,6 +233,7 @@ void write_client_response(HeadWriter& writer, const ResponseHead& head, const R
     return;
   }
   auto not_copied = not_copied_to_client;
+  if (spec.not_processed) not_copied[static_cast<std::size_t>(Field::drawbridge_not_processed)] = false;
   if (!spec.request_id.empty()) not_copied[static_cast<std::size_t>(Field::x_request_id)] = true;
   write_copies(writer, head.headers, not_copied, spec.edits);
   if (spec.body.kind == Body::Kind::none && head.has_content_length && head.status != 204) {

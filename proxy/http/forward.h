@@ -61,6 +61,9 @@ struct ResponseSpec {
   bool keep_alive = true;            // whether we keep the client connection; false if must_close
   std::string_view date = {};        // IMF-fixdate, written if the upstream sent no Date; empty: none is added
   std::string_view request_id = {};  // X-Request-Id of the response; empty: what the upstream sent is passed on
+  // Drawbridge-Not-Processed is passed on: who sent it is known to speak the truth. A server that says it of what
+  // it has done would have clients send their writes twice.
+  bool not_processed = false;
   std::string_view via = "drawbridge";
   FieldEdits edits = {};
 };

@@ -62,6 +62,7 @@ bool Forward::start_response() {
   http::ResponseSpec spec{.keep_alive = call_.keep,
                           .date = call_.worker.http_date(),
                           .request_id = call_.request_id,
+                          .not_processed = pool_.drawbridge && call_.record.retries == 0,
                           .edits = {.set = site.forward.response_set, .remove = site.forward.response_remove}};
   std::vector<http::FieldSetting> notice;
   if (call_.plan.notice) {

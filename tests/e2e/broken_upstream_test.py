@@ -172,6 +172,22 @@ class Failures(ProxyCase):
         self.assertEqual((response.status, response.value("Drawbridge-Not-Processed")), (502, None))
         self.assertEqual(len(upstream.requests), 1)
 
+    def test_only_a_drawbridge_is_believed_that_nothing_was_processed(self):
+        says_so = answer(b"", "503 Service Unavailable", "Drawbridge-Not-Processed: 1\r\n")
+        for pool, passed_on in (("", None), ("drawbridge = false", None), ("drawbridge = true", "1")):
+            with self.subTest(pool=pool):
+                proxy = self.proxy(self.upstream(says_so), pool=pool)
+                self.assertEqual(self.client(proxy).post(b"x").value("Drawbridge-Not-Processed"), passed_on)
+
+    def test_even_a_drawbridge_does_not_know_what_the_first_attempt_did(self):
+        says_so = answer(b"", "503 Service Unavailable", "Drawbridge-Not-Processed: 1\r\n")
+        upstream = self.upstream([answer(b"kept"), lambda e: e.close(), says_so])
+        client = self.client(self.proxy(upstream, workers=1, pool="drawbridge = true"))
+        self.assertEqual(client.get().body, b"kept")
+        response = client.ask(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
+        self.assertEqual((response.status, response.value("Drawbridge-Not-Processed")), (503, None))
+        self.assertEqual(len(upstream.requests), 3)
+
     def test_a_server_that_breaks_during_an_upload_is_not_blamed_on_the_client(self):
         for end in ("close", "reset"):
             with self.subTest(end=end):

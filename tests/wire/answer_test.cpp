@@ -159,3 +159,11 @@ TEST_CASE("the site decides about fields and identity of a response") {
                 {}, spec) ==
         ok + "Cache-Control: no-store\r\nContent-Length: 0\r\n" + via + "X-Request-Id: 0123\r\n\r\n");
 }
+
+TEST_CASE("a server's word that nothing was processed is passed on only where it is known to be true") {
+  const auto bytes = ok + "Drawbridge-Not-Processed: 1\r\nContent-Length: 0\r\n\r\n";
+  CHECK(relayed(bytes).find("Not-Processed") == std::string::npos);
+  CHECK(relayed(bytes, {}, {.not_processed = true}).find("Drawbridge-Not-Processed: 1\r\n") != std::string::npos);
+  const auto hint = std::string("HTTP/1.1 103 Early Hints\r\nDrawbridge-Not-Processed: 1\r\nLink: </a>\r\n\r\n");
+  CHECK(relayed(hint, {}, {.not_processed = true}).find("Not-Processed") == std::string::npos);
+}
