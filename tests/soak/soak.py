@@ -43,6 +43,9 @@ class Chaos:
         self.flips = 0
         self.restarts = 0
         self.looks = 0
+        self.cutovers = 0
+        self.failed_back = 0
+        self.site = asyncio.Lock()  # while a cutover has a site, other changes of it are refused
 
     async def pause(self, seconds):
         with contextlib.suppress(asyncio.TimeoutError):
@@ -52,6 +55,11 @@ class Chaos:
         code, text = await self.machines.command(*words)
         if code not in codes:
             self.book.problem("proxyctl failed", f"{' '.join(words)}: exit {code}: {text[-400:]}")
+        return code
+
+    async def change(self, codes, *words):
+        async with self.site:
+            return await self.expect(codes, *words)
 
     async def flip(self):
         while not self.stop.is_set():
@@ -61,11 +69,24 @@ class Chaos:
             drain = random.choice(["50ms", "500ms", "2s"])
             # The end of the mode may come before that of the drain: then it is no longer in force, which is exit 1.
             codes = {0, 1, 4} if lasts or mode[0] == "hold" else {0, 4}
-            await self.expect(codes, "mode", *mode, "--drain", drain, "--reason", "soak", *cut, *lasts)
+            await self.change(codes, "mode", *mode, "--drain", drain, "--reason", "soak", *cut, *lasts)
             await self.pause(random.uniform(0, 0.8))
-            await self.expect({0}, "mode", "live")
+            await self.change({0}, "mode", "live")
             self.flips += 2
             await self.pause(random.uniform(0, 4))
+
+    async def cut_over(self):
+        """There and back, as far as the servers let it: each must answer before, and they are being restarted."""
+        to = "other"
+        while not self.stop.is_set():
+            await self.pause(random.uniform(0, 6))
+            words = ["cutover", "good", "--to", to, "--hold", random.choice(["writes", "all"]), "--drain", "1s",
+                     "--deadline", "2s", *random.choice([[], ["--cut"]]), *random.choice([[], ["--check", "/healthz"]])]
+            if await self.change({0, 1}, *words) == 0:
+                self.cutovers += 1
+                to = "good" if to == "other" else "other"
+            else:
+                self.failed_back += 1
 
     async def restart(self):
         while not self.stop.is_set():
@@ -85,10 +106,10 @@ class Chaos:
         address = f"127.0.0.1:{self.machines.upstream_ports['good_1']}"
         while not self.stop.is_set():
             await self.pause(random.uniform(1, 5))
-            await self.expect({0}, "server", random.choice(["drain", "disable"]), "good", address)
+            await self.expect({0, 4}, "server", random.choice(["drain", "disable"]), "good", address, "--drain", "500ms")
             await self.pause(random.uniform(0, 0.5))
             await self.expect({0}, "server", "ready", "good", address)
-            await self.expect({0}, "reload")
+            await self.change({0}, "reload")
 
     async def rotate(self):
         while not self.stop.is_set():
@@ -98,7 +119,7 @@ class Chaos:
             await stage.until(access_log.exists, stage.START_SECONDS_MAX, "the reopened access log")
 
     def all(self):
-        return [self.flip(), self.restart(), self.look(), self.drain_servers(), self.rotate()]
+        return [self.flip(), self.cut_over(), self.restart(), self.look(), self.drain_servers(), self.rotate()]
 
 
 async def sample(machines, stop, samples):
@@ -199,6 +220,7 @@ async def soak(machines, seconds):
     lines = book.summary() + [
         f"{chaos.flips:,} mode flips, {chaos.restarts:,} restarts of servers, {chaos.looks:,} looks, "
         f"{machines.rotations:,} log rotations",
+        f"{chaos.cutovers:,} cutovers, {chaos.failed_back:,} that were refused or went back",
         f"descriptors: {before} before, {after} after",
         judge_memory(book, samples, seconds),
     ]

@@ -43,6 +43,10 @@ upstream_idle = "1s"
 servers = ["127.0.0.1:{good_1}", "127.0.0.1:{good_2}"]
 health = {{ path = "/healthz", interval = "250ms", timeout = "1s", rise = 1, fall = 2, passive_pause = "300ms" }}
 
+[pool.other]
+servers = ["127.0.0.1:{good_2}", "127.0.0.1:{good_1}"]
+health = {{ path = "/healthz", interval = "250ms", timeout = "1s", rise = 1, fall = 2, passive_pause = "300ms" }}
+
 [pool.bad]
 servers = ["127.0.0.1:{bad}"]
 health = {{ active = false, passive_pause = "100ms" }}
