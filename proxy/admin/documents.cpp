@@ -63,6 +63,7 @@ json::object cutover_document(const core::CutoverReceipt& cutover) {
   json::object object{{"id", cutover.id}, {"from", cutover.from}, {"to", cutover.to}};
   if (cutover.dry_run) object["dry_run"] = true;
   if (cutover.flip_at) object["flip_at"] = base::format_time(*cutover.flip_at);
+  object["mode"] = core::name(cutover.mode);
   object["held_ms"] = cutover.held.count();
   object["parked"] = {{"waiting", cutover.parked}, {"oldest_ms", cutover.longest_parked.count()}};
   object["refused"] = cutover.refused;
@@ -258,6 +259,7 @@ json::object progress_document(const control::Progress& progress) {
 json::object waited_document(const control::Waited& waited) {
   json::object object{{"reached", waited.reached}, {"waited_ms", waited.waited.count()}};
   if (!waited.reached) object["missing"] = strings(waited.missing);
+  put_if(object, "note", waited.note);
   return object;
 }
 
@@ -272,6 +274,7 @@ json::object history_document(const std::vector<control::HistoryEntry>& entries)
     if (entry.actor.uid >= 0) object["uid"] = entry.actor.uid;
     if (entry.actor.pid >= 0) object["pid"] = entry.actor.pid;
     put_if(object, "reason", entry.reason);
+    put_if(object, "output", entry.output);
     json::array sites;
     json::object before, after;
     for (const auto& site : entry.sites) {

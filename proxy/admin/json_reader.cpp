@@ -49,6 +49,17 @@ bool JsonReader::has(std::string_view key) const {
   return object_.contains(key);
 }
 
+std::string JsonReader::lines(std::string_view key, std::size_t bytes_max) {
+  const json::value* value = take(key);
+  if (value == nullptr || !value->is_string()) return {};
+  std::string text(value->get_string());
+  if (text.size() > bytes_max) fail(fmt::format("'{}' is longer than {} bytes", key, bytes_max));
+  auto shown = text;
+  std::erase_if(shown, [](char c) { return c == '\n' || c == '\t'; });
+  if (!is_printable(shown)) fail(fmt::format("'{}' holds control characters", key));
+  return text;
+}
+
 std::string JsonReader::text(std::string_view key, std::size_t bytes_max) {
   const json::value* value = take(key);
   if (value == nullptr) return {};

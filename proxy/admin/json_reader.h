@@ -21,6 +21,7 @@ class JsonReader {
 
   bool has(std::string_view key) const;
   std::string text(std::string_view key, std::size_t bytes_max = 256);
+  std::string lines(std::string_view key, std::size_t bytes_max);  // line ends and tabs are allowed
   std::string required_text(std::string_view key, std::size_t bytes_max = 256);
   bool flag(std::string_view key);
   std::optional<std::uint64_t> number(std::string_view key);

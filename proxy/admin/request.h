@@ -42,8 +42,10 @@ struct RunEnded {
   std::string site;
   std::uint64_t id = 0;
   int exit_code = 0;
+  std::string output;  // the last of what it printed
 };
 Parsed<RunEnded> parse_run_ended(std::string_view body);
+Parsed<std::string> parse_abort(std::string_view body);  // the site of a cutover that is given up
 
 struct PreviewRequest {
   std::string site;

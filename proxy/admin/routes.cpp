@@ -37,6 +37,7 @@ constexpr std::array routes = {
     Route{"/v1/cutover", "POST", Endpoint::cutover},
     Route{"/v1/rollback", "POST", Endpoint::rollback},
     Route{"/v1/cutover/continue", "POST", Endpoint::run_ended},
+    Route{"/v1/cutover/abort", "POST", Endpoint::abort},
     Route{"/v1/doctor", "GET", Endpoint::doctor},
     Route{"/v1/version", "GET", Endpoint::version},
     Route{"/v1/metrics", "GET", Endpoint::metrics},
@@ -164,6 +165,7 @@ Response answer_now(Endpoint endpoint, const Asked& asked, const Api& api) {
     case Endpoint::cutover:
     case Endpoint::rollback:
     case Endpoint::run_ended:
+    case Endpoint::abort:
     case Endpoint::doctor:
     case Endpoint::metrics:
       break;
@@ -188,8 +190,20 @@ std::optional<Problem> check_stream(const core::Command& command, bool streamed)
 Response end_run(std::string_view body, Api& api) {
   const auto ended = parse_run_ended(body);
   if (!ended) return problem_response(ended.error());
-  const auto taken = api.run_ended(ended->site, ended->id, ended->exit_code);
+  const auto taken = api.run_ended(ended->site, ended->id, ended->exit_code, ended->output);
   return taken ? json_response({{"continued", true}}) : problem_response(from_refusal(taken.error()));
+}
+
+Response abort_cutover(std::string_view body, const core::Actor& actor, Api& api) {
+  const auto site = parse_abort(body);
+  if (!site) return problem_response(site.error());
+  const auto taken = api.abort_cutover(*site, actor);
+  if (!taken) return problem_response(from_refusal(taken.error()));
+  std::string pool;
+  for (const auto& one : api.status().sites) {
+    if (one.name == *site) pool = one.pool;
+  }
+  return json_response({{"aborted", true}, {"site", *site}, {"pool", pool}});
 }
 
 }  // namespace drawbridge::admin

@@ -26,6 +26,7 @@ enum class Endpoint : std::uint8_t {
   cutover,
   rollback,
   run_ended,
+  abort,
   doctor,
   version,
   metrics,
@@ -51,5 +52,8 @@ std::optional<Problem> check_stream(const core::Command& command, bool streamed)
 
 // The word that the command of a cutover has ended.
 Response end_run(std::string_view body, Api& api);
+
+// The wish to give a cutover up.
+Response abort_cutover(std::string_view body, const core::Actor& actor, Api& api);
 
 }  // namespace drawbridge::admin

@@ -208,6 +208,8 @@ asio::awaitable<bool> LiveSession::dispatch(Endpoint endpoint, const Asked& aske
     }
     case Endpoint::run_ended:
       co_return co_await write(end_run(asked.body, parts_.api), keep_alive_);
+    case Endpoint::abort:
+      co_return co_await write(abort_cutover(asked.body, actor(), parts_.api), keep_alive_);
     case Endpoint::wait: {
       auto parsed = parse_wait(asked.body);
       if (!parsed) co_return co_await write(problem_response(parsed.error()), keep_alive_);

@@ -29,7 +29,8 @@ inline constexpr std::size_t fast_path_bytes = 2 * 1024;   // paths up to here a
 
 inline constexpr std::size_t listed_requests_max = 100;  // in a receipt or status, a worker
 inline constexpr std::size_t shown_path_bytes_max = 200;
-inline constexpr std::size_t reason_bytes_max = 500;  // --reason
+inline constexpr std::size_t reason_bytes_max = 500;            // --reason
+inline constexpr std::size_t command_output_bytes_max = 4'096;  // of a cutover's command, kept in the history
 inline constexpr std::size_t actor_name_bytes_max = 100;
 inline constexpr std::size_t history_entries_max = 1'000;  // kept and shown
 inline constexpr std::size_t admin_body_bytes_max = 64 * 1024;

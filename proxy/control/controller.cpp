@@ -104,7 +104,8 @@ Controller::Checked Controller::store(const State& state) {
       .message = fmt::format("nothing has changed: {}", saved.error().message),
       .hint = saved.error().uncertain ? "the folder could not be synced; if proxyd is restarted now it may come "
                                         "up with this change in force"
-                                      : fmt::format("see to {}", parts_.store.folder())});
+                                      : fmt::format("see to {}", parts_.store.folder()),
+      .uncertain = saved.error().uncertain});
 }
 
 void Controller::install(Built built) {
@@ -165,7 +166,7 @@ bool Controller::is_there(const std::string& site, const WaitFor& what) const {
   const auto mode = shown_mode(found->second).mode;
   switch (what.until) {
     case WaitFor::Until::drained:
-      return changes_.is_drained(*id);
+      return cutovers_.check_free(site).has_value() && changes_.is_drained(*id);
     case WaitFor::Until::live:
       return mode == core::Mode::live && changes_.is_fenced(*id);
     case WaitFor::Until::mode:

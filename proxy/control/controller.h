@@ -82,8 +82,12 @@ class Controller {
   // only later through `completion`.
   void submit(core::Command command, Completion completion);
 
-  // The client's command of a cutover has ended (Progress::cutover told it to run).
-  std::expected<void, Refusal> run_ended(const std::string& site, std::uint64_t id, int exit_code);
+  // The client's command of a cutover has ended (Progress::cutover told it to run); the history keeps its output.
+  std::expected<void, Refusal> run_ended(const std::string& site, std::uint64_t id, int exit_code,
+                                         const std::string& output = {});
+
+  // Gives a cutover up that has not flipped.
+  std::expected<void, Refusal> abort_cutover(const std::string& site, const core::Actor& actor);
 
   // Ends every wait: what was published stays, its completions get shutting_down. No command is accepted after.
   void stop();

@@ -1,6 +1,7 @@
 #include "proxy/control/controller.h"
 #include "proxy/control/cutover_order.h"
 #include "proxy/control/history.h"
+#include "proxy/control/mode_order.h"
 #include "proxy/control/text.h"
 
 #include <fmt/format.h>
@@ -11,7 +12,10 @@ namespace drawbridge::control {
 
 Controller::Checked Controller::change_pool(const core::CutoverCommand& command, const core::Actor& actor,
                                             Completion& completion) {
-  auto complete = complete_cutover(command, config_, state_);
+  const auto known = state_.sites.find(command.site);
+  const auto mode_left =
+      known == state_.sites.end() ? std::nullopt : remaining(known->second, parts_.alarms.now(), parts_.boot_id);
+  auto complete = complete_cutover(command, config_, state_, mode_left);
   if (!complete) return std::unexpected(std::move(complete.error()));
   if (auto free = cutovers_.check_free(complete->site); !free) return free;
   if (auto checked = check_rollback(*complete); !checked) return checked;
@@ -36,8 +40,16 @@ Controller::Checked Controller::check_rollback(const core::CutoverCommand& comma
               .hint = fmt::format("they are not on {}; --discard-writes goes back without them", command.to)});
 }
 
-std::expected<void, Refusal> Controller::run_ended(const std::string& site, std::uint64_t id, int exit_code) {
-  return cutovers_.run_ended(site, id, exit_code);
+std::expected<void, Refusal> Controller::run_ended(const std::string& site, std::uint64_t id, int exit_code,
+                                                   const std::string& output) {
+  return cutovers_.run_ended(site, id, exit_code, output);
+}
+
+std::expected<void, Refusal> Controller::abort_cutover(const std::string& site, const core::Actor& actor) {
+  if (const auto sites = resolve_sites(config_, {site}); !sites) return std::unexpected(sites.error());
+  const auto ended = cutovers_.abort(site, actor);
+  if (ended) parts_.events.info("cutover_aborted", {{"site", site}, {"by", describe(actor)}});
+  return ended;
 }
 
 // What a process that was killed left behind: the pool and the mode beside the record are already the right ones.
@@ -76,6 +88,7 @@ void Controller::record_cutover(const ChangeOrder& order, const Cutovers::Fence&
   entry.what = what.what;
   entry.actor = what.actor;
   entry.reason = what.reason;
+  entry.output = what.output;
   for (const auto& name : order.receipt.sites) entry.sites.push_back({name, what.before, what.after});
   parts_.events.info("cutover", {{"change", entry.what},
                                  {"sites", join_names(order.receipt.sites)},

@@ -117,12 +117,13 @@ Controller::Checked Controller::CutoverHands::note(const std::string& site, Site
 }
 
 // The configuration, the pool and the mode are those of a snapshot that was built before.
-void Controller::CutoverHands::publish_back(const std::string& site, SiteState wanted) {
+Controller::Checked Controller::CutoverHands::publish_back(const std::string& site, SiteState wanted) {
   auto built = build(site, std::move(wanted));
   DRAWBRIDGE_CHECK(built.has_value());
-  (void)controller_.store(built->next.state);
+  auto stored = controller_.store(built->next.state);
   before_ = controller_.state_;
   controller_.install(std::move(*built));
+  return stored;
 }
 
 void Controller::CutoverHands::fence(const std::string& site, Cutovers::Fence what, Completion completion) {
@@ -149,6 +150,11 @@ void Controller::CutoverHands::parked(const std::string& site,
                                   [done = std::move(done)](const std::vector<Workers::SiteLoad>& loads) {
                                     if (!loads.empty()) done(loads.front().parked, loads.front().oldest_parked);
                                   });
+}
+
+void Controller::CutoverHands::ended(const std::string& site, const std::string& failure) {
+  if (!failure.empty()) controller_.waits_.fail(site, failure);
+  controller_.waits_.look();
 }
 
 Cutovers::Served Controller::CutoverHands::served(const std::string& site) const {

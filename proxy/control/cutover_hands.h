@@ -16,11 +16,12 @@ class Controller::CutoverHands final : public Cutovers::Hands {
   void publish() override;
   void foresee(const std::string& site, const std::vector<Stored>& stages) override;
   Checked note(const std::string& site, SiteState wanted) override;
-  void publish_back(const std::string& site, SiteState wanted) override;
+  Checked publish_back(const std::string& site, SiteState wanted) override;
   void fence(const std::string& site, Cutovers::Fence what, Completion completion) override;
   void parked(const std::string& site, std::function<void(std::uint64_t count, base::Millis oldest)> done) override;
   Cutovers::Served served(const std::string& site) const override;
   void pass(const core::CutoverPoint& point) override;
+  void ended(const std::string& site, const std::string& failure) override;
 
  private:
   std::expected<Built, Refusal> build(const std::string& site, SiteState wanted);

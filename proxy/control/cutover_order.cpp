@@ -38,8 +38,15 @@ std::expected<void, Refusal> check_pool(const core::CutoverCommand& command, con
   return {};
 }
 
-std::expected<void, Refusal> check_times(const core::CutoverCommand& command, const config::Site& site) {
+std::expected<void, Refusal> check_times(const core::CutoverCommand& command, const config::Site& site,
+                                         std::optional<base::Millis> hold_left) {
   const auto deadline = *command.deadline;
+  if (hold_left && deadline > *hold_left) {
+    return refuse(RefusalCode::bad_request,
+                  fmt::format("{} is in hold, which ends in {}: --deadline is at most that", site.name,
+                              base::describe_duration(*hold_left)),
+                  "a longer hold: proxyctl mode hold --for");
+  }
   if (deadline.count() <= 0) return refuse(RefusalCode::bad_request, "--deadline must be longer than nothing");
   if (deadline > site.hold.max_total) {
     return refuse(RefusalCode::bad_request,
@@ -72,21 +79,20 @@ std::expected<void, Refusal> check_words(const core::CutoverCommand& command) {
 }  // namespace
 
 std::expected<core::CutoverCommand, Refusal> complete_cutover(core::CutoverCommand command,
-                                                              const config::Config& config, const State& state) {
+                                                              const config::Config& config, const State& state,
+                                                              std::optional<base::Millis> mode_left) {
   if (const auto sites = resolve_sites(config, {command.site}); !sites) return std::unexpected(sites.error());
   const auto& site = *config.find_site(command.site);
   const auto& now = state.sites.at(command.site);
   if (command.rollback) command.to = now.previous_pool;
   if (auto checked = check_pool(command, config, now); !checked) return std::unexpected(checked.error());
-  if (now.mode.mode == core::Mode::hold) {
-    return refuse(RefusalCode::refused, fmt::format("{} is in hold by {}", command.site, now.mode.by),
-                  "a cutover holds by itself: end this hold first");
-  }
   const bool holds_all = site.hold.scope == config::HoldScope::all;
   if (!command.hold) command.hold = holds_all ? core::HoldScope::all : core::HoldScope::writes;
-  if (!command.deadline) command.deadline = site.hold.max_total;
+  const auto hold_left = now.mode.mode == core::Mode::hold ? mode_left : std::nullopt;
+  if (hold_left) command.hold = std::max(*command.hold, now.mode.scope);
+  if (!command.deadline) command.deadline = std::min(site.hold.max_total, hold_left.value_or(site.hold.max_total));
   if (!command.drain_timeout) command.drain_timeout = std::min(site.drain.timeout, *command.deadline);
-  if (auto checked = check_times(command, site); !checked) return std::unexpected(checked.error());
+  if (auto checked = check_times(command, site, hold_left); !checked) return std::unexpected(checked.error());
   if (auto checked = check_words(command); !checked) return std::unexpected(checked.error());
   command.reason = clean_text(command.reason, base::limits::reason_bytes_max);
   return command;

@@ -22,8 +22,11 @@ struct Cutovers::Transaction {
   base::SteadyTime begun, held;
   std::uint64_t refused_before = 0;  // the hold
   std::optional<base::SteadyTime> hold_ended;
-  Refusal refusal;      // of what ended before the hold
-  std::string problem;  // what the failing stage said
+  Refusal refusal;         // of what ended before the hold
+  std::string problem;     // what the failing stage said
+  std::string output;      // of the command: the last of it
+  std::string ended_by;    // of an abort
+  bool uncertain = false;  // the flip was refused by the disk, and nobody knows what the disk says now
   Alarms::Id deadline = 0;
   Alarms::Id next_look = 0;
 

@@ -52,8 +52,9 @@ void Cutovers::start(core::CutoverCommand command, const core::Actor& actor, Com
   started.begun = alarms_.now().steady;
   transactions_.emplace(site, std::move(transaction));
   watch_operator(started);
+  // While a command runs the new pool may die: it is asked again.
   take(started, core::begin_cutover({.run = started.command.run,
-                                     .check = !started.command.check.empty(),
+                                     .check = !started.command.check.empty() || started.command.run,
                                      .dry_run = started.command.dry_run,
                                      .deadline = started.command.deadline.value()}));
 }
@@ -166,6 +167,7 @@ bool Cutovers::store(Transaction& transaction) {
   if (!stored) {
     transaction.refusal = stored.error();
     transaction.problem = stored.error().message;
+    transaction.uncertain = stored.error().uncertain;
   }
   return stored.has_value();
 }
@@ -196,6 +198,7 @@ void Cutovers::fence_drain(Transaction& transaction) {
                 .before = {},
                 .after = {},
                 .reason = command.reason,
+                .output = {},
                 .classes = classes,
                 .spare_read_tunnels = !classes.has(core::RequestClass::read),
                 .drain_timeout = command.drain_timeout,
@@ -262,7 +265,8 @@ void Cutovers::publish_new(Transaction& transaction) {
 
 void Cutovers::publish_back(Transaction& transaction) {
   note_end_of_hold(transaction);
-  hands_.publish_back(transaction.command.site, transaction.before);
+  const auto stored = hands_.publish_back(transaction.command.site, transaction.before);
+  transaction.uncertain = transaction.uncertain && !stored;
   transaction.hold_ended = alarms_.now().steady;
   transaction.receipt.epoch = hands_.epoch();
 }
@@ -284,6 +288,7 @@ void Cutovers::fence(Transaction& transaction) {
                 .before = retires ? transaction.result.from : "",
                 .after = retires ? transaction.result.to : "",
                 .reason = retires ? transaction.command.reason : failure_text(transaction),
+                .output = transaction.output,
                 .classes = retires ? all_classes : core::ClassMask{},
                 .spare_read_tunnels = false,
                 .drain_timeout = {},
@@ -301,7 +306,8 @@ void Cutovers::watch_operator(Transaction& transaction) {
                                      }));
 }
 
-Cutovers::Checked Cutovers::run_ended(const std::string& site, std::uint64_t id, int exit_code) {
+Cutovers::Checked Cutovers::run_ended(const std::string& site, std::uint64_t id, int exit_code,
+                                      const std::string& output) {
   const auto found = transactions_.find(site);
   const bool waits = found != transactions_.end() && found->second->record.id == id &&
                      found->second->machine.stage == CutoverStage::run;
@@ -311,12 +317,30 @@ Cutovers::Checked Cutovers::run_ended(const std::string& site, std::uint64_t id,
                                    .hint = "it has ended, by its deadline perhaps: see history"});
   }
   found->second->result.exit_code = exit_code;
+  found->second->output = output;
   feed(*found->second, {.kind = Kind::run_ended, .ok = exit_code == 0});
   return {};
 }
 
 bool Cutovers::is_holding() const {
   return std::ranges::any_of(transactions_, [](const auto& entry) { return entry.second->machine.holds(); });
+}
+
+Cutovers::Checked Cutovers::abort(const std::string& site, const core::Actor& actor) {
+  const auto found = transactions_.find(site);
+  if (found == transactions_.end()) {
+    return std::unexpected(
+        Refusal{.code = RefusalCode::refused, .message = fmt::format("{} is in no cutover", site)});
+  }
+  auto& transaction = *found->second;
+  if (core::has_flipped(transaction.machine.stage)) {
+    return std::unexpected(Refusal{.code = RefusalCode::refused,
+                                   .message = fmt::format("{} is on {} already", site, transaction.result.to),
+                                   .hint = fmt::format("to go back: proxyctl rollback {}", site)});
+  }
+  transaction.ended_by = describe(actor);
+  feed(transaction, {.kind = Kind::abort});
+  return {};
 }
 
 std::optional<std::uint64_t> Cutovers::writes_since_flip(const std::string& site) const {

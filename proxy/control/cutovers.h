@@ -39,6 +39,7 @@ class Cutovers {
     std::string what;           // of the history
     std::string before, after;  // likewise: pools, where the change is one
     std::string reason;
+    std::string output;  // of the command, for the history
     core::ClassMask classes;
     bool spare_read_tunnels = false;
     std::optional<base::Millis> drain_timeout;  // none: the site's
@@ -75,8 +76,9 @@ class Cutovers {
     virtual void foresee(const std::string& site, const std::vector<Stored>& stages) = 0;
     // Durable when it returns; what requests meet does not change.
     virtual Checked note(const std::string& site, SiteState wanted) = 0;
-    // In force when it returns, whatever the disk says: a restart goes by the same pool and mode.
-    virtual void publish_back(const std::string& site, SiteState wanted) = 0;
+    // In force when it returns, whatever the disk says (the result tells): a restart goes by the same pool and
+    // mode, but for a flip that failed to be stored and could not be taken back on the disk (Refusal::uncertain).
+    virtual Checked publish_back(const std::string& site, SiteState wanted) = 0;
     virtual void fence(const std::string& site, Fence what, Completion completion) = 0;
     // How many requests wait for the end of the hold, and the oldest.
     virtual void parked(const std::string& site,
@@ -84,6 +86,8 @@ class Cutovers {
     virtual Served served(const std::string& site) const = 0;
     // A transaction is at this point. Nothing comes of it but in tests, which end the process there.
     virtual void pass(const core::CutoverPoint& point) = 0;
+    // A transaction is over; `failure` is empty if it did what was asked.
+    virtual void ended(const std::string& site, const std::string& failure) = 0;
 
    protected:
     ~Hands() = default;
@@ -97,7 +101,10 @@ class Cutovers {
   // `command` has been checked (cutover_order.h) and names its pool. A refusal or a receipt comes later.
   void start(core::CutoverCommand command, const core::Actor& actor, Completion completion);
   // The command that a client ran has ended.
-  Checked run_ended(const std::string& site, std::uint64_t id, int exit_code);
+  Checked run_ended(const std::string& site, std::uint64_t id, int exit_code, const std::string& output);
+
+  // Gives a cutover up, if it has not flipped yet.
+  Checked abort(const std::string& site, const core::Actor& actor);
 
   std::optional<CutoverStatus> status(const std::string& site) const;
   // Requests wait for a flip, or for the way back.

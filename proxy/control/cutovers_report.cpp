@@ -13,8 +13,14 @@ std::string Cutovers::failure_text(const Transaction& transaction) const {
     case core::CutoverFailure::none:
       return {};
     case core::CutoverFailure::guard:
-    case core::CutoverFailure::not_stored:
       return transaction.problem;
+    case core::CutoverFailure::not_stored:
+      return fmt::format("stage {} could not be stored: {}{}", core::name(result.failed_at), transaction.problem,
+                         transaction.uncertain && result.failed_at == core::CutoverStage::flip
+                             ? fmt::format(". The disk may say otherwise: until a change is stored, a restart may "
+                                           "come up on {}",
+                                           result.to)
+                             : std::string());
     case core::CutoverFailure::undrained:
       return "the drain deadline passed with requests open";
     case core::CutoverFailure::run:
@@ -30,7 +36,7 @@ std::string Cutovers::failure_text(const Transaction& transaction) const {
     case core::CutoverFailure::gone:
       return fmt::format("whoever asked for it hung up in stage {}", core::name(result.failed_at));
     case core::CutoverFailure::aborted:
-      return fmt::format("it was ended in stage {}", core::name(result.failed_at));
+      return fmt::format("{} ended it in stage {}", transaction.ended_by, core::name(result.failed_at));
   }
   return {};
 }
@@ -47,6 +53,10 @@ void Cutovers::report(Transaction& transaction) {
     over.cutover.reset();
     (void)hands_.note(transaction.command.site, std::move(over));
   }
+  hands_.ended(transaction.command.site,
+               failed ? fmt::format("{} is on {}, the cutover to {} came to nothing: {}", transaction.command.site,
+                                    transaction.result.from, transaction.result.to, failure_text(transaction))
+                      : std::string());
   if (!transaction.completion.done) return;
   auto& receipt = transaction.receipt;
   if (failed && !transaction.hold_ended) {
@@ -57,6 +67,7 @@ void Cutovers::report(Transaction& transaction) {
   }
   receipt.what = transaction.what("");
   receipt.sites = {transaction.command.site};
+  transaction.result.mode = site.mode.mode;
   if (failed) receipt.outcome = core::Outcome::failed_back;
   if (!failed && receipt.cut_counts.total() > 0) receipt.outcome = core::Outcome::cut;
   receipt.note = failed ? failure_text(transaction) : transaction.result.dry_run ? transaction.problem : "";

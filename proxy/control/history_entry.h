@@ -29,6 +29,7 @@ struct HistoryEntry {
   std::string what;         // "readonly", "server drain blue 127.0.0.1:9001", "reload"
   core::Actor actor;
   std::string reason;
+  std::string output;  // of a cutover's command: the last that it printed
   std::vector<Site> sites;
 
   // Of `ended`.

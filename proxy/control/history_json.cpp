@@ -82,6 +82,7 @@ std::string format_history(const HistoryEntry& entry) {
   object["uid"] = entry.actor.uid;
   object["pid"] = entry.actor.pid;
   object["reason"] = entry.reason;
+  if (!entry.output.empty()) object["output"] = entry.output;
   add_sites(entry, object);
   if (entry.kind == HistoryEntry::Kind::ended) {
     object["result"] = core::name(entry.outcome);
@@ -108,6 +109,7 @@ base::Expected<HistoryEntry> parse_history(std::string_view line) {
   entry.actor.uid = fields.integer("uid");
   entry.actor.pid = fields.integer("pid");
   entry.reason = fields.text("reason");
+  if (fields.has("output")) entry.output = fields.text("output");
   read_sites(fields, entry);
   if (fields.has("result")) {
     entry.kind = HistoryEntry::Kind::ended;

@@ -32,6 +32,7 @@ struct Refusal {
   std::string hint{};                       // what to do, or the nearest name; may be empty
   std::vector<config::Problem> problems{};  // of config_invalid
   std::vector<std::string> keys{};          // of needs_restart
+  bool uncertain = false;                   // of not_stored: a restart may find the change in force
 };
 
 }  // namespace drawbridge::control

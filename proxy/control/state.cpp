@@ -25,7 +25,7 @@ core::ModeState shown_mode(const SiteState& site) {
   core::ModeState mode;
   mode.mode = core::Mode::hold;
   mode.scope = cutover.scope;
-  mode.since = cutover.since;
+  mode.since = site.mode.mode == core::Mode::hold ? site.mode.since : cutover.since;
   mode.until = cutover.deadline;
   mode.then = site.mode.mode;
   mode.reason = site.mode.reason;

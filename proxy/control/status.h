@@ -68,6 +68,7 @@ struct Waited {
   bool reached = false;  // false: the time was over first
   base::Millis waited{};
   std::vector<std::string> missing;  // sites that were not there yet
+  std::string note;                  // why it will not be reached: the cutover that was waited for came to nothing
 };
 
 }  // namespace drawbridge::control

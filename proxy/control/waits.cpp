@@ -1,5 +1,6 @@
 #include "proxy/control/waits.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -45,14 +46,23 @@ void Waits::look() {
   for (const auto& [id, wait] : waits_) {
     if (missing(wait.what).empty()) reached.push_back(id);
   }
-  for (const auto id : reached) end(id, Waited{.reached = true, .waited = {}, .missing = {}});
+  for (const auto id : reached) end(id, Waited{.reached = true, .waited = {}, .missing = {}, .note = {}});
+}
+
+void Waits::fail(const std::string& site, const std::string& note) {
+  std::vector<std::uint64_t> failed;
+  for (const auto& [id, wait] : waits_) {
+    const bool concerned = std::ranges::find(wait.what.sites, site) != wait.what.sites.end();
+    if (concerned && wait.what.until == WaitFor::Until::drained) failed.push_back(id);
+  }
+  for (const auto id : failed) end(id, Waited{.reached = false, .waited = {}, .missing = {site}, .note = note});
 }
 
 void Waits::give_up(std::uint64_t id) {
   const auto found = waits_.find(id);
   if (found == waits_.end()) return;
   auto still_missing = missing(found->second.what);
-  end(id, Waited{.reached = still_missing.empty(), .waited = {}, .missing = std::move(still_missing)});
+  end(id, Waited{.reached = still_missing.empty(), .waited = {}, .missing = std::move(still_missing), .note = {}});
 }
 
 void Waits::end(std::uint64_t id, std::expected<Waited, Refusal> result) {

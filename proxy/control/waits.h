@@ -29,6 +29,8 @@ class Waits {
   // `what.sites` are resolved. `done` never inside the call; at most waits_max, more are refused.
   std::uint64_t add(WaitFor what, Done done);
   void cancel(std::uint64_t id);
+  // A cutover of `site` has come to nothing: who waits for its old pool to drain waits for nothing.
+  void fail(const std::string& site, const std::string& note);
   // Something may have changed: looks at each wait again.
   void look();
   void stop();

@@ -30,6 +30,7 @@ struct CutoverReceipt {
   CutoverStage failed_at = CutoverStage::guard;  // of failed_back: the stage that failed
   CutoverFailure failure = CutoverFailure::none;
   std::optional<base::WallTime> flip_at;
+  Mode mode = Mode::live;               // of the site after it
   base::Millis held{};                  // from the hold to its end
   std::uint64_t parked = 0;             // requests that waited when the hold ended
   base::Millis longest_parked{};        // of these

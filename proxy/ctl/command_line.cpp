@@ -125,6 +125,8 @@ std::string check_mode(const Options& options) {
 }
 
 std::string check_cutover(const Options& options) {
+  if (options.verb == Verb::cutover && options.to.empty()) return "--to is missing: the pool to move to";
+  if (options.verb == Verb::abort && !options.to.empty()) return "--abort goes without --to";
   if (auto wrong = check_word("mode", options.then, {"live", "readonly", "maintenance"}); !wrong.empty())
     return wrong;
   if (auto wrong = check_word("scope", options.hold, {"writes", "all"}); !wrong.empty()) return wrong;
@@ -158,7 +160,8 @@ std::string check_values(const Options& options) {
   if (auto wrong = check_duration("--timeout", options.timeout); !wrong.empty()) return wrong;
   if (auto wrong = check_duration("--deadline", options.deadline); !wrong.empty()) return wrong;
   if (options.verb == Verb::mode) return check_mode(options);
-  if (options.verb == Verb::cutover || options.verb == Verb::rollback) return check_cutover(options);
+  const bool moves = options.verb == Verb::cutover || options.verb == Verb::rollback;
+  if (moves || options.verb == Verb::abort) return check_cutover(options);
   if (options.verb == Verb::wait) return check_wait(options);
   if (options.verb == Verb::page_preview) {
     if (auto wrong = check_word("mode", options.mode, {"readonly", "maintenance"}); !wrong.empty()) return wrong;

@@ -77,7 +77,9 @@ void define_cutover(CLI::App& app, Options& options) {
       command(app, "cutover", "Move a site to another pool without losing a write: all of it or nothing", options,
               Verb::cutover);
   cutover->add_option("SITE", options.sites, "The site to move")->type_name("SITE")->required()->expected(1);
-  cutover->add_option("--to", options.to, "The pool to move to")->type_name("POOL")->required();
+  cutover->add_option("--to", options.to, "The pool to move to")->type_name("POOL");
+  cutover->add_flag("--abort", options.abort, "Give up the cutover that is under way, if it has not flipped yet");
+  cutover->callback([&options] { options.verb = options.abort ? Verb::abort : Verb::cutover; });
   add_cutover_options(*cutover, options);
   CLI::App* rollback = command(app, "rollback", "Move a site back to the pool it was on before its last cutover",
                                options, Verb::rollback);

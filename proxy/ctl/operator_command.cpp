@@ -1,67 +1,183 @@
 #include "proxy/ctl/operator_command.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <csignal>
 #include <cstdlib>
+#include <fcntl.h>
+#include <fstream>
 #include <limits>
 #include <poll.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <vector>
 
 namespace drawbridge::ctl {
 namespace {
 
+constexpr std::size_t output_bytes_max = base::limits::command_output_bytes_max;
 constexpr int not_started = 127;
-constexpr int last_wait_ms = 5'000;  // from the polite end to the other one
+constexpr base::Millis last_wait{5'000};  // from the polite end to the other one
+constexpr std::size_t family_max = 1'000;
 
-[[noreturn]] void become(const OperatorCommand& command, pid_t parent) {
+// What a child prints, on its way to where it would have gone.
+class Passage {
+ public:
+  explicit Passage(int to) : to_(to) {
+    if (::pipe2(ends_.data(), O_CLOEXEC) != 0) ends_ = {-1, -1};
+    if (ends_[0] >= 0) ::fcntl(ends_[0], F_SETFL, O_NONBLOCK);
+  }
+  ~Passage() {
+    for (const int end : ends_) {
+      if (end >= 0) ::close(end);
+    }
+  }
+  Passage(const Passage&) = delete;
+  Passage& operator=(const Passage&) = delete;
+
+  int reader() const { return ends_[0]; }
+  // In the child.
+  void become(int descriptor) const {
+    if (ends_[1] >= 0) ::dup2(ends_[1], descriptor);
+  }
+  void close_writer() {
+    if (ends_[1] >= 0) ::close(std::exchange(ends_[1], -1));
+  }
+  // Passes on what is there. A process that went to the background may keep the other end for ever.
+  void pass(std::string& tail) {
+    std::array<char, 4'096> bytes{};
+    for (;;) {
+      const auto count = ::read(ends_[0], bytes.data(), bytes.size());
+      if (count < 0 && errno == EINTR) continue;
+      if (count == 0) ::close(std::exchange(ends_[0], -1));
+      if (count <= 0) return;
+      const auto read = static_cast<std::size_t>(count);
+      write_all(bytes.data(), read);
+      tail.append(bytes.data(), read);
+      if (tail.size() > output_bytes_max) tail.erase(0, tail.size() - output_bytes_max);
+    }
+  }
+
+ private:
+  void write_all(const char* bytes, std::size_t count) const {
+    while (count > 0) {
+      const auto written = ::write(to_, bytes, count);
+      if (written < 0 && errno != EINTR) return;
+      if (written < 0) continue;
+      bytes += written;
+      count -= static_cast<std::size_t>(written);
+    }
+  }
+
+  int to_;
+  std::array<int, 2> ends_{-1, -1};
+};
+
+class Run {
+ public:
+  explicit Run(const OperatorCommand& command)
+      : command_(command), out_(command.quiet_output ? STDERR_FILENO : STDOUT_FILENO), error_(STDERR_FILENO) {}
+  ~Run() {
+    if (process_ >= 0) ::close(process_);
+  }
+  Run(const Run&) = delete;
+  Run& operator=(const Run&) = delete;
+
+  CommandEnd run();
+
+ private:
+  enum class Wake { ended, time_over, not_awaited };
+
+  [[noreturn]] void become(pid_t parent) const;
+  Wake await_end(base::Millis limit, bool listens);
+
+  const OperatorCommand& command_;
+  Passage out_, error_;
+  int process_ = -1;
+  CommandEnd end_;
+};
+
+void Run::become(pid_t parent) const {
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);
   if (::getppid() != parent) ::_exit(not_started);
   std::signal(SIGINT, SIG_DFL);
   std::signal(SIGTERM, SIG_DFL);
   std::signal(SIGHUP, SIG_DFL);
-  if (command.quiet_output) ::dup2(STDERR_FILENO, STDOUT_FILENO);
-  for (const auto& [name, value] : command.environment) ::setenv(name.c_str(), value.c_str(), 1);
-  ::execl("/bin/sh", "sh", "-c", command.text.c_str(), static_cast<char*>(nullptr));
+  out_.become(STDOUT_FILENO);
+  error_.become(STDERR_FILENO);
+  for (const auto& [name, value] : command_.environment) ::setenv(name.c_str(), value.c_str(), 1);
+  ::execl("/bin/sh", "sh", "-c", command_.text.c_str(), static_cast<char*>(nullptr));
   ::_exit(not_started);
 }
 
-// True if it ended in time.
-bool await_end(int process, base::Millis limit) {
+Run::Wake Run::await_end(base::Millis limit, bool listens) {
   const auto end = base::SteadyClock::now() + limit;
   while (true) {
     const auto left = std::chrono::ceil<base::Millis>(end - base::SteadyClock::now()).count();
-    pollfd waited{.fd = process, .events = POLLIN, .revents = 0};
+    std::array<pollfd, 4> waited{};
+    waited[0] = {.fd = process_, .events = POLLIN, .revents = 0};
+    waited[1] = {.fd = out_.reader(), .events = POLLIN, .revents = 0};
+    waited[2] = {.fd = error_.reader(), .events = POLLIN, .revents = 0};
+    waited[3] = {.fd = listens ? command_.line : -1, .events = POLLIN, .revents = 0};
     const int wait_ms = static_cast<int>(std::clamp<std::int64_t>(left, 0, std::numeric_limits<int>::max()));
-    const int ready = ::poll(&waited, 1, wait_ms);
-    if (ready > 0) return true;
-    if (ready == 0) return false;
-    if (errno != EINTR) return true;  // waitpid() waits then
+    const int ready = ::poll(waited.data(), waited.size(), wait_ms);
+    if (ready < 0 && errno != EINTR) return Wake::ended;  // waitpid() waits then
+    if (ready < 0) continue;
+    if (waited[1].revents != 0) out_.pass(end_.output);
+    if (waited[2].revents != 0) error_.pass(end_.output);
+    if (waited[0].revents != 0) return Wake::ended;
+    if (waited[3].revents != 0) return Wake::not_awaited;
+    if (left <= 0) return Wake::time_over;
   }
+}
+
+// All that came of us and still runs: a shell that is told to end leaves what it has started behind.
+std::vector<pid_t> family() {
+  std::vector<pid_t> found{::getpid()};
+  for (std::size_t i = 0; i < found.size() && found.size() < family_max; ++i) {
+    const auto parent = std::to_string(found[i]);
+    std::ifstream children("/proc/" + parent + "/task/" + parent + "/children");
+    for (pid_t child = 0; children >> child;) found.push_back(child);
+  }
+  found.erase(found.begin());
+  return found;
+}
+
+void signal_family(int signal) {
+  for (const auto member : family()) ::kill(member, signal);
+}
+
+CommandEnd Run::run() {
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  const pid_t parent = ::getpid();
+  const pid_t child = ::fork();
+  if (child == 0) become(parent);
+  end_.exit_code = not_started;
+  if (child < 0) return end_;
+  out_.close_writer();
+  error_.close_writer();
+  process_ = static_cast<int>(::syscall(SYS_pidfd_open, child, 0));
+  if (process_ >= 0 && await_end(command_.limit, true) != Wake::ended) {
+    end_.was_told = true;
+    signal_family(SIGTERM);
+    if (await_end(last_wait, false) != Wake::ended) ::kill(child, SIGKILL);
+    signal_family(SIGKILL);
+  }
+  int status = 0;
+  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  out_.pass(end_.output);
+  error_.pass(end_.output);
+  end_.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+  return end_;
 }
 
 }  // namespace
 
-int run_operator_command(const OperatorCommand& command) {
-  const pid_t parent = ::getpid();
-  const pid_t child = ::fork();
-  if (child < 0) return not_started;
-  if (child == 0) become(command, parent);
-  const int process = static_cast<int>(::syscall(SYS_pidfd_open, child, 0));
-  if (process >= 0) {
-    if (!await_end(process, command.limit)) {
-      ::kill(child, SIGTERM);
-      if (!await_end(process, base::Millis{last_wait_ms})) ::kill(child, SIGKILL);
-    }
-    ::close(process);
-  }
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
-  if (WIFEXITED(status)) return WEXITSTATUS(status);
-  return 128 + WTERMSIG(status);
+CommandEnd run_operator_command(const OperatorCommand& command) {
+  return Run(command).run();
 }
 
 }  // namespace drawbridge::ctl

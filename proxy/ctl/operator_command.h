@@ -1,5 +1,6 @@
 #pragma once
 
+#include "proxy/base/limits.h"
 #include "proxy/base/time.h"
 
 #include <string>
@@ -13,12 +14,19 @@ struct OperatorCommand {
   std::string text;
   std::vector<std::pair<std::string, std::string>> environment;  // beside our own
   base::Millis limit{0};                                         // after it the command is told to end
+  int line = -1;              // to the daemon, which says nothing meanwhile but that it does not wait any more
   bool quiet_output = false;  // its standard output goes to the standard error: ours is read by a program
 };
 
-// Runs it to its end with our terminal as its own. Its exit code; 128 and the signal if one ended it, as shells
-// say. The command is told to end when we die, and when `limit` has passed: whoever waits for it has given up by
-// then.
-int run_operator_command(const OperatorCommand& command);
+struct CommandEnd {
+  int exit_code = 0;      // 128 and the signal if one ended it, as shells say
+  bool was_told = false;  // to end, by us
+  std::string output;     // the last of what it printed, at most limits::command_output_bytes_max
+};
+
+// Runs it to its end with our standard input as its own; what it prints is passed on as it comes. It is told to
+// end, with all that it has started, when `limit` has passed or the daemon does not wait any more; when we are
+// killed, only its shell is.
+CommandEnd run_operator_command(const OperatorCommand& command);
 
 }  // namespace drawbridge::ctl

@@ -22,6 +22,7 @@ enum class Verb : std::uint8_t {
   reload,
   cutover,
   rollback,
+  abort,
   doctor,
   version,
   help,
@@ -41,7 +42,7 @@ struct Options {
   std::string lasts, until, then, scope, drain, reason;
   bool cut = false;
   std::string to, hold, deadline, run, check;  // cutover
-  bool dry_run = false;
+  bool dry_run = false, abort = false;
   bool discard_writes = false;  // rollback
   std::optional<std::uint64_t> if_epoch;
 

@@ -33,6 +33,7 @@ std::string print_counts(const boost::json::object& counts);
 
 // The receipt of a cutover or rollback; one line of its progress.
 std::string print_cutover(const boost::json::object& receipt, const Look& look);
+std::string print_aborted(const boost::json::object& aborted);
 std::string print_cutover_progress(const boost::json::object& progress);
 
 // A list of requests in flight, as in receipts.

@@ -125,6 +125,9 @@ std::string print_problem(const json::object& problem, const Look& look) {
 std::string print_waited(const json::object& waited, const Look& look) {
   const std::string after = duration(waited, "waited_ms");
   if (flag(waited, "reached")) return look.paint(Tone::good, "reached") + " after " + after + "\n";
+  if (const auto note = text(waited, "note"); !note.empty()) {
+    return look.paint(Tone::bad, "not reached") + fmt::format(" after {}: {}\n", after, note);
+  }
   const std::string missing = joined(waited, "missing");
   return look.paint(Tone::bad, "not reached") +
          fmt::format(" within {}{}\n", after, missing.empty() ? "" : ": " + missing);

@@ -62,9 +62,17 @@ std::string print_cutover(const json::object& receipt, const Look& look) {
   if (const auto writes = number(cutover, "discarded_writes"); writes > 0) {
     out += look.paint(Tone::warning, fmt::format("left behind on {}: {}", from, counted(writes, "write"))) + "\n";
   }
+  if (const auto mode = text(cutover, "mode"); mode != "live") {
+    out += look.paint(Tone::warning, fmt::format("{} stays in {}", joined(receipt, "sites"), mode)) + "\n";
+  }
   return out + look.paint(Tone::good, text(receipt, "result")) +
          fmt::format("; when {} can be switched off: proxyctl wait {} --until drained\n", from,
                      joined(receipt, "sites"));
+}
+
+std::string print_aborted(const json::object& aborted) {
+  return fmt::format("{}: the cutover is given up, the site is on {} as before\n", text(aborted, "site"),
+                     text(aborted, "pool"));
 }
 
 std::string print_cutover_progress(const json::object& progress) {

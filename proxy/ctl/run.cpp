@@ -78,7 +78,7 @@ Exit tell_receipt(const Options& options, const Console& console, const json::ob
 Exit run_change(const Options& options, const Console& console) {
   bool published = false;
   std::string last_line;
-  const auto on_line = [&](std::string_view line) {
+  const auto on_line = [&](std::string_view line, int) {
     if (line.empty()) return true;
     last_line = line;
     const auto object = parse_object(line);
@@ -144,6 +144,9 @@ Exit print_document(const Options& options, const Console& console, const json::
     case Verb::version:
       console.out(print_versions(document));
       return Exit::done;
+    case Verb::abort:
+      console.out(print_aborted(document));
+      return Exit::done;
     case Verb::mode:
     case Verb::server:
     case Verb::reload:
@@ -190,7 +193,7 @@ Exit run_watch(const Options& options, const Console& console) {
 }
 
 Exit run_events(const Options& options, const Console& console) {
-  const auto on_line = [&](std::string_view line) {
+  const auto on_line = [&](std::string_view line, int) {
     constexpr std::string_view prefix = "data: ";
     if (!line.starts_with(prefix)) return true;
     line.remove_prefix(prefix.size());

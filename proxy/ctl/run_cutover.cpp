@@ -23,10 +23,11 @@ struct Followed {
   std::string stage;  // the last one told; empty: none
 };
 
-int run_command(const Options& options, const json::object& progress) {
+CommandEnd run_command(const Options& options, const json::object& progress, int descriptor) {
   OperatorCommand command{.text = options.run,
                           .environment = {},
                           .limit = base::Millis{number(progress, "left_ms")},
+                          .line = descriptor,
                           .quiet_output = options.json};
   const json::object& environment = object_in(progress, "env");
   for (const auto& variable : environment) {
@@ -36,15 +37,29 @@ int run_command(const Options& options, const json::object& progress) {
   return run_operator_command(command);
 }
 
-// A word that does not arrive is no error here: the stream says how it ends.
-void tell_exit_code(const Options& options, const json::object& progress, int exit_code) {
-  const json::object body{
-      {"site", text(progress, "site")}, {"id", number(progress, "id")}, {"exit_code", exit_code}};
-  const WireRequest request{"POST", "/v1/cutover/continue", json::serialize(body), "", WireRequest{}.patience};
-  static_cast<void>(exchange(options.socket, request, {}));
+// JSON carries UTF-8; a command may print anything, and its tail may begin inside a character.
+std::string printable(const std::string& output) {
+  std::string out;
+  for (const char c : output) out += (c >= ' ' && c < 0x7f) || c == '\n' || c == '\t' ? c : '?';
+  return out;
 }
 
-void follow(const Options& options, const Console& console, const json::object& progress, Followed& followed) {
+// If the word is not taken the stream says how it ends, later.
+void tell_end(const Options& options, const Console& console, const json::object& progress,
+              const CommandEnd& ended) {
+  const json::object body{{"site", text(progress, "site")},
+                          {"id", number(progress, "id")},
+                          {"exit_code", ended.exit_code},
+                          {"output", printable(ended.output)}};
+  const WireRequest request{"POST", "/v1/cutover/continue", json::serialize(body), "", WireRequest{}.patience};
+  const auto reply = exchange(options.socket, request, {});
+  if (!reply) return console.error(fmt::format("proxyctl: {}\n", reply.error().message));
+  if (reply->status == 200) return;
+  console.error("proxyctl: " + print_problem(parse_object(reply->body).value_or(json::object{}), {}));
+}
+
+void follow(const Options& options, const Console& console, const json::object& progress, int descriptor,
+            Followed& followed) {
   followed.stage = text(progress, "stage");
   if (followed.stage != "run") {
     if (console.progress) console.progress(print_cutover_progress(progress));
@@ -52,9 +67,10 @@ void follow(const Options& options, const Console& console, const json::object& 
   }
   if (console.progress) console.progress("");
   console.error(fmt::format("proxyctl: held and drained; running: {}\n", options.run));
-  const int exit_code = run_command(options, progress);
-  console.error(fmt::format("proxyctl: the command ended with {}\n", exit_code));
-  tell_exit_code(options, progress, exit_code);
+  const auto ended = run_command(options, progress, descriptor);
+  if (ended.was_told) console.error("proxyctl: the cutover is over; the command was told to end\n");
+  console.error(fmt::format("proxyctl: the command ended with {}\n", ended.exit_code));
+  if (!ended.was_told) tell_end(options, console, progress, ended);
 }
 
 Exit tell_refusal(const Options& options, const Console& console, const json::object& problem,
@@ -97,11 +113,13 @@ Exit tell_failure(const Console& console, const WireFailure& failure, const Foll
 
 Exit run_cutover(const Options& options, const Console& console) {
   Followed followed;
-  const auto on_line = [&](std::string_view line) {
+  const auto on_line = [&](std::string_view line, int descriptor) {
     if (line.empty()) return true;
     followed.last_line = line;
     const auto object = parse_object(line);
-    if (object && object->contains("progress")) follow(options, console, object_in(*object, "progress"), followed);
+    if (object && object->contains("progress")) {
+      follow(options, console, object_in(*object, "progress"), descriptor, followed);
+    }
     return true;
   };
   if (console.transaction) console.transaction();

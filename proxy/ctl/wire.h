@@ -39,8 +39,9 @@ struct WireFailure {
   std::string message;
 };
 
-// Called for each line of a streamed 200 answer; false ends the exchange.
-using OnLine = std::function<bool(std::string_view line)>;
+// Called for each line of a streamed 200 answer; false ends the exchange. `descriptor` becomes readable when the
+// daemon says more, or is gone.
+using OnLine = std::function<bool(std::string_view line, int descriptor)>;
 
 // One request and its answer over the unix socket at `path`. Blocks.
 std::expected<WireReply, WireFailure> exchange(const std::string& path, const WireRequest& request,

@@ -170,6 +170,8 @@ WireRequest make_request(const Options& options) {
     case Verb::cutover:
     case Verb::rollback:
       return cutover_request(options);
+    case Verb::abort:
+      return post("/v1/cutover/abort", {{"site", options.sites.front()}});
     case Verb::doctor:
       return doctor_request();
     case Verb::version:

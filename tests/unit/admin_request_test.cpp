@@ -62,6 +62,8 @@ TEST_CASE("cutover and rollback bodies are read whole, and strictly") {
   CHECK_FALSE(parse_run_ended(R"({"site":"shop","id":4})").has_value());
   CHECK_FALSE(parse_run_ended(R"({"site":"shop","id":4,"exit_code":256})").has_value());
   CHECK(parse_run_ended(R"({"site":"shop","id":4,"exit_code":3})")->exit_code == 3);
+  CHECK(parse_run_ended(R"({"site":"shop","id":4,"exit_code":0,"output":"a\n\tb\n"})")->output == "a\n\tb\n");
+  CHECK_FALSE(parse_run_ended(R"({"site":"shop","id":4,"exit_code":0,"output":"\u001b[2J"})").has_value());
 }
 
 TEST_CASE("what a mode body must not say is refused with the key it is about") {

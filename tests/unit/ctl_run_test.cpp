@@ -134,7 +134,7 @@ TEST_CASE("json is the daemon's own, for receipts, answers and errors") {
 TEST_CASE("wait and doctor fail by their answer") {
   AdminBench bench;
   CHECK(tell(bench.path, {"wait", "--until", "live"}).exit == Exit::done);
-  bench.api.waited = {false, base::Millis{5}, {"shop"}};
+  bench.api.waited = {false, base::Millis{5}, {"shop"}, {}};
   const auto told = tell(bench.path, {"wait", "--until", "live", "--timeout", "5ms"});
   CHECK(told.exit == Exit::refused);
   CHECK(told.out == "not reached within 5ms: shop\n");

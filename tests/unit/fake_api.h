@@ -24,7 +24,7 @@ class FakeApi final : public admin::Api {
   bool hold_back = false;
   bool load_answers = true;
   std::vector<admin::Check> checks;
-  control::Waited waited{true, base::Millis{5}, {}};
+  control::Waited waited{true, base::Millis{5}, {}, {}};
   bool hold_wait = false;
   std::vector<std::uint64_t> cancelled;
   std::vector<std::string> ran;  // "SITE ID EXIT_CODE"
@@ -70,8 +70,11 @@ class FakeApi final : public admin::Api {
     boost::asio::post(context_, [this, done = std::move(done)] { done(waited); });
     return 7;
   }
-  std::expected<void, control::Refusal> run_ended(const std::string& site, std::uint64_t id,
-                                                  int exit_code) override {
+  std::expected<void, control::Refusal> abort_cutover(const std::string&, const core::Actor&) override {
+    return {};
+  }
+  std::expected<void, control::Refusal> run_ended(const std::string& site, std::uint64_t id, int exit_code,
+                                                  const std::string&) override {
     ran.push_back(site + " " + std::to_string(id) + " " + std::to_string(exit_code));
     return {};
   }

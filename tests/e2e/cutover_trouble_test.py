@@ -1,0 +1,298 @@
+"""What happens to a cutover when its surroundings do not play along: its operator, its command, its servers, its disk,
+its proxyd. Whatever it is, the site is wholly on one pool, nobody is left waiting, and what is said is true."""
+
+import json
+import os
+import pathlib
+import resource
+import signal
+import subprocess
+import threading
+import unittest
+
+from harness import BIN, PATIENCE, ProxyCase, answer, eventually
+
+POST = b"POST /%s HTTP/1.1\r\nHost: a.example\r\nContent-Length: 3\r\n\r\nabc"
+GREEN = '[pool.green]\nservers = ["{}"]\nhealth = {{ active = false }}\n'
+
+
+class Trouble(ProxyCase):
+    def setUp(self):
+        self.blue, self.green = self.upstream(answer(b"blue")), self.upstream(answer(b"green"))
+
+    def shop(self, **options):
+        options = {"pool": "health = { active = false }", "more": GREEN.format(self.green.address), **options}
+        self.the_proxy = self.proxy(self.blue, **options)
+        return self.the_proxy
+
+    def begin(self, *arguments, **options):
+        running = subprocess.Popen(
+            [BIN / "proxyctl", *arguments, "--socket", self.the_proxy.socket_path],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+        self.addCleanup(lambda: (running.poll() is None and running.kill(), running.communicate()))
+        return running
+
+    def cut_over(self, *arguments, **options):
+        return self.begin("cutover", "web", "--to", "green", *arguments, **options)
+
+    def end_of(self, running):
+        out, error = running.communicate(timeout=3 * PATIENCE)
+        return running.returncode, out, error
+
+    def site(self):
+        return self.the_proxy.admin("GET", "/v1/status")[1]["sites"][0]
+
+    def until_stage(self, stage):
+        eventually(lambda: self.site().get("cutover", {}).get("stage") == stage, f"stage {stage}")
+
+    def parked_post(self, name=b"order"):
+        parked = self.client(self.the_proxy).send(POST % name)
+        eventually(lambda: self.site().get("parked", {}).get("waiting", 0) > 0, "a waiting request")
+        return parked
+
+    def assert_on(self, pool, mode="live"):
+        eventually(lambda: "cutover" not in self.site(), "the end of the cutover")
+        self.assertEqual((self.site()["pool"], self.site()["mode"]), (pool, mode))
+        if mode == "live":
+            self.assertEqual(self.client(self.the_proxy).send(POST % b"after").read_response("POST").body, pool.encode())
+
+    # Its operator.
+
+    def test_an_abort_by_somebody_else_ends_the_command_and_releases_to_the_old_pool(self):
+        self.shop()
+        running = self.cut_over("--run", "echo begun; sleep 60")
+        self.until_stage("run")
+        parked = self.parked_post()
+        status, out, _ = self.the_proxy.ctl("cutover", "web", "--abort")
+        self.assertEqual((status, out), (0, "web: the cutover is given up, the site is on blue as before\n"))
+        self.assertEqual(parked.read_response("POST").body, b"blue")
+        status, out, error = self.end_of(running)
+        self.assertEqual(status, 1)
+        self.assertIn("ended it in stage run", out)
+        self.assertIn("the command was told to end", error)
+        self.assert_on("blue")
+        status, _, error = self.the_proxy.ctl("cutover", "web", "--abort")
+        self.assertEqual((status, "is in no cutover" in error), (1, True))
+
+    def test_what_the_command_has_started_ends_with_it(self):
+        proxy = self.shop()
+        pid_file = proxy.folder / "pid"
+        running = self.cut_over("--deadline", "1s", "--run", f"sh -c 'echo $$ >{pid_file}; exec sleep 60' | cat")
+        status, out, _ = self.end_of(running)
+        self.assertEqual(status, 1)
+        self.assertIn("deadline", out)
+        pid = int(pid_file.read_text())
+        eventually(lambda: not pathlib.Path(f"/proc/{pid}").exists(), "the end of the grandchild")
+        self.assert_on("blue")
+
+    def test_a_terminal_that_hangs_up_or_an_interrupt_releases_to_the_old_pool(self):
+        self.shop()
+        for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
+            with self.subTest(number):
+                running = self.cut_over("--run", "exec sleep 60")
+                self.until_stage("run")
+                parked = self.parked_post()
+                running.send_signal(number)
+                self.assertEqual(parked.read_response("POST").body, b"blue")
+                self.end_of(running)
+                self.assert_on("blue")
+
+    def test_an_operator_who_is_stopped_does_not_keep_the_site_held_beyond_the_deadline(self):
+        self.shop()
+        running = self.cut_over("--deadline", "800ms", "--run", "exec sleep 60")
+        self.until_stage("run")
+        running.send_signal(signal.SIGSTOP)
+        self.assert_on("blue")
+        running.send_signal(signal.SIGCONT)
+        self.assertEqual(self.end_of(running)[0], 1)
+
+    def test_wait_follows_a_cutover_whose_operator_was_lost(self):
+        self.shop()
+        running = self.cut_over("--run", "exec sleep 60")
+        self.until_stage("run")
+        waiting = self.begin("wait", "web", "--until", "drained")
+        live = self.begin("wait", "web", "--until", "live")
+        self.assertRaises(subprocess.TimeoutExpired, waiting.wait, 0.2)
+        running.kill()
+        status, out, _ = self.end_of(waiting)
+        self.assertEqual(status, 1)
+        self.assertIn("web is on blue, the cutover to green came to nothing", out)
+        self.assertEqual(self.end_of(live)[0], 0)
+
+    def test_the_second_operator_is_told_who_is_first(self):
+        proxy = self.shop()
+        running = self.cut_over("--run", "exec sleep 60")
+        self.until_stage("run")
+        epoch = self.proxy_epoch()
+        for command in (["cutover", "web", "--to", "green"], ["mode", "live", "web"], ["reload"]):
+            status, _, error = proxy.ctl(*command)
+            self.assertEqual(status, 1, error)
+            self.assertRegex(error, r"web is in a cutover from blue to green by .*, stage run")
+        proxy.signal(signal.SIGHUP)
+        proxy.wait_until_said("reload_refused")
+        self.assertEqual(self.proxy_epoch(), epoch)
+        running.kill()
+        self.assert_on("blue")
+
+    def proxy_epoch(self):
+        return self.the_proxy.admin("GET", "/v1/status")[1]["epoch"]
+
+    # Its command.
+
+    def test_the_output_of_the_command_is_streamed_and_kept(self):
+        proxy = self.shop()
+        gate = proxy.folder / "gate"
+        running = self.cut_over("--run", f"echo first; while [ ! -e {gate} ]; do sleep 0.02; done; echo second >&2")
+        self.assertEqual(running.stdout.readline(), "first\n")
+        gate.touch()
+        status, out, error = self.end_of(running)
+        self.assertEqual(status, 0, out + error)
+        entries = json.loads(proxy.ctl("history", "--json")[1])["entries"]
+        self.assertEqual([entry["output"] for entry in entries if "output" in entry], ["first\nsecond\n"])
+
+    def test_output_without_end_neither_blocks_the_command_nor_fills_the_history(self):
+        proxy = self.shop()
+        with open(os.devnull, "wb") as nowhere:
+            running = subprocess.Popen(
+                [BIN / "proxyctl", "cutover", "web", "--to", "green", "--socket", proxy.socket_path, "--run",
+                 "head -c 3000000 /dev/urandom; sleep 30 &"], stdout=nowhere, stderr=nowhere)
+        self.assertEqual(running.wait(3 * PATIENCE), 0)
+        entries = json.loads(proxy.ctl("history", "--json")[1])["entries"]
+        self.assertLessEqual(max(len(entry.get("output", "")) for entry in entries), 4096)
+
+    # Its servers.
+
+    def test_a_new_pool_that_dies_while_the_command_runs_is_not_moved_to(self):
+        proxy = self.shop()
+        gate = proxy.folder / "gate"
+        running = self.cut_over("--run", f"while [ ! -e {gate} ]; do sleep 0.02; done")
+        self.until_stage("run")
+        parked = self.parked_post()
+        self.green.stop()
+        gate.touch()
+        status, out, _ = self.end_of(running)
+        self.assertEqual(status, 1)
+        self.assertIn("the check of green failed", out)
+        self.assertEqual(parked.read_response("POST").body, b"blue")
+        self.assert_on("blue")
+
+    def test_a_server_taken_out_of_the_new_pool_meanwhile_is_noticed(self):
+        proxy = self.shop()
+        gate = proxy.folder / "gate"
+        running = self.cut_over("--run", f"while [ ! -e {gate} ]; do sleep 0.02; done")
+        self.until_stage("run")
+        self.assertEqual(proxy.ctl("server", "disable", "green", self.green.address)[0], 0)
+        gate.touch()
+        status, out, _ = self.end_of(running)
+        self.assertEqual((status, "no server of green is ready" in out), (1, True), out)
+        self.assert_on("blue")
+
+    # Its disk.
+
+    def test_a_disk_that_takes_nothing_refuses_before_and_goes_back_after_the_hold(self):
+        proxy = self.shop()
+        status, _, error = None, None, None
+        self.fill_disk(proxy)
+        status, _, error = self.end_of(self.cut_over())
+        self.assertEqual(status, 1, error)
+        self.assertIn("nothing has changed", error)
+        self.free_disk(proxy)
+        gate = proxy.folder / "gate"
+        running = self.cut_over("--run", f"while [ ! -e {gate} ]; do sleep 0.02; done")
+        self.until_stage("run")
+        self.fill_disk(proxy)
+        gate.touch()
+        status, out, _ = self.end_of(running)
+        self.assertEqual(status, 1, out)
+        self.assertIn("could not be stored", out)
+        self.free_disk(proxy)
+        self.assert_on("blue")
+        proxy.kill()
+        proxy.start()
+        self.assert_on("blue")
+
+    @staticmethod
+    def fill_disk(proxy):
+        resource.prlimit(proxy.process.pid, resource.RLIMIT_FSIZE, (1, resource.RLIM_INFINITY))
+
+    @staticmethod
+    def free_disk(proxy):
+        resource.prlimit(proxy.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+
+    # Its proxyd.
+
+    def test_a_proxyd_that_is_told_to_end_answers_who_waits_and_says_where_the_site_comes_up(self):
+        proxy = self.shop()
+        running = self.cut_over("--run", "exec sleep 60")
+        self.until_stage("run")
+        parked = self.parked_post()
+        proxy.signal(signal.SIGTERM)
+        response = parked.read_response("POST")
+        self.assertEqual((response.status, response.value("Drawbridge-Not-Processed")), (503, "1"))
+        status, _, error = self.end_of(running)
+        self.assertEqual(status, 3, error)
+        self.assertIn("web will come up on blue", error)
+        proxy.wait()
+        proxy.start()
+        self.assert_on("blue")
+
+    # Its own bounds.
+
+    def test_drains_that_time_out_go_back_or_cut(self):
+        for cut in (False, True):
+            with self.subTest(cut=cut):
+                go_on = threading.Event()
+                self.blue.script = lambda exchange, go_on=go_on: (
+                    exchange.read_body(), exchange.wait(go_on), exchange.send(answer(b"blue")))
+                self.shop()
+                slow = self.client(self.the_proxy).send(POST % b"slow")
+                self.blue.wait_for_requests(1)
+                running = self.cut_over("--drain", "300ms", *["--cut"][: cut])
+                status, out, _ = self.end_of(running)
+                self.assertIn("/slow", out)
+                self.assertEqual(status, 0 if cut else 1, out)
+                go_on.set()
+                self.assertEqual(slow.read_response("POST").status, 502 if cut else 200)
+                self.blue.script = answer(b"blue")
+                self.assert_on("green" if cut else "blue")
+                self.blue.requests.clear()
+
+    def test_a_hold_that_overflows_refuses_and_the_receipt_says_so(self):
+        proxy = self.shop(site="hold = { max_requests = 1 }")
+        gate = proxy.folder / "gate"
+        running = self.cut_over("--json", "--run", f"while [ ! -e {gate} ]; do sleep 0.02; done")
+        self.until_stage("run")
+        parked = self.parked_post()
+        for _ in range(2):
+            self.assertEqual(self.client(proxy).send(POST % b"too-many").read_response("POST").status, 503)
+        gate.touch()
+        self.assertEqual(parked.read_response("POST").body, b"green")
+        status, out, _ = self.end_of(running)
+        self.assertEqual(status, 0)
+        self.assertEqual(json.loads(out)["receipt"]["cutover"]["refused"], 2)
+
+    # Its mode.
+
+    def test_a_site_in_an_operators_hold_moves_and_stays_held_until_that_ends(self):
+        proxy = self.shop()
+        self.assertEqual(proxy.ctl("mode", "hold", "web", "--for", "20s")[0], 0)
+        parked = self.parked_post()
+        status, out, error = self.end_of(self.cut_over())
+        self.assertEqual(status, 0, error)
+        self.assertIn("web stays in hold", out)
+        self.assert_on("green", "hold")
+        self.assertEqual(proxy.ctl("mode", "live", "web")[0], 0)
+        self.assertEqual(parked.read_response("POST").body, b"green")
+
+    def test_readonly_and_maintenance_stay(self):
+        proxy = self.shop()
+        for mode, target in (("readonly", "green"), ("maintenance", "blue")):
+            self.assertEqual(proxy.ctl("mode", mode, "web")[0], 0)
+            status, out, error = self.end_of(self.begin("cutover", "web", "--to", target))
+            self.assertEqual(status, 0, error)
+            self.assertIn(f"web stays in {mode}", out)
+            self.assert_on(target, mode)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,200 @@
+#include "tests/unit/control_room.h"
+
+#include <doctest/doctest.h>
+
+#include <optional>
+#include <string>
+
+using namespace drawbridge;
+using core::CutoverFailure;
+using core::CutoverStage;
+using core::Mode;
+using core::Outcome;
+using core::RequestClass;
+using tests::ControlRoom;
+
+namespace {
+
+core::CutoverCommand to_green() {
+  core::CutoverCommand command;
+  command.site = "shop";
+  command.to = "green";
+  return command;
+}
+
+std::shared_ptr<tests::Answer> submit(ControlRoom& room, core::CutoverCommand command) {
+  return room.submit({.what = std::move(command), .if_epoch = {}, .actor = ControlRoom::alice});
+}
+
+std::string pool_of(const ControlRoom& room) {
+  return room.view("shop").pool->name;
+}
+
+CutoverStage stage_of(const ControlRoom& room) {
+  const auto status = room.status_of("shop").cutover;
+  REQUIRE(status.has_value());
+  return status->stage;
+}
+
+using Waited = std::optional<std::expected<control::Waited, control::Refusal>>;
+
+std::shared_ptr<Waited> wait_until_drained(ControlRoom& room) {
+  auto result = std::make_shared<Waited>();
+  room.controller().wait({.sites = {"shop"}}, [result](auto waited) { *result = std::move(waited); });
+  room.alarms.settle();
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("a cutover that is given up goes back and names who ended it; after the flip it is too late") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  const core::Actor bob{.name = "bob", .uid = 1001, .pid = 8};
+  CHECK_FALSE(room.controller().abort_cutover("shop", bob).has_value());
+  auto command = to_green();
+  command.run = true;
+  const auto answer = submit(room, command);
+  room.alarms.settle();
+  REQUIRE(stage_of(room) == CutoverStage::run);
+  CHECK(room.controller().abort_cutover("shop", bob).has_value());
+  room.alarms.settle();
+  REQUIRE(answer->is_receipt());
+  CHECK(answer->receipt().outcome == Outcome::failed_back);
+  CHECK(answer->receipt().cutover->failure == CutoverFailure::aborted);
+  CHECK(answer->receipt().note == "bob (uid 1001) ended it in stage run");
+  CHECK(pool_of(room) == "blue");
+  room.workers->hold_fences();
+  submit(room, to_green());
+  room.alarms.settle();
+  room.workers->release_fences();
+  room.alarms.settle();
+  room.workers->hold_fences();
+  REQUIRE(pool_of(room) == "green");
+  CHECK_FALSE(room.controller().abort_cutover("shop", bob).has_value());
+}
+
+TEST_CASE("a site that an operator holds moves within that hold and stays held") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  auto hold = tests::mode_command(Mode::hold, {"shop"});
+  hold.scope = core::HoldScope::all;
+  hold.lasts = base::Millis(20'000);
+  room.submit({.what = hold, .if_epoch = {}, .actor = ControlRoom::alice});
+  room.alarms.settle();
+  const auto since = room.status_of("shop").mode.since;
+  auto command = to_green();
+  command.run = true;
+  const auto answer = submit(room, command);
+  room.alarms.settle();
+  REQUIRE(stage_of(room) == CutoverStage::run);
+  CHECK(room.status_of("shop").mode.scope == core::HoldScope::all);
+  CHECK(room.status_of("shop").mode.since == since);
+  CHECK(room.controller().run_ended("shop", answer->progress.back().cutover->id, 0).has_value());
+  room.alarms.settle();
+  REQUIRE(answer->is_receipt());
+  CHECK(pool_of(room) == "green");
+  CHECK(room.mode_of("shop") == Mode::hold);
+  room.alarms.advance(base::Millis(20'000));
+  CHECK(room.mode_of("shop") == Mode::live);
+}
+
+TEST_CASE("a cutover in an operator's hold must end before that hold; --then ends both in one snapshot") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  auto hold = tests::mode_command(Mode::hold, {"shop"});
+  hold.lasts = base::Millis(20'000);
+  room.submit({.what = hold, .if_epoch = {}, .actor = ControlRoom::alice});
+  room.alarms.settle();
+  auto command = to_green();
+  command.deadline = base::Millis(30'000);
+  const auto refused = submit(room, command);
+  room.alarms.settle();
+  REQUIRE_FALSE(refused->is_receipt());
+  CHECK(refused->refusal().message.find("which ends in 20s") != std::string::npos);
+  command.deadline.reset();
+  command.then = Mode::live;
+  const auto epoch = room.controller().current().epoch;
+  const auto answer = submit(room, command);
+  room.alarms.settle();
+  REQUIRE(answer->is_receipt());
+  CHECK(room.mode_of("shop") == Mode::live);
+  CHECK(pool_of(room) == "green");
+  CHECK(room.controller().current().epoch == epoch + 2);
+}
+
+TEST_CASE("a new pool that dies while the command runs is noticed before the flip") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  auto command = to_green();
+  command.run = true;
+  const auto answer = submit(room, command);
+  room.alarms.settle();
+  room.servers_answer = false;
+  CHECK(room.controller().run_ended("shop", answer->progress.back().cutover->id, 0).has_value());
+  room.alarms.settle();
+  REQUIRE(answer->is_receipt());
+  CHECK(answer->receipt().cutover->failure == CutoverFailure::check);
+  CHECK(pool_of(room) == "blue");
+}
+
+TEST_CASE("who waits for the old pool to drain waits through the cutover, and hears if it comes to nothing") {
+  for (const bool flips : {true, false}) {
+    ControlRoom room;
+    REQUIRE(room.start().has_value());
+    const auto read = room.workers->enter("shop", {.request_class = RequestClass::read});
+    auto command = to_green();
+    command.run = true;
+    const auto answer = submit(room, command);
+    room.alarms.settle();
+    const auto waited = wait_until_drained(room);
+    CHECK_FALSE(waited->has_value());
+    CHECK(room.controller().run_ended("shop", answer->progress.back().cutover->id, flips ? 0 : 1).has_value());
+    room.alarms.settle();
+    CHECK(waited->has_value() == !flips);
+    room.workers->leave(read);
+    room.alarms.settle();
+    REQUIRE(waited->has_value());
+    CHECK((*waited)->value().reached == flips);
+    if (!flips) CHECK((*waited)->value().note.find("shop is on blue") != std::string::npos);
+  }
+}
+
+TEST_CASE("the history keeps the end of what the command printed") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  auto command = to_green();
+  command.run = true;
+  const auto answer = submit(room, command);
+  room.alarms.settle();
+  const auto id = answer->progress.back().cutover->id;
+  CHECK(room.controller().run_ended("shop", id, 0, "promoted\nat 4711\n").has_value());
+  room.alarms.settle();
+  room.restart();
+  bool found = false;
+  for (const auto& entry : room.controller().history("shop", 10)) {
+    found = found || (entry.what == "cutover to green" && entry.output == "promoted\nat 4711\n");
+  }
+  CHECK(found);
+}
+
+// Each operation of the disk fails, the folder's fsync after the rename included, and all that follow too.
+TEST_CASE("whoever reads that a flip was not stored learns when a restart may find it all the same") {
+  bool said = false;
+  for (int nth = 0; nth < 60; ++nth) {
+    CAPTURE(nth);
+    ControlRoom room;
+    REQUIRE(room.start().has_value());
+    room.files.fail_after(nth, true);
+    const auto answer = submit(room, to_green());
+    room.alarms.settle();
+    if (pool_of(room) == "green") break;
+    const bool warned =
+        answer->is_receipt() && answer->receipt().note.find("come up on green") != std::string::npos;
+    said = said || warned;
+    room.files.heal();
+    room.restart();
+    if (pool_of(room) == "green") CHECK(warned);
+  }
+  CHECK(said);
+}
