@@ -68,7 +68,7 @@ void follow(const Options& options, const Console& console, const json::object& 
   if (console.progress) console.progress("");
   console.error(fmt::format("proxyctl: held and drained; running: {}\n", options.run));
   const auto ended = run_command(options, progress, descriptor);
-  if (ended.was_told) console.error("proxyctl: the cutover is over; the command was told to end\n");
+  if (ended.was_told) console.error("proxyctl: proxyd no longer waits for the command: it was told to end\n");
   console.error(fmt::format("proxyctl: the command ended with {}\n", ended.exit_code));
   if (!ended.was_told) tell_end(options, console, progress, ended);
 }

@@ -69,7 +69,7 @@ class Trouble(ProxyCase):
         status, out, error = self.end_of(running)
         self.assertEqual(status, 1)
         self.assertIn("ended it in stage run", out)
-        self.assertIn("the command was told to end", error)
+        self.assertIn("it was told to end", error)
         self.assert_on("blue")
         status, _, error = self.the_proxy.ctl("cutover", "web", "--abort")
         self.assertEqual((status, "is in no cutover" in error), (1, True))
