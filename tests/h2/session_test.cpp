@@ -16,11 +16,6 @@ constexpr std::string_view answer_head = "HTTP/1.1 200 OK\r\nContent-Type: text/
 constexpr std::string_view request_head =
     "POST /a?b HTTP/1.1\r\nHost: a.example\r\nTransfer-Encoding: chunked\r\n\r\n";
 
-// Fields that are literals without Huffman, as block() makes them, or a status of the static table.
-std::string status(const std::string& code) {
-  return block({{":status", code}});
-}
-
 std::size_t count(const std::vector<Frame>& frames, unsigned type) {
   return static_cast<std::size_t>(std::ranges::count(frames, type, &Frame::type));
 }
@@ -313,73 +308,6 @@ TEST_CASE("a request that is taken back before it has left is never sent") {
   CHECK_FALSE(bench.said(type_headers));
   CHECK(guest.closed);
   CHECK(guest.close.not_processed);
-}
-
-TEST_CASE("an answer that breaks a rule resets its stream and names the rule") {
-  struct Row {
-    std::string name;
-    std::string bytes;
-    std::string rule;
-  };
-  const std::vector<Row> rows{
-      {"no status", block({{"x", "y"}}), "h2_message"},
-      {"a status of letters", status("abc"), "h2_message"},
-      {"a status beyond 599", status("600"), "status_code"},
-      {"101", status("101"), "h2_message"},
-      {"a pseudo-field of requests", status("200") + block({{":path", "/"}}), "h2_message"},
-      {"Connection", status("200") + block({{"connection", "close"}}), "h2_message"},
-      {"an upper-case name", status("200") + block({{"X", "y"}}), "h2_message"},
-      {"a value with LF", status("200") + block({{"x", "a\nb"}}), "h2_field_value"},
-      {"two lengths", status("200") + block({{"content-length", "1"}, {"content-length", "1"}}), "h2_message"},
-      {"too many fields", status("200") + block(Fields(101, {"x", "y"})), "too_many_fields"},
-  };
-  for (const auto& row : rows) {
-    CAPTURE(row.name);
-    Bench bench(Bench::client_options());
-    bench.greet();
-    auto& guest = bench.ask({.head = request_head});
-    bench.take_frames();
-    bench.receive(frame(type_headers, end_headers, guest.id, row.bytes));
-    CHECK_FALSE(guest.has_head);
-    CHECK(guest.closed);
-    CHECK(guest.close.rule == row.rule);
-    CHECK(first(bench.take_frames(), type_rst_stream).code() == static_cast<std::uint32_t>(H2Code::protocol_error));
-  }
-}
-
-TEST_CASE("an answer shorter or longer than announced is no whole answer") {
-  for (const std::string body : {"abc", "abcde"}) {
-    CAPTURE(body);
-    Bench bench(Bench::client_options());
-    bench.greet();
-    auto& guest = bench.ask({.head = request_head});
-    bench.take_frames();
-    bench.receive(frame(type_headers, end_headers, guest.id, status("200") + block({{"content-length", "4"}})) +
-                  data(guest.id, body));
-    CHECK_FALSE(guest.ended);
-    CHECK(guest.closed);
-    CHECK(guest.close.rule == "h2_length");
-  }
-}
-
-TEST_CASE("an answer to HEAD has no body, whatever it announces") {
-  Bench bench(Bench::client_options());
-  bench.greet();
-  auto& guest = bench.ask({.head = "HEAD / HTTP/1.1\r\nHost: a\r\n\r\n", .method = http::Method::head});
-  bench.take_frames();
-  bench.receive(frame(type_headers, whole_request, guest.id, status("200") + block({{"content-length", "4"}})));
-  CHECK(guest.ended);
-  CHECK(guest.response.body.kind == http::Body::Kind::none);
-  CHECK(guest.response.content_length == 4);
-}
-
-TEST_CASE("a push that was forbidden ends the connection") {
-  Bench bench(Bench::client_options());
-  bench.greet();
-  auto& guest = bench.ask({.head = request_head});
-  bench.take_frames();
-  bench.receive(frame(type_push_promise, end_headers, guest.id, u32(2) + block(get_fields())));
-  CHECK(first(bench.take_frames(), type_goaway).code() == static_cast<std::uint32_t>(H2Code::protocol_error));
 }
 
 TEST_CASE("a PING of ours comes back with its token") {

@@ -134,8 +134,7 @@ TEST_CASE("the drain of a slice waits for what moves, lists and cuts just that, 
                                         .site_name = &shop,
                                         .request_class = request_class,
                                         .id = "id",
-                                        .method = "POST",
-                                        .path = "/orders",
+                                        .facts = one.asked.facts(),
                                         .owner = &one});
   };
   InFlight of_acme(town, "POST", acme), of_beta(town, "POST", beta), of_nobody(town, "POST", {});
