@@ -60,6 +60,8 @@ struct ListenerTls {
 struct Listener {
   std::string address;  // IP:port, "[::]:8080" for IPv6; port 0 = any free port
   ListenerTls tls;
+  bool proxy_protocol = false;                   // each connection begins with a PROXY header
+  std::vector<std::string> proxy_protocol_from;  // CIDRs of who may connect then; empty if and only if false
 
   bool operator==(const Listener&) const = default;
 };

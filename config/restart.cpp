@@ -3,9 +3,10 @@
 namespace drawbridge::config {
 namespace {
 
-std::vector<std::string> addresses(const Config& config) {
-  std::vector<std::string> all;
-  for (const auto& listener : config.listeners) all.push_back(listener.address);
+// Of each listener all that does not follow a reload.
+std::vector<Listener> doors(const Config& config) {
+  auto all = config.listeners;
+  for (auto& listener : all) listener.tls = {};
   return all;
 }
 
@@ -25,7 +26,7 @@ std::vector<std::string> needs_restart(const Config& running, const Config& want
   compare("server.access_log", before.access_log, after.access_log);
   compare("server.access_log_format", before.access_log_format, after.access_log_format);
   compare("server.metrics", before.metrics, after.metrics);
-  compare("listener", addresses(running), addresses(wanted));
+  compare("listener", doors(running), doors(wanted));
   return keys;
 }
 

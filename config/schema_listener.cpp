@@ -124,7 +124,15 @@ constexpr auto listener_keys = std::to_array<Key>({
         "\"0.0.0.0:8080\"", Presence::required),
     key<ListenerTlsTable, &Listener::tls>("tls", "Speaks TLS here. Left out: plain HTTP."),
     later("http2"),
-    later("proxy_protocol"),
+    key<Flag, &Listener::proxy_protocol>(
+        "proxy_protocol",
+        "true: each connection begins with a header of the PROXY protocol, version 1 or 2, as balancers of TCP "
+        "send it. "
+        "The address in it is the client's, for `trusted_proxies`, limits and logs. Wants `proxy_protocol_from`.",
+        "true"),
+    key<NetworkList, &Listener::proxy_protocol_from>(
+        "proxy_protocol_from", "Networks of these balancers. Connections from anywhere else are closed.",
+        "[\"10.0.0.0/8\"]"),
 });
 
 }  // namespace
@@ -133,9 +141,8 @@ constexpr Section listener_section{.title = "[[listener]]",
                                    .meaning =
                                        "One address that clients connect to; write one `[[listener]]` for each. At "
                                        "least one is needed; a change of "
-                                       "addresses needs a restart, one of `tls` does not. The keys `http2` and "
-                                       "`proxy_protocol` are reserved: this "
-                                       "version refuses them.",
+                                       "addresses or of `proxy_protocol` needs a restart, one of `tls` "
+                                       "does not. The key `http2` is reserved: this version refuses it.",
                                    .keys = listener_keys};
 
 constexpr Section listener_tls_section{

@@ -185,6 +185,20 @@ void check_client_certificates(Inspector& inspector, const Config& config) {
   }
 }
 
+void check_proxy_protocol(Inspector& inspector, const Config& config) {
+  if (inspector.unsure({"listener"})) return;
+  const auto& list = inspector.node_of({"listener"});
+  for (std::size_t i = 0; i < config.listeners.size(); ++i) {
+    const auto& listener = config.listeners[i];
+    if (listener.proxy_protocol != listener.proxy_protocol_from.empty()) continue;
+    const auto key = listener.proxy_protocol ? "proxy_protocol" : "proxy_protocol_from";
+    inspector.fail_at(place_in(item_of(list, i), key), {"listener", key},
+                      listener.proxy_protocol
+                          ? "'proxy_protocol' wants 'proxy_protocol_from', the balancers' networks"
+                          : "'proxy_protocol_from' wants 'proxy_protocol = true'");
+  }
+}
+
 void check_listener_files(Inspector& inspector, const Config& config, const FileChecks& checks) {
   const auto& list = inspector.node_of({"listener"});
   for (std::size_t i = 0; i < config.listeners.size() && checks.listener; ++i) {
@@ -230,6 +244,7 @@ std::vector<Problem> validate(const Document& document, const Config& config, st
   check_claims(inspector, config);
   check_listeners(inspector, config);
   check_client_certificates(inspector, config);
+  check_proxy_protocol(inspector, config);
   return inspector.take();
 }
 

@@ -136,6 +136,16 @@ void Stream::shutdown_send() {
   ::shutdown(fd_.get(), SHUT_WR);
 }
 
+std::size_t Stream::peek(std::span<char> into) {
+  const auto there = ::recv(fd_.get(), into.data(), into.size(), MSG_PEEK | MSG_DONTWAIT);
+  return there > 0 ? static_cast<std::size_t>(there) : 0;
+}
+
+UniqueFd Stream::release() {
+  loop_.unwatch(fd_.get(), *this);
+  return std::move(fd_);
+}
+
 void Stream::abort() {
   const linger now{.l_onoff = 1, .l_linger = 0};
   ::setsockopt(fd_.get(), SOL_SOCKET, SO_LINGER, &now, sizeof now);

@@ -79,6 +79,11 @@ class Stream final : public Watcher, private Deadline::Owner, private TlsWire {
 
   // False if the loop has seen something that may not have been read. Costs nothing; may be a turn late.
   bool quiet() const { return !readable_ && !peer_finished_; }
+  // How many bytes a read would find now, and what they are, as far as there is room: they stay there. Plain
+  // streams.
+  std::size_t peek(std::span<char> into);
+  // Gives the descriptor away; nobody waits, and nothing may be done here any more.
+  UniqueFd release();
   // True if bytes, an end or an error wait to be read. Asks the kernel, reads nothing.
   bool has_input();
 

@@ -1,6 +1,7 @@
 #include "proxy/serve/worker.h"
 
 #include "proxy/serve/connection.h"
+#include "proxy/serve/greeting.h"
 #include "proxy/serve/turn_away.h"
 
 #include <algorithm>
@@ -14,6 +15,9 @@ namespace drawbridge::serve {
 namespace {
 
 constexpr std::chrono::seconds pause_said_every{10};
+
+// A balancer writes its PROXY header as soon as it is connected.
+constexpr std::chrono::seconds greeting_time{3};
 
 // At shutdown: tunnels are told to go over this time, not all at once; and new connections have this long to send
 // their first request.
@@ -118,21 +122,52 @@ void Worker::turned_away(net::UniqueFd client) {
 
 void Worker::accepted(net::UniqueFd fd, const sockaddr_storage& peer, std::size_t listener) {
   const auto address = ip_of(peer);
+  const auto& door = doors_[listener];
+  const bool balanced = !door.proxies.empty();
   counters_.connections_accepted.add();
-  auto seat = shared_.census.enter(address, snapshot().trusted.contains(address));
+  if (balanced && !door.proxies.contains(address)) return greeting_refused(address, "not in proxy_protocol_from");
+  auto seat = shared_.census.enter(address, balanced || snapshot().trusted.contains(address));
   if (!seat) return counters_.connections_refused.add();
-  loop_.spawn(serve(std::move(fd), address, doors_[listener], std::move(*seat)));
+  loop_.spawn(serve(std::move(fd), address, door, std::move(*seat)));
 }
 
-net::Task<> Worker::serve(net::UniqueFd fd, http::IpAddress peer, const Door& door,
-                          [[maybe_unused]] Census::Seat seat) {
+net::Task<> Worker::serve(net::UniqueFd fd, http::IpAddress peer, const Door& door, Census::Seat seat) {
   counters_.connections_open.add();
-  {
+  std::optional<Census::Seat> place(std::move(seat));
+  bool welcome = true;
+  if (!door.proxies.empty()) welcome = co_await introduce(fd, peer, place);
+  if (welcome) {
     Connection connection(*this, std::move(fd), peer, door);
     connections_.push_back(connection);
     co_await connection.run();
   }
   counters_.connections_open.subtract();
+}
+
+net::Task<bool> Worker::introduce(net::UniqueFd& fd, http::IpAddress& peer, std::optional<Census::Seat>& seat) {
+  net::Stream stream(loop_, std::move(fd), base::Fault::client);
+  const auto client = co_await hear_greeting(stream, loop_.now() + greeting_time);
+  fd = stream.release();
+  if (!client) {
+    // A balancer that only looks whether we are there says nothing.
+    if (client.error().reason != base::Reason::closed) greeting_refused(peer, base::name(client.error().reason));
+    co_return false;
+  }
+  if (!*client) co_return true;
+  peer = **client;
+  seat.reset();
+  auto own = shared_.census.enter(peer, snapshot().trusted.contains(peer));
+  if (own) seat.emplace(std::move(*own));
+  if (!own) counters_.connections_refused.add();
+  co_return own.has_value();
+}
+
+void Worker::greeting_refused(const http::IpAddress& balancer, std::string_view reason) {
+  counters_.connections_refused.add();
+  if (loop_.now() - greeting_said_ < pause_said_every) return;
+  greeting_said_ = loop_.now();
+  shared_.events.warning("proxy_header_refused", {{"from", std::string(http::format_ip(balancer).view())},
+                                                  {"reason", std::string(reason)}});
 }
 
 void Worker::accept_paused(int os_error) {

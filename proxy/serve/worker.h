@@ -27,6 +27,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
@@ -120,6 +121,9 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   void drained(std::uint64_t drain_id, const core::ClassCounts& ended) override;
   void epochs_below_ended(std::uint64_t epoch) override;
   void deadline_passed(net::Deadline& deadline) override;  // newcomers_
+  // The greeting of a balancer's connection: from it on `peer` is who it speaks for. False: not to be served.
+  net::Task<bool> introduce(net::UniqueFd& fd, http::IpAddress& peer, std::optional<Census::Seat>& seat);
+  void greeting_refused(const http::IpAddress& balancer, std::string_view reason);
   net::Task<> serve(net::UniqueFd fd, http::IpAddress peer, const Door& door, Census::Seat seat);
 
   Shared& shared_;
@@ -140,6 +144,7 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   bool stopping_ = false;
   net::Deadline newcomers_;  // end of what connections without a request have at shutdown
   base::SteadyTime pause_said_{};
+  base::SteadyTime greeting_said_{};
   base::SteadyTime wall_read_{};
   base::WallTime wall_now_{};
   std::chrono::seconds date_second_{-1};

@@ -36,8 +36,8 @@ class TestClient:
 
     __test__ = False
 
-    def __init__(self, address, receive_buffer=None, tls=None, name="a.example"):
-        """`tls` is a context of the module ssl; without one the connection is plain."""
+    def __init__(self, address, receive_buffer=None, tls=None, name="a.example", greeting=b""):
+        """`tls` is a context of the module ssl; without one the connection is plain. `greeting` is sent before it."""
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.sock = socket.socket(family, socket.SOCK_STREAM)
         if receive_buffer:
@@ -45,6 +45,7 @@ class TestClient:
         self.sock.settimeout(PATIENCE)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock.connect(address)
+        self.sock.sendall(greeting)
         if tls is None and TLS_EVERYWHERE:
             tls = everywhere().context()
         if tls:
