@@ -101,6 +101,13 @@ std::expected<std::string, StateStore::NotStored> StateStore::written(const Stat
 }
 
 std::expected<void, StateStore::NotStored> StateStore::save(const State& state) {
+  auto saved = replace(state);
+  is_uncertain_ = !saved && (is_uncertain_ || saved.error().uncertain);
+  if (!saved) saved.error().uncertain = is_uncertain_;
+  return saved;
+}
+
+std::expected<void, StateStore::NotStored> StateStore::replace(const State& state) {
   const auto file = written(state);
   if (!file) return std::unexpected(file.error());
   if (current_is_good_) {

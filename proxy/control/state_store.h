@@ -33,7 +33,7 @@ class StateStore {
   base::Expected<Loaded> load();
 
   // Durable when it returns. On failure the state on disk is the old one, or, if even that cannot be said,
-  // `uncertain` is true: a restart could then find either.
+  // `uncertain` is true: a restart could then find either, and this holds until a save succeeds.
   struct NotStored {
     std::string message;
     bool uncertain = false;
@@ -52,6 +52,7 @@ class StateStore {
   struct Copy;
   Copy read(const std::string& name);
   std::string path(const char* name) const;
+  std::expected<void, NotStored> replace(const State& state);
   std::expected<void, NotStored> settle();
   std::expected<std::string, NotStored> written(const State& state);
 
@@ -63,6 +64,7 @@ class StateStore {
     std::string file;  // has the text, synced
   };
   std::vector<Foreseen> foreseen_;
+  bool is_uncertain_ = false;     // the last save that got as far as the name could not be synced nor taken back
   bool current_is_good_ = false;  // state.json holds the last state that was loaded or saved
 };
 

@@ -39,7 +39,7 @@ class Linearizable(unittest.TestCase):
 
     def assert_something_was_shown(self, history, receipts):
         """Every cutover was met by requests that waited, and most by writes that had to end first."""
-        self.assertGreater(len(history), 100 * CUTOVERS)
+        self.assertGreater(len(history), 20 * CUTOVERS)
         self.assertEqual({receipt["cutover"]["refused"] for receipt in receipts}, {0})
         self.assertGreater(sum(receipt["cutover"]["parked"]["waiting"] > 0 for receipt in receipts), CUTOVERS * 0.9)
         self.assertGreater(sum(receipt["drained"]["writes"] > 0 for receipt in receipts), CUTOVERS * 0.5)

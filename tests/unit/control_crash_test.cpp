@@ -177,27 +177,3 @@ TEST_CASE("whatever commands cross, a receipt that says done leaves no write beh
     }
   }
 }
-
-TEST_CASE("while a site is held for a cutover, the disk is waited for once a stage") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
-  core::CutoverCommand command;
-  command.site = "shop";
-  command.to = "green";
-  command.run = true;
-  const auto write = room.workers->enter("shop", {.request_class = RequestClass::write});
-  const auto answer = room.submit({.what = command, .if_epoch = {}, .actor = ControlRoom::alice});
-  room.alarms.settle();
-  REQUIRE(room.status_of("shop").cutover->stage == core::CutoverStage::drain);
-  const auto held = room.files.syncs();
-  room.workers->leave(write);
-  room.alarms.settle();
-  REQUIRE(answer->progress.back().cutover->stage == core::CutoverStage::run);
-  CHECK(room.files.syncs() == held + 1);
-  REQUIRE(room.controller().run_ended("shop", answer->progress.back().cutover->id, 0).has_value());
-  room.alarms.settle();
-  CHECK(room.view("shop").pool->name == "green");
-  // The guard that looks again, and the flip; when nobody waits any more the history, and the record that is taken
-  // away: a file and its folder.
-  CHECK(room.files.syncs() <= held + 1 + 2 + 4);
-}

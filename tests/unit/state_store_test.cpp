@@ -234,6 +234,15 @@ TEST_CASE("a folder that cannot be synced at all leaves it uncertain and says so
   const auto saved = store->save(numbered(2));
   REQUIRE_FALSE(saved.has_value());
   CHECK(saved.error().uncertain);
+  const auto again = store->save(numbered(3));
+  REQUIRE_FALSE(again.has_value());
+  CHECK(again.error().uncertain);
+  files.heal();
+  REQUIRE(store->save(numbered(4)).has_value());
+  files.fail_after(0, false);
+  const auto later = store->save(numbered(5));
+  REQUIRE_FALSE(later.has_value());
+  CHECK_FALSE(later.error().uncertain);
 }
 
 TEST_CASE("a folder that somebody emptied takes the next change") {
