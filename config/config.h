@@ -60,6 +60,8 @@ struct ListenerTls {
 struct Listener {
   std::string address;  // IP:port, "[::]:8080" for IPv6; port 0 = any free port
   ListenerTls tls;
+  bool http2 = true;                             // to TLS clients that offer it
+  bool h2c = false;                              // HTTP/2 without TLS, by prior knowledge
   bool proxy_protocol = false;                   // each connection begins with a PROXY header
   std::vector<std::string> proxy_protocol_from;  // CIDRs of who may connect then; empty if and only if false
 
@@ -71,6 +73,7 @@ struct Limits {
   std::uint64_t request_head_bytes = 32 * 1024;   // request line and fields together; beyond: 431
   std::uint64_t request_line_bytes = 8 * 1024;    // method, target and version; beyond: 414
   std::uint32_t request_headers = 100;            // number of field lines; beyond: 431
+  std::uint32_t http2_streams = 128;              // at the same time on one connection
   std::uint64_t request_body_bytes = 0;           // beyond: 413; 0 = no limit (bodies are streamed, not kept)
   std::uint64_t request_body_rate = 240;          // bytes a second of waiting for a body; slower: 408; 0 = no limit
   std::uint64_t response_head_bytes = 32 * 1024;  // status line and fields of an answer; beyond: 502

@@ -114,16 +114,17 @@ constexpr auto listener_tls_keys = std::to_array<Key>({
         "\"required\""),
 });
 
-constexpr Key later(std::string_view name) {
-  return {.name = name, .type = {}, .presence = Presence::later, .meaning = {}, .example = {}};
-}
-
 constexpr auto listener_keys = std::to_array<Key>({
     key<ListenAddress, &Listener::address>(
         "address", "IP address and port to listen on; IPv6 in brackets. Port 0 takes any free port.",
         "\"0.0.0.0:8080\"", Presence::required),
     key<ListenerTlsTable, &Listener::tls>("tls", "Speaks TLS here. Left out: plain HTTP."),
-    later("http2"),
+    key<Flag, &Listener::http2>(
+        "http2", "Offers HTTP/2 to clients of TLS (ALPN). Without `tls` it says nothing: see `h2c`."),
+    key<Flag, &Listener::h2c>(
+        "h2c",
+        "Clients without TLS may begin with HTTP/2 at once (prior knowledge), as gRPC clients "
+        "in a private network do. Others speak HTTP/1.1 on the same address as before."),
     key<Flag, &Listener::proxy_protocol>(
         "proxy_protocol",
         "true: each connection begins with a header of the PROXY protocol, version 1 or 2, as balancers of TCP "
@@ -140,9 +141,8 @@ constexpr auto listener_keys = std::to_array<Key>({
 constexpr Section listener_section{.title = "[[listener]]",
                                    .meaning =
                                        "One address that clients connect to; write one `[[listener]]` for each. At "
-                                       "least one is needed; a change of "
-                                       "addresses or of `proxy_protocol` needs a restart, one of `tls` "
-                                       "does not. The key `http2` is reserved: this version refuses it.",
+                                       "least one is needed; a change of `tls` is taken by a reload, any other "
+                                       "needs a restart.",
                                    .keys = listener_keys};
 
 constexpr Section listener_tls_section{

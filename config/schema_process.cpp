@@ -9,6 +9,7 @@ namespace drawbridge::config {
 namespace {
 
 constexpr std::int64_t connections_max = 10'000'000;
+constexpr std::int64_t http2_streams_max = 1'000;
 constexpr std::uint64_t head_bytes_max = base::limits::io_buffer_bytes;
 constexpr std::size_t socket_path_bytes_max = 107;  // sun_path of unix(7), without its NUL
 
@@ -114,6 +115,11 @@ constexpr auto limits_keys = std::to_array<Key>({
         "Longest request line: method, path with query, version. Beyond: 414. At most `request_head_bytes`."),
     key<Number<1, std::int64_t{base::limits::headers_max}>, &Limits::request_headers>(
         "request_headers", "Most header lines of a request. Beyond: 431."),
+    key<Number<1, http2_streams_max>, &Limits::http2_streams>(
+        "http2_streams",
+        "Most requests at the same time on one HTTP/2 connection. Beyond: the stream is refused, so that the "
+        "client "
+        "sends it again later."),
     key<Size<0, (1ULL << 50)>, &Limits::request_body_bytes>(
         "request_body_bytes",
         "Longest body of a request. Beyond: 413. \"0\" is no limit: bodies are streamed, they cost no memory here.",

@@ -50,7 +50,8 @@ base::Expected<void> Certificates::use(const std::vector<config::Listener>& list
 std::vector<serve::Door> Certificates::doors() const {
   std::vector<serve::Door> all;
   for (const auto& kept : kept_) {
-    all.push_back({.address = kept.configured.address, .proxies = {}, .tls = kept.server});
+    all.push_back(
+        {.address = kept.configured.address, .proxies = {}, .tls = kept.server, .h2c = kept.configured.h2c});
     // Checked with the configuration.
     for (const auto& text : kept.configured.proxy_protocol_from) all.back().proxies.add(*http::parse_net(text));
   }

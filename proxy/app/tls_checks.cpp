@@ -68,6 +68,7 @@ net::TlsServerSpec tls_spec(const config::Listener& listener) {
   const auto& tls = listener.tls;
   net::TlsServerSpec spec{.min_version = version_of(tls.min_version),
                           .ciphers = tls.ciphers,
+                          .http2 = listener.http2,
                           .client_ca = tls.client_ca,
                           .client_certificates = asked_of(tls.client_certificates),
                           .name = listener.address};

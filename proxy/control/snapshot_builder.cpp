@@ -46,7 +46,8 @@ core::ClientBounds bounds_of(const config::Limits& limits, const config::Timeout
           .idle_timeout = timeouts.client_idle,
           .body_timeout = timeouts.client_body,
           .body_rate_min = limits.request_body_rate,
-          .tunnel_idle_timeout = timeouts.tunnel_idle};
+          .tunnel_idle_timeout = timeouts.tunnel_idle,
+          .h2_streams_max = limits.http2_streams};
 }
 
 Expected<http::TrustedNets> trusted_nets(const config::Server& server) {

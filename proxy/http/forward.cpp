@@ -200,6 +200,10 @@ void write_upstream_request(HeadWriter& writer, const RequestHead& head, const F
   write_request_line(writer, head, spec);
   auto not_copied = not_copied_to_upstream;
   not_copied[static_cast<std::size_t>(Field::max_forwards)] = head.max_forwards.has_value();
+  if (!spec.websocket_key.empty()) {
+    not_copied[static_cast<std::size_t>(Field::sec_websocket_key)] = true;
+    writer.field("Sec-WebSocket-Key", spec.websocket_key);
+  }
   write_copies(writer, head.headers, not_copied, spec.edits);
   if (head.max_forwards) writer.field("Max-Forwards", std::max<std::uint32_t>(*head.max_forwards, 1) - 1);
   write_framing(writer, head.body, head.headers);

@@ -35,6 +35,7 @@ struct ForwardSpec {
       {};                      // written if both are empty (HTTP/1.0 without Host): the server's own authority
   std::string_view path = {};  // replaces head.path if not empty (strip_prefix); the query is kept
   bool tunnel = false;         // pass head.upgrade on: the plan allows it
+  std::string_view websocket_key = {};  // Sec-WebSocket-Key instead of the client's; empty: the client's
   std::string_view via = "drawbridge";  // our pseudonym in Via
   FieldEdits edits = {};
 };

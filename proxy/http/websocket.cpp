@@ -107,4 +107,18 @@ CloseFrame close_frame_to_upstream(std::uint16_t code, std::uint32_t mask) {
   return frame;
 }
 
+WebSocketKey make_websocket_key(std::uint64_t high, std::uint64_t low) {
+  static constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  WebSocketKey key;
+  std::size_t at = 0;
+  const auto put = [&](std::uint64_t six) { key.text[at++] = digits[six & 63U]; };
+  for (int shift = 58; shift >= 4; shift -= 6) put(high >> shift);  // 60 bits of each
+  for (int shift = 58; shift >= 4; shift -= 6) put(low >> shift);
+  put(high << 2U | (low >> 2U & 3U));
+  put((low & 3U) << 4U);
+  key.text[at++] = '=';
+  key.text[at] = '=';
+  return key;
+}
+
 }  // namespace drawbridge::http

@@ -48,6 +48,14 @@ struct CloseFrame {
 CloseFrame close_frame_to_client(std::uint16_t code);
 CloseFrame close_frame_to_upstream(std::uint16_t code, std::uint32_t mask);
 
+// Sec-WebSocket-Key of a handshake that we make ourselves: 16 bytes in base64 (RFC 6455 section 4.1).
+struct WebSocketKey {
+  std::array<char, 24> text{};
+  std::string_view view() const { return {text.data(), text.size()}; }
+};
+
+WebSocketKey make_websocket_key(std::uint64_t high, std::uint64_t low);
+
 inline constexpr std::uint16_t close_service_restart = 1012;
 
 }  // namespace drawbridge::http

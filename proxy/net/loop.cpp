@@ -112,7 +112,7 @@ void Loop::unwatch(int fd, Watcher& watcher) {
 void Loop::turn() {
   std::array<epoll_event, events_per_turn_max> room;
   const auto sleep =
-      ready_.empty() ? wheel_.until_next(base::SteadyClock::now(), sleep_max) : std::chrono::milliseconds(0);
+      anybody_ready() ? std::chrono::milliseconds(0) : wheel_.until_next(base::SteadyClock::now(), sleep_max);
   take_events(room, sleep);
   now_ = base::SteadyClock::now();
   tell_all();
@@ -120,12 +120,12 @@ void Loop::turn() {
 
 bool Loop::turn_at(base::SteadyTime now) {
   std::array<epoll_event, events_per_turn_max> room;
-  const bool resumes = !ready_.empty();
+  const bool resumes = anybody_ready();
   take_events(room, std::chrono::milliseconds(0));
   const bool busy = resumes || !untold_.empty();
   now_ = now;
   tell_all();
-  return busy || !ready_.empty();
+  return busy || anybody_ready();
 }
 
 void Loop::take_events(std::span<epoll_event> room, std::chrono::milliseconds sleep) {
@@ -151,6 +151,7 @@ void Loop::tell_all() {
   run_ready();
   wheel_.advance(now_);
   run_ready();
+  resume_all(ready_last_);
 }
 
 void Loop::run_posted() {
@@ -167,7 +168,11 @@ void Loop::run_posted() {
 
 // One pass: what becomes ready meanwhile waits for the next pass, so that no task starves the descriptors.
 void Loop::run_ready() {
-  resuming_.swap(ready_);
+  resume_all(ready_);
+}
+
+void Loop::resume_all(std::vector<std::coroutine_handle<>>& waiters) {
+  resuming_.swap(waiters);
   for (const auto waiter : resuming_) waiter.resume();
   resuming_.clear();
 }

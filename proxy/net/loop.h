@@ -67,6 +67,8 @@ class Loop {
 
   // Resumes `waiter` later in this turn.
   void ready(std::coroutine_handle<> waiter) { ready_.push_back(waiter); }
+  // Resumes `waiter` when all that this turn has for others was done: who writes what many have said.
+  void ready_last(std::coroutine_handle<> waiter) { ready_last_.push_back(waiter); }
 
   // Largest number of bytes of one read or write; tests set 1 to pass every state of every parser.
   std::size_t io_bytes_max() const { return io_bytes_max_; }
@@ -79,12 +81,14 @@ class Loop {
   void take_events(std::span<epoll_event> room, std::chrono::milliseconds sleep);
   void tell_all();
   void run_ready();
+  void resume_all(std::vector<std::coroutine_handle<>>& waiters);
+  bool anybody_ready() const { return !ready_.empty() || !ready_last_.empty(); }
 
   UniqueFd epoll_;
   UniqueFd wake_;
   base::SteadyTime now_;
   Wheel wheel_;
-  std::vector<std::coroutine_handle<>> ready_, resuming_;
+  std::vector<std::coroutine_handle<>> ready_, ready_last_, resuming_;
   std::span<epoll_event> untold_;  // events of this turn still to be told
   std::size_t tasks_ = 0;
   std::atomic<std::uint64_t> failed_tasks_{0};

@@ -221,6 +221,7 @@ void Collector::add_scalars(const Counters& worker) {
   totals_.connections_open += worker.connections_open.value();
   totals_.connections_refused += worker.connections_refused.value();
   totals_.accept_pauses += worker.accept_pauses.value();
+  totals_.h2_abuses += worker.h2_abuses.value();
   totals_.upstream_connects += worker.upstream_connects.value();
   totals_.upstream_connections_open += worker.upstream_connections_open.value();
   totals_.upstream_reused += worker.upstream_reused.value();

@@ -70,6 +70,7 @@ class Counters {
   Tally connections_open;           // of clients; add and subtract
   Tally connections_refused;        // over limits.connections or connections_per_address
   Tally accept_pauses;              // out of descriptors
+  Tally h2_abuses;                  // HTTP/2 connections ended for what they asked of us
   Tally upstream_connects;          // attempts
   Tally upstream_connections_open;  // add and subtract
   Tally upstream_reused;            // exchanges on a kept connection
@@ -123,6 +124,7 @@ struct Totals {
   std::vector<ServerTotals> servers;                        // likewise
   std::array<std::uint64_t, reason_count> heads_refused{};  // by base::Reason
   std::uint64_t connections_accepted = 0, connections_open = 0, connections_refused = 0, accept_pauses = 0;
+  std::uint64_t h2_abuses = 0;
   std::uint64_t upstream_connects = 0, upstream_connections_open = 0, upstream_reused = 0;
   std::uint64_t retries = 0, client_aborts = 0;
 };

@@ -90,6 +90,8 @@ void put_connections(MetricText& text, const Totals& totals) {
               totals.connections_open);
   text.single("drawbridge_client_connections_refused_total", Type::counter,
               "Client connections turned away because a limit was reached.", totals.connections_refused);
+  text.single("drawbridge_http2_abuses_total", Type::counter,
+              "HTTP/2 connections ended because of floods, resets or oversized heads.", totals.h2_abuses);
   text.single("drawbridge_accept_pauses_total", Type::counter, "Times accepting paused for want of descriptors.",
               totals.accept_pauses);
   text.single("drawbridge_client_aborts_total", Type::counter, "Clients gone before their answer was complete.",

@@ -11,6 +11,11 @@
 namespace drawbridge::obs {
 namespace {
 
+std::string_view protocol_of(const Record& record) {
+  if (record.http2) return "HTTP/2.0";
+  return record.version_minor == 0 ? "HTTP/1.0" : "HTTP/1.1";
+}
+
 constexpr std::size_t target_bytes_max = 4'096;
 constexpr std::size_t agent_bytes_max = 1'024;
 constexpr std::size_t text_bytes_max = 256;
@@ -194,7 +199,9 @@ char* LineWriter::write_json(const Record& record, char* out) const {
   out = put_json_text(out, R"(,"method":)", record.method);
   out = put_json_text(out, R"(,"host":)", record.host);
   out = put_json_text(out, R"(,"target":)", record.target, target_bytes_max);
-  out = put(out, record.version_minor == 0 ? R"(,"protocol":"HTTP/1.0")" : R"(,"protocol":"HTTP/1.1")");
+  out = put(out, R"(,"protocol":")");
+  out = put(out, protocol_of(record));
+  out = put(out, "\"");
   out = put_json_number(out, R"(,"status":)", record.status);
   if (record.decided) out = put_json_plan(out, record);
   out = put_json_text(out, R"(,"pool":)", record.pool);
@@ -219,7 +226,9 @@ char* LineWriter::write_combined(const Record& record, char* out) const {
   out = put_or_dash(out, record.method, text_bytes_max);
   *out++ = ' ';
   out = put_or_dash(out, record.target, target_bytes_max);
-  out = put(out, record.version_minor == 0 ? " HTTP/1.0\" " : " HTTP/1.1\" ");
+  out = put(out, " ");
+  out = put(out, protocol_of(record));
+  out = put(out, "\" ");
   out = put_number(out, record.status);
   *out++ = ' ';
   out = put_number(out, record.response_bytes);

@@ -26,6 +26,7 @@ struct Record {
   std::string_view target;     // as received
   std::string_view host;       // as received
   unsigned version_minor = 1;  // of HTTP/1
+  bool http2 = false;          // then it is HTTP/2.0
 
   // False: the head was refused before there was a plan (400, 414, 431, 501, 408); what follows up to `why` is
   // void.

@@ -1,12 +1,13 @@
 #include "proxy/serve/connection.h"
 
-#include "pages/reply.h"
 #include "proxy/serve/exchange.h"
 #include "proxy/serve/h1_client.h"
-#include "proxy/serve/own_answer.h"
+#include "proxy/serve/h2_connection.h"
+#include "proxy/serve/refused_head.h"
 #include "proxy/serve/worker.h"
 
 #include <algorithm>
+#include <string>
 
 namespace drawbridge::serve {
 namespace {
@@ -23,6 +24,7 @@ constexpr std::size_t head_bytes_cap = net::Buffer::size() - 4096;
 
 Connection::Connection(Worker& worker, net::UniqueFd fd, const http::IpAddress& peer, const Door& door)
     : worker_(worker),
+      door_(door),
       stream_(worker.loop(), std::move(fd), base::Fault::client),
       address_text_(http::format_ip(peer)),
       client_{.address = peer, .address_text = address_text_.view()},
@@ -35,11 +37,45 @@ Connection::Connection(Worker& worker, net::UniqueFd fd, const http::IpAddress& 
 Connection::~Connection() = default;
 
 net::Task<> Connection::run() {
+  const auto speaks = co_await first_words();
+  if (speaks == Speaks::http1) co_await run_h1();
+  if (speaks == Speaks::http2) co_await run_h2();
+  co_await close();
+}
+
+net::Task<> Connection::run_h1() {
   while (co_await next_request()) {
     const bool keep = co_await serve_request();
     if (!keep) break;
   }
-  co_await close();
+}
+
+net::Task<> Connection::run_h2() {
+  served_ = true;
+  client_.certificate_subject = stream_.tls().client_subject;
+  H2Connection h2(worker_, stream_, client_);
+  h2_ = &h2;
+  const std::string first(space_ ? space_->client.view() : std::string_view{});
+  space_.reset();
+  co_await h2.run(first);
+  h2_ = nullptr;
+}
+
+// What was read to tell stays in the workspace. Most listeners need not ask.
+net::Task<Connection::Speaks> Connection::first_words() {
+  if (!door_.h2c && !stream_.is_secure()) co_return Speaks::http1;
+  const auto readable = co_await stream_.readable(worker_.loop().now() + worker_.snapshot().bounds.idle_timeout);
+  if (!readable) co_return Speaks::nothing;
+  if (stream_.is_secure()) co_return stream_.tls().protocol == "h2" ? Speaks::http2 : Speaks::http1;
+  space_ = worker_.workspaces().take();
+  auto& input = space_->client;
+  const auto deadline = worker_.loop().now() + worker_.snapshot().bounds.head_timeout;
+  while (input.view().size() < h2_preface.size() && h2_preface.starts_with(input.view())) {
+    const auto got = co_await stream_.read_some(input.room(), deadline);
+    if (!got || *got == 0) co_return Speaks::nothing;
+    input.commit(*got);
+  }
+  co_return input.view().starts_with(h2_preface) ? Speaks::http2 : Speaks::http1;
 }
 
 // Without a request there is no workspace: an idle connection holds no buffers.
@@ -69,7 +105,7 @@ net::Task<bool> Connection::read_head() {
     if (scan.state == http::HeadScanner::State::refused) {
       space_->request = {};
       http::parse_request(input.view(), bounds.head, space_->request);
-      co_await refuse(scan.refusal.status, scan.refusal.rule);
+      co_await refuse(scan.refusal);
       co_return false;
     }
     if (scan.state == http::HeadScanner::State::complete) {
@@ -78,7 +114,7 @@ net::Task<bool> Connection::read_head() {
       input.consume(scan.end);
       input.keep_consumed();
       if (!refusal) co_return true;
-      co_await refuse(refusal->status, refusal->rule);
+      co_await refuse(*refusal);
       co_return false;
     }
     const auto got = co_await stream_.read_some(input.room(), deadline);
@@ -89,7 +125,7 @@ net::Task<bool> Connection::read_head() {
     const bool late = !got && got.error().reason == base::Reason::timed_out;
     if (late && scanner.started()) {
       space_->request = {};
-      co_await refuse(408, "head_timeout");
+      co_await refuse({.status = 408, .rule = "head_timeout"});
     }
     co_return false;
   }
@@ -107,31 +143,10 @@ net::Task<bool> Connection::serve_request() {
   co_return keep;
 }
 
-net::Task<> Connection::refuse(std::uint16_t status, std::string_view rule) {
-  const auto& head = space_->request;
-  const auto id = worker_.ids().next();
+net::Task<> Connection::refuse(http::Refusal refusal) {
   linger_ = true;
-  const auto own = render_answer(worker_, *space_, worker_.shared().errors.of(status),
-                                 {.request_id = id.view(),
-                                  .close = true,
-                                  .allow = status == 405 ? http::allowed_methods : std::string_view{}});
-  obs::Record record{.at = worker_.wall_now(),
-                     .client = client_.address_text,
-                     .method = head.method_text,
-                     .target = head.target,
-                     .host = head.authority,
-                     .status = status,
-                     .failure = rule};
-  record.version_minor = head.minor_version;
-  record.request_id = id.view();
-  record.response_bytes = own.body.size();
-  worker_.counters().head_refused(status == 408                    ? base::Reason::timed_out
-                                  : status == 414 || status == 431 ? base::Reason::too_large
-                                                                   : base::Reason::malformed);
-  worker_.counters().finished(record);
-  worker_.log().write(record);
   H1Client channel(client_, *space_, stream_);
-  [[maybe_unused]] const auto sent = co_await channel.answer(own, worker_.snapshot().bounds.body_timeout);
+  co_await answer_refused_head(worker_, channel, refusal);
 }
 
 net::Task<> Connection::close() {
@@ -150,18 +165,21 @@ net::Task<> Connection::close() {
 }
 
 void Connection::begin_shutdown(base::SteadyTime tunnels_go_at) {
+  if (h2_ != nullptr) return h2_->begin_shutdown(tunnels_go_at);
   if (exchange_ != nullptr) exchange_->told_to_go(tunnels_go_at);
   if (served_) close_if_idle();
 }
 
 // A request that has arrived is served, also if nobody has looked at it yet: to close now would reset it.
 bool Connection::close_if_idle() {
+  if (h2_ != nullptr) return h2_->close_if_idle();
   if (space_ || stream_.cancelled() || stream_.has_input()) return false;
   stream_.cancel(base::Reason::cancelled);
   return true;
 }
 
 void Connection::end() {
+  if (h2_ != nullptr) return h2_->end();
   if (exchange_ != nullptr) exchange_->cut();
   stream_.cancel(base::Reason::cancelled);
 }

@@ -17,10 +17,12 @@
 namespace drawbridge::serve {
 
 class Exchange;
+class H2Connection;
 class Worker;
 
-// One client connection: reads heads, has each served by an Exchange, in order, and closes so that the last answer
-// arrives. Lives in the frame of Worker::serve; worker thread only.
+// One client connection. Speaking HTTP/1 it reads heads, has each served by an Exchange, in order, and closes so
+// that the last answer arrives; HTTP/2 has a class of its own. Lives in the frame of Worker::serve; worker thread
+// only.
 class Connection final
     : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
  public:
@@ -44,18 +46,24 @@ class Connection final
   void end();
 
  private:
+  net::Task<> run_h1();
+  net::Task<> run_h2();
+  enum class Speaks : std::uint8_t { nothing, http1, http2 };
+  net::Task<Speaks> first_words();
   net::Task<bool> next_request();
   net::Task<bool> read_head();
   net::Task<bool> serve_request();
-  net::Task<> refuse(std::uint16_t status, std::string_view rule);
+  net::Task<> refuse(http::Refusal refusal);
   net::Task<> close();
 
   Worker& worker_;
+  const Door& door_;
   net::Stream stream_;
   http::IpText address_text_;
   Client client_;
   WorkspacePool::Loan space_;
   Exchange* exchange_ = nullptr;
+  H2Connection* h2_ = nullptr;
   base::SteadyTime opened_;
   bool served_ = false;  // at least one request
   bool broken_ = false;  // a write has failed: no orderly close

@@ -13,8 +13,7 @@ struct Door {
   std::string address;
   http::TrustedNets proxies;  // not empty: only they connect here, and say whom they speak for (PROXY protocol)
   std::shared_ptr<const net::TlsServer> tls;  // null: plain. Immutable; a reload puts another in its place
-  bool http2 = false;                         // by ALPN
-  bool h2c = false;                           // by prior knowledge: HTTP/2 without TLS (RFC 9113 section 3.3)
+  bool h2c = false;                           // without TLS, HTTP/2 by prior knowledge (RFC 9113 section 3.3)
 };
 
 }  // namespace drawbridge::serve

@@ -198,6 +198,7 @@ void Exchange::finish() {
   record.target = head.target;
   record.host = head.authority;
   record.version_minor = head.minor_version;
+  record.http2 = head.http2;
   record.decided = true;
   record.request_class = plan.request_class;
   record.verdict = plan.verdict;

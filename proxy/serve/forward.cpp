@@ -2,6 +2,7 @@
 
 #include "proxy/core/readings.h"
 #include "proxy/core/retry.h"
+#include "proxy/http/websocket.h"
 #include "proxy/serve/relay.h"
 #include "proxy/serve/tunnel.h"
 #include "proxy/serve/worker.h"
@@ -156,6 +157,13 @@ bool Forward::start_request() {
                          .path = upstream_path(path),
                          .tunnel = call_.plan.request_class == core::RequestClass::tunnel,
                          .edits = {.set = policy.request_set, .remove = policy.request_remove}};
+  // A WebSocket over HTTP/2 comes without a key (RFC 8441 section 5), and over HTTP/1.1 there is none without.
+  http::WebSocketKey key;
+  if (spec.tunnel && call_.request().extended_connect) {
+    auto& ids = call_.worker.ids();
+    key = http::make_websocket_key(ids.next_bits(), ids.next_bits());
+    spec.websocket_key = key.view();
+  }
   if (policy.host == core::ForwardPolicy::Host::upstream) spec.host = address;
   if (policy.host == core::ForwardPolicy::Host::fixed) spec.host = policy.fixed_host;
   return upstream_->start(call_.request(), spec);

@@ -15,6 +15,7 @@ namespace drawbridge::serve {
 namespace {
 
 constexpr std::chrono::seconds pause_said_every{10};
+constexpr std::chrono::seconds abuse_said_every{10};
 
 // A balancer writes its PROXY header as soon as it is connected.
 constexpr std::chrono::seconds greeting_time{3};
@@ -179,6 +180,13 @@ void Worker::accept_paused(int os_error) {
   pause_said_ = loop_.now();
   shared_.events.error("accept_paused", {{"error", std::strerror(os_error)},
                                          {"hint", "raise the limit of open files; `proxyctl doctor` shows it"}});
+}
+
+void Worker::h2_abused(std::string_view client, std::string_view bound) {
+  counters_.h2_abuses.add();
+  if (loop_.now() - abuse_said_ < abuse_said_every) return;
+  abuse_said_ = loop_.now();
+  shared_.events.warning("http2_abuse", {{"client", std::string(client)}, {"bound", std::string(bound)}});
 }
 
 void Worker::ended_unknown(std::uint64_t drain_id, core::OpenRequest request) {

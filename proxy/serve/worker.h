@@ -103,6 +103,8 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   // Ends connections without a request, the oldest first: others need their places. False if there was none.
   bool make_room();
   std::size_t index() const { return index_; }
+  // A client's HTTP/2 connection was ended for what it did: counted, and said now and then.
+  void h2_abused(std::string_view client, std::string_view bound);
 
   // What admissions are decided by now. Stays valid as long as an admission of its epoch is in the ledger.
   const core::Snapshot& snapshot() const { return *shared_.published.load(std::memory_order_acquire); }
@@ -143,8 +145,7 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   std::map<core::SiteId, std::shared_ptr<const core::AnswerSet>> no_server_;
   bool stopping_ = false;
   net::Deadline newcomers_;  // end of what connections without a request have at shutdown
-  base::SteadyTime pause_said_{};
-  base::SteadyTime greeting_said_{};
+  base::SteadyTime pause_said_{}, greeting_said_{}, abuse_said_{};
   base::SteadyTime wall_read_{};
   base::WallTime wall_now_{};
   std::chrono::seconds date_second_{-1};

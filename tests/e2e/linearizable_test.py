@@ -18,7 +18,9 @@ from register_stage import RegisterStage
 
 OPTIONS = argparse.ArgumentParser()
 OPTIONS.add_argument("--cutovers", type=int, default=500)
+OPTIONS.add_argument("--http2", action="store_true", help="the clients speak HTTP/2")
 CUTOVERS = OPTIONS.parse_args().cutovers
+HTTP2 = OPTIONS.parse_args().http2
 SEED = os.environ.get("DRAWBRIDGE_SEED") or str(random.SystemRandom().randrange(1_000_000))
 CUTOVERS_WITHOUT_HOLD = 10
 THINK_US = 3_000  # enough of the machine is left for the operator
@@ -27,7 +29,7 @@ THINK_US = 3_000  # enough of the machine is left for the operator
 class Linearizable(unittest.TestCase):
     def test_one_counter_through_all_cutovers(self):
         with RegisterStage() as stage:
-            clients = stage.clients(think_us=THINK_US, seed=SEED)
+            clients = stage.clients(think_us=THINK_US, seed=SEED, http2=HTTP2)
             began = time.monotonic()
             receipts = [stage.move("--hold", ("writes", "all")[number // 2 % 2]) for number in range(CUTOVERS)]
             took = time.monotonic() - began
@@ -47,7 +49,7 @@ class Linearizable(unittest.TestCase):
     def test_the_judge_complains_when_increments_are_not_held(self):
         """An exempt rule lets them pass in every mode: the same moves, but for the hold."""
         with RegisterStage(site='maintenance = { exempt = ["POST /inc/*"] }') as stage:
-            clients = stage.clients(think_us=THINK_US, seed=SEED)
+            clients = stage.clients(think_us=THINK_US, seed=SEED, http2=HTTP2)
             for _ in range(CUTOVERS_WITHOUT_HOLD):
                 stage.move()
             problems = registers_history.check(clients.end(), stage.finals())

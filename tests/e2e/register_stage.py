@@ -17,6 +17,7 @@ admin_socket = "{{folder}}/admin.sock"
 access_log = "off"
 [[listener]]
 address = "127.0.0.1:0"
+h2c = true
 [pool.blue]
 servers = ["{blue}"]
 health = {{ path = "/healthz", interval = "60s" }}
@@ -48,10 +49,11 @@ class Registers:
 class Clients:
     """Send to `address` from now until they are ended."""
 
-    def __init__(self, address, history, *, think_us, seed):
+    def __init__(self, address, history, *, think_us, seed, http2):
         self.history = history
         counts = map(str, (CLIENTS, REGISTERS, READS_PERCENT, think_us, seed))
-        self.process = subprocess.Popen([BIN / "register_clients", "%s:%d" % address, history, *counts])
+        protocol = ["http2"] if http2 else []
+        self.process = subprocess.Popen([BIN / "register_clients", "%s:%d" % address, history, *counts, *protocol])
 
     def end(self):
         """What they saw, once all that was open has ended."""
@@ -80,8 +82,9 @@ class RegisterStage(contextlib.ExitStack):
         self.copy = f"exec {BIN}/register_copy blue={self.blue.address} green={self.green.address}"
         self.pool = "blue"
 
-    def clients(self, *, think_us=0, seed=1):
-        clients = Clients(self.proxy.address, self.proxy.folder / "history", think_us=think_us, seed=seed)
+    def clients(self, *, think_us=0, seed=1, http2=False):
+        history = self.proxy.folder / "history"
+        clients = Clients(self.proxy.address, history, think_us=think_us, seed=seed, http2=http2)
         self.callback(clients.kill)
         return clients
 

@@ -1,7 +1,7 @@
 // Clients that increment and read registers without pause until SIGTERM, one request open each, and record every
 // operation:
 //
-//   register_clients ADDRESS HISTORY CLIENTS REGISTERS READS_PERCENT THINK_US SEED
+//   register_clients ADDRESS HISTORY CLIENTS REGISTERS READS_PERCENT THINK_US SEED [http2]
 //
 // A line of HISTORY: client, i (increment) or r (read), register, status (0: no whole answer came), value, start
 // and end in nanoseconds. A client notes the start before it sends and the end after it has read. Between two
@@ -35,6 +35,7 @@ struct Options {
   int clients = 1, registers = 1, reads_percent = 50;
   std::int64_t think_us = 0;
   unsigned seed = 1;
+  bool http2 = false;
 };
 
 struct Operation {
@@ -109,7 +110,7 @@ class Clients {
 
   void connect(Client& client) {
     client.socket = connect_to(options_.address);
-    client.codec = make_http1_codec();
+    client.codec = options_.http2 ? make_http2_codec() : make_http1_codec();
     client.in.clear();
     client.out.clear();
     client.codec->open(client.out);
@@ -185,8 +186,9 @@ class Clients {
 
 int main(int argc, char** argv) {
   using namespace drawbridge::registers;
-  if (argc != 8) {
-    std::fputs("usage: register_clients ADDRESS HISTORY CLIENTS REGISTERS READS_PERCENT THINK_US SEED\n", stderr);
+  if (argc != 8 && argc != 9) {
+    std::fputs("usage: register_clients ADDRESS HISTORY CLIENTS REGISTERS READS_PERCENT THINK_US SEED [http2]\n",
+               stderr);
     return 2;
   }
   std::signal(SIGTERM, [](int) { told_to_end = 1; });
@@ -196,7 +198,8 @@ int main(int argc, char** argv) {
                    .registers = std::atoi(argv[4]),
                    .reads_percent = std::atoi(argv[5]),
                    .think_us = std::atol(argv[6]),
-                   .seed = static_cast<unsigned>(std::atol(argv[7]))});
+                   .seed = static_cast<unsigned>(std::atol(argv[7])),
+                   .http2 = argc == 9});
   clients.run();
   return clients.write_history() ? 0 : 1;
 }

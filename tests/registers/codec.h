@@ -27,5 +27,6 @@ class Codec {
 };
 
 std::unique_ptr<Codec> make_http1_codec();
+std::unique_ptr<Codec> make_http2_codec();  // without TLS
 
 }  // namespace drawbridge::registers

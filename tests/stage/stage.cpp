@@ -25,7 +25,7 @@ serve::Shared& prepared(House& house, const Script& script) {
 
 }  // namespace
 
-Stage::Stage(House& house, Script script)
+Stage::Stage(House& house, Script script, const serve::Door& door)
     : house_(house),
       script_(std::move(script)),
       upstream_(script_.answers),
@@ -35,7 +35,7 @@ Stage::Stage(House& house, Script script)
       ordered_(script_.order == Script::Order::none) {
   auto listener = listen_locally();
   front_ = local_endpoint(listener.get());
-  worker_.listen(std::move(listener));
+  worker_.listen(std::move(listener), door);
   worker_.servers().set_addresses(House::server, {upstream_.endpoint()});
   worker_.ledger().published(house_.live());
   house_.shared().ended_unknown = [this](std::uint64_t, const core::OpenRequest& request) {

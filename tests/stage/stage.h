@@ -16,7 +16,7 @@ namespace drawbridge::stage {
 // while anything moves and leaps to the next deadline when nothing does. Two runs of a script are the same.
 class Stage {
  public:
-  Stage(House& house, Script script);
+  Stage(House& house, Script script, const serve::Door& door = {});
   ~Stage();
   Stage(const Stage&) = delete;
   Stage& operator=(const Stage&) = delete;

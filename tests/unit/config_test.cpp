@@ -133,6 +133,8 @@ TEST_CASE("the example with everything reads as it is written") {
   const auto& site = config.sites[0];
   const auto& blue = *config.find_pool("blue");
   CHECK(config.listeners[1].address == "[::1]:8080");
+  CHECK_FALSE(config.listeners[0].h2c);
+  CHECK(config.listeners[1].h2c);
   CHECK(config.limits.request_body_bytes == 100 * 1024 * 1024);
   REQUIRE(blue.servers.size() == 2);
   CHECK(blue.servers[0].weight == 1);

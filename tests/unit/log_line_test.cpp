@@ -84,6 +84,13 @@ TEST_CASE("a combined line is what log analysers know") {
         "\"https://shop.example/\" \"curl/7.88.1\"\n");
 }
 
+TEST_CASE("a line names the protocol of its client") {
+  auto record = tests::sample_record();
+  record.http2 = true;
+  CHECK(line_of(record, AccessLogFormat::combined).contains("GET /orders?page=2 HTTP/2.0\" 200"));
+  CHECK(line_of(record, AccessLogFormat::json).contains(R"("protocol":"HTTP/2.0")"));
+}
+
 TEST_CASE("a combined line has a dash for what is not known") {
   CHECK(line_of({}, AccessLogFormat::combined) ==
         "- - - [01/Jan/1970:00:00:00 +0000] \"- - HTTP/1.1\" 0 0 \"-\" \"-\"\n");

@@ -85,3 +85,9 @@ TEST_CASE("our close frames are frames, masked towards the upstream") {
     CHECK(scanner.at_boundary());
   }
 }
+
+TEST_CASE("a key of ours is 16 bytes in base64") {
+  CHECK(make_websocket_key(0, 0).view() == "AAAAAAAAAAAAAAAAAAAAAA==");
+  CHECK(make_websocket_key(~0ULL, ~0ULL).view() == "/////////////////////w==");
+  CHECK(make_websocket_key(0x0123456789abcdef, 0xfedcba9876543210).view() != make_websocket_key(1, 2).view());
+}

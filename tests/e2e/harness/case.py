@@ -3,6 +3,7 @@
 import unittest
 
 from .client import TestClient
+from .h2_client import H2Client
 from .proxy import TestProxy
 from .upstream import FakeUpstream
 
@@ -24,6 +25,11 @@ class ProxyCase(unittest.TestCase):
 
     def client(self, proxy, **options):
         client = TestClient(proxy.address, **options)
+        self.addCleanup(client.close)
+        return client
+
+    def h2_client(self, proxy, **options):
+        client = H2Client(proxy.address, **options)
         self.addCleanup(client.close)
         return client
 

@@ -1,0 +1,80 @@
+#pragma once
+
+#include "proxy/http/h2_session.h"
+#include "proxy/net/stream.h"
+#include "proxy/net/task.h"
+#include "proxy/serve/client_channel.h"
+#include "proxy/serve/h2_stream.h"
+#include "proxy/serve/signal.h"
+
+#include <boost/intrusive/list.hpp>
+
+#include <cstddef>
+#include <string_view>
+#include <vector>
+
+namespace drawbridge::serve {
+
+class Exchange;
+class Worker;
+
+// What a client that speaks HTTP/2 begins with (RFC 9113 section 3.4).
+inline constexpr std::string_view h2_preface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+// A client connection that speaks HTTP/2: each stream is served by an Exchange on a task of its own, while one task
+// reads and one writes all that the streams had to say in a turn. A stream that waits, in a hold or for its server,
+// keeps no other from going on. Lives in the frame of its Connection; worker thread only.
+class H2Connection final : private http::H2Listener, private net::Deadline::Owner {
+ public:
+  H2Connection(Worker& worker, net::Stream& stream, const Client& client);
+  ~H2Connection();
+  H2Connection(const H2Connection&) = delete;
+  H2Connection& operator=(const H2Connection&) = delete;
+
+  // Serves until the connection has ended and all of its streams with it. `first` was read already.
+  net::Task<> run(std::string_view first);
+
+  // As of Connection.
+  void begin_shutdown(base::SteadyTime tunnels_go_at);
+  bool close_if_idle();
+  void end();
+
+ private:
+  using Hook = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
+  struct Served : Hook {
+    explicit Served(Exchange& its) : exchange(its) {}
+    Exchange& exchange;
+  };
+
+  http::H2StreamUser* on_open(http::H2StreamId stream) override;
+  void on_goaway(http::H2StreamId, http::H2Code) override {}
+  void on_pong(std::uint64_t) override {}
+  void on_abuse(const http::H2Bound& bound) override;
+  void deadline_passed(net::Deadline& deadline) override;
+
+  net::Task<> read_all(std::string_view first);
+  net::Task<bool> flushed();
+  net::Task<bool> write_all();
+  bool reset_answered();
+  net::Task<> serve_stream(http::H2StreamId id);
+  net::Task<> serve_request(H2Stream& stream, H2Stream::Came came);
+  void stream_ended();
+
+  Worker& worker_;
+  net::Stream& stream_;
+  const Client& client_;
+  http::H2Session session_;
+  Signal output_, flushed_, streams_ended_;
+  std::vector<http::H2StreamId> answered_;
+  H2Link link_;
+  std::size_t streams_max_;
+  std::size_t streams_ = 0;  // on their tasks: more than the session has open when a client resets many
+  H2Stream* opened_ = nullptr;
+  boost::intrusive::list<Served, boost::intrusive::constant_time_size<false>> served_;
+  bool writing_ = false;
+  bool broken_ = false;  // nothing can be written any more
+  bool over_ = false;    // the writer may end
+  net::Deadline idle_, goodbye_;
+};
+
+}  // namespace drawbridge::serve

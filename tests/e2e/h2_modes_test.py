@@ -1,0 +1,169 @@
+"""The modes over HTTP/2: a hold parks streams and not connections, and what is cut or refused is told to its stream."""
+
+import threading
+import unittest
+
+from h2_case import H2Case
+from harness import answer, eventually, h2_client
+from harness.wire import values
+
+
+class Modes(H2Case):
+    def test_a_held_write_does_not_keep_reads_of_its_connection_waiting(self):
+        upstream = self.upstream()
+        proxy = self.proxy(upstream)
+        client = self.h2_client(proxy)
+        self.assertEqual(client.request().status, 200)
+        proxy.mode("hold")
+        write = client.open("POST", "/order", end=False)
+        client.send_data(write, b"abc", end=True)
+        eventually(lambda: self.parked(proxy) == 1, "the parked write")
+        self.assertEqual(client.request("GET", "/read").status, 200)
+        self.assertFalse(write.over)
+        self.assertEqual([r.target for r in upstream.requests], ["/", "/read"])
+        proxy.mode("live")
+        self.assertEqual(client.finish(write).status, 200)
+        self.assertEqual(upstream.requests[2].body, b"abc")
+
+    def test_a_held_write_that_its_client_resets_is_never_sent(self):
+        upstream = self.upstream()
+        proxy = self.proxy(upstream)
+        proxy.mode("hold")
+        client = self.h2_client(proxy)
+        given_up, kept = client.open("POST", "/given-up"), client.open("POST", "/kept")
+        eventually(lambda: self.parked(proxy) == 2, "two parked writes")
+        client.reset(given_up)
+        eventually(lambda: self.parked(proxy) == 1, "one parked write")
+        proxy.mode("live")
+        client.finish(kept)
+        self.assertEqual([r.target for r in upstream.requests], ["/kept"])
+
+    def test_a_refused_write_says_that_nothing_was_processed_and_the_connection_goes_on(self):
+        upstream = self.upstream()
+        proxy = self.proxy(upstream)
+        proxy.mode("readonly")
+        client = self.h2_client(proxy)
+        write = client.open("POST", end=False)
+        client.finish(write)
+        self.assertEqual((write.status, write.value("drawbridge-not-processed")), (503, "1"))
+        self.assertTrue(write.ended)
+        self.assertEqual(client.request().status, 200)
+        self.assertEqual([r.method for r in upstream.requests], ["GET"])
+
+    def test_maintenance_answers_each_stream_in_its_form(self):
+        proxy = self.proxy(self.upstream())
+        proxy.mode("maintenance")
+        client = self.h2_client(proxy)
+        page = client.request("GET", "/", [("accept", "text/html")])
+        self.assertEqual((page.status, page.value("content-type")), (503, "text/html; charset=utf-8"))
+        self.assertIn(b"<html", page.body)
+        self.assertTrue(page.value("retry-after"))
+        problem = client.request("GET", "/", [("accept", "application/json")])
+        self.assertEqual(problem.value("content-type"), "application/problem+json")
+        head = client.request("HEAD", "/", [("accept", "text/html")])
+        self.assertEqual((head.status, head.body), (503, b""))
+        grpc = client.request("POST", "/shop.Orders/Add", [("content-type", "application/grpc"), ("te", "trailers")], b"")
+        self.assertEqual((grpc.status, grpc.value("grpc-status"), grpc.body), (200, "14", b""))
+
+    def test_a_write_that_is_cut_is_told_that_nobody_knows(self):
+        upstream = self.upstream(lambda x: x.say_nothing())
+        proxy = self.proxy(upstream)
+        client = self.h2_client(proxy)
+        write = client.open("POST")
+        upstream.wait_for_requests(1)
+        proxy.ctl("mode", "readonly", "--drain", "100ms", "--cut")
+        self.assertEqual(client.finish(write).status, 502)
+        self.assertIsNone(write.value("drawbridge-not-processed"))
+        self.assertEqual(client.request("POST").status, 503)
+
+    def test_an_answer_that_is_cut_is_reset(self):
+        upstream = self.upstream(
+            lambda x: (x.send(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"), x.say_nothing()))
+        proxy = self.proxy(upstream)
+        client = self.h2_client(proxy)
+        write = client.open("POST")
+        client.pump(lambda: write.body == b"abc")
+        proxy.ctl("mode", "readonly", "--drain", "100ms", "--cut")
+        client.finish(write)
+        self.assertEqual((write.ended, write.reset), (False, h2_client.INTERNAL_ERROR))
+        self.assertEqual(client.request("POST").status, 503)
+
+
+class Endings(H2Case):
+    def test_shutdown_says_goodbye_twice_and_lets_streams_end(self):
+        go = threading.Event()
+        upstream = self.upstream(lambda x: (x.wait(go), x.send(answer(b"late"))))
+        proxy = self.proxy(upstream)
+        client = self.h2_client(proxy)
+        first = client.open("GET", "/1")
+        upstream.wait_for_requests(1)
+        proxy.signal(15)
+        client.pump(lambda: client.goaway)
+        self.assertEqual(client.goaway[0][0], 2**31 - 1)
+        second = client.open("GET", "/2")
+        client.pump(lambda: len(client.goaway) == 2)
+        go.set()
+        client.pump(lambda: first.over)
+        self.assertEqual(first.body, b"late")
+        client.read_to_end()
+        self.assertTrue(second.body == b"late" if client.goaway[1][0] >= second.number else not second.over)
+        self.assertEqual(client.ended, "fin")
+
+    def test_an_idle_connection_is_told_at_shutdown_and_closed(self):
+        proxy = self.proxy(self.upstream())
+        client = self.h2_client(proxy)
+        client.request()
+        proxy.signal(15)
+        self.assertEqual(client.read_to_end(), "fin")
+        self.assertEqual(client.goaway[-1], (1, h2_client.NO_ERROR))
+
+
+class WebSockets(H2Case):
+    SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
+
+    def connect(self, client):
+        client.pump(lambda: client.settings)
+        self.assertEqual(client.settings[h2_client.CONNECT_PROTOCOL], 1)
+        return client.open(end=False, pseudo=[
+            (":method", "CONNECT"), (":protocol", "websocket"), (":scheme", client.scheme), (":path", "/chat"),
+            (":authority", "a.example"), ("sec-websocket-version", "13")])
+
+    def echo(self, exchange):
+        exchange.send(self.SWITCH)
+        while exchange.wire.buffer or exchange.wire.fill():
+            exchange.send(exchange.wire.take(len(exchange.wire.buffer)))
+
+    def test_a_websocket_over_a_stream_is_an_upgrade_at_the_server(self):
+        upstream = self.upstream(self.echo)
+        client = self.h2_client(self.proxy(upstream))
+        chat = self.connect(client)
+        client.pump(lambda: chat.fields)
+        self.assertEqual(chat.status, 200)
+        request = upstream.requests[0]
+        self.assertEqual((request.method, request.target), ("GET", "/chat"))
+        self.assertEqual(request.value("Upgrade"), "websocket")
+        self.assertEqual(len(request.value("Sec-WebSocket-Key")), 24)
+        self.assertEqual(values(request.fields, "Content-Length") + values(request.fields, "Transfer-Encoding"), [])
+        client.send_data(chat, b"\x81\x85abcdhello")
+        client.pump(lambda: chat.body == b"\x81\x85abcdhello")
+        client.send_data(chat, b"", end=True)
+        self.assertTrue(client.finish(chat).ended)
+
+    def test_told_to_go_it_gets_close_1012(self):
+        proxy = self.proxy(self.upstream(self.echo))
+        client = self.h2_client(proxy)
+        chat = self.connect(client)
+        client.pump(lambda: chat.fields)
+        threading.Thread(target=proxy.ctl, args=("mode", "readonly", "--drain", "5s"), daemon=True).start()
+        client.pump(lambda: chat.body == b"\x88\x02\x03\xf4")
+
+    def test_an_upgrade_that_the_server_refuses_is_an_ordinary_answer(self):
+        client = self.h2_client(self.proxy(self.upstream([answer(b"no", "403 Forbidden"), answer(b"what?")])))
+        refused = client.finish(self.connect(client))
+        self.assertEqual((refused.status, refused.body), (403, b"no"))
+        ignored = client.finish(self.connect(client))
+        self.assertEqual(ignored.status, 502)  # 200 would seem to have accepted it
+
+
+if __name__ == "__main__":
+    unittest.main()
