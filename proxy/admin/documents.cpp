@@ -54,6 +54,7 @@ json::object cutover_document(const control::CutoverStatus& cutover) {
   json::object object{{"id", cutover.id},     {"stage", core::name(cutover.stage)},
                       {"from", cutover.from}, {"to", cutover.to},
                       {"by", cutover.by},     {"elapsed_ms", cutover.elapsed.count()}};
+  put_if(object, "match", cutover.match);
   if (cutover.left) object["left_ms"] = cutover.left->count();
   return object;
 }
@@ -61,6 +62,12 @@ json::object cutover_document(const control::CutoverStatus& cutover) {
 // Of a receipt.
 json::object cutover_document(const core::CutoverReceipt& cutover) {
   json::object object{{"id", cutover.id}, {"from", cutover.from}, {"to", cutover.to}};
+  put_if(object, "match", cutover.match);
+  if (!cutover.absorbed.empty()) {
+    json::array absorbed;
+    for (const auto& slice : cutover.absorbed) absorbed.push_back({{"match", slice.match}, {"pool", slice.pool}});
+    object["absorbed"] = std::move(absorbed);
+  }
   if (cutover.dry_run) object["dry_run"] = true;
   if (cutover.flip_at) object["flip_at"] = base::format_time(*cutover.flip_at);
   object["mode"] = core::name(cutover.mode);
@@ -78,6 +85,7 @@ json::object cutover_document(const core::CutoverReceipt& cutover) {
 // What a client runs its command with.
 json::object environment_of(const control::CutoverProgress& cutover) {
   return {{"DRAWBRIDGE_SITE", cutover.site},
+          {"DRAWBRIDGE_MATCH", cutover.match},
           {"DRAWBRIDGE_FROM", cutover.from},
           {"DRAWBRIDGE_TO", cutover.to},
           {"DRAWBRIDGE_EPOCH", std::to_string(cutover.id)}};
@@ -93,12 +101,25 @@ json::object cutover_progress_document(const control::Progress& progress) {
                       {"epoch", progress.epoch},
                       {"elapsed_ms", progress.elapsed.count()},
                       {"left_ms", cutover.left.count()}};
+  put_if(object, "match", cutover.match);
   if (cutover.stage == core::CutoverStage::run) object["env"] = environment_of(cutover);
   if (cutover.stage != core::CutoverStage::drain || progress.stage == control::Stage::published) return object;
   if (progress.timeout) object["timeout_ms"] = progress.timeout->count();
   object["open"] = counts(progress.open);
   if (!progress.oldest.empty()) object["oldest"] = requests(progress.oldest);
   return object;
+}
+
+json::array slices_document(const std::vector<control::SliceStatus>& slices) {
+  json::array list;
+  for (const auto& [id, slice, writes] : slices) {
+    json::object object{{"match", slice.match}, {"pool", slice.pool}, {"since", base::format_time(slice.since)}};
+    put_if(object, "by", slice.by);
+    put_if(object, "reason", slice.reason);
+    if (writes) object["writes"] = *writes;
+    list.push_back(std::move(object));
+  }
+  return list;
 }
 
 json::object site_document(const control::SiteStatus& site, const control::Workers::SiteLoad* load) {
@@ -112,6 +133,7 @@ json::object site_document(const control::SiteStatus& site, const control::Worke
   if (site.mode.until || site.ends_in) object["then"] = core::name(site.mode.then);
   object["epoch"] = site.epoch;
   object["pool"] = site.pool;
+  if (!site.slices.empty()) object["slices"] = slices_document(site.slices);
   put_if(object, "notice_pool", site.notice_pool);
   if (load != nullptr) {
     object["in_flight"] = counts(load->in_flight);
@@ -317,6 +339,7 @@ json::object explain_document(const Explained& explained) {
   }
   put_if(object, "rule", explained->rule);
   put_if(object, "pool", explained->pool);
+  put_if(object, "slice", explained->slice);
   if (explained->notice) object["notice"] = true;
   if (const unsigned status = own_status(explained->verdict); status != 0) object["status"] = status;
   object["path"] = explained->normal_form;

@@ -3,6 +3,8 @@
 #include "proxy/admin/json_reader.h"
 #include "proxy/base/ascii.h"
 #include "proxy/base/limits.h"
+#include "proxy/core/slice_match.h"
+#include "proxy/http/forwarded.h"
 
 #include <fmt/format.h>
 
@@ -175,6 +177,9 @@ Parsed<core::Command> parse_cutover_command(std::string_view body, bool rollback
   core::CutoverCommand command;
   command.rollback = rollback;
   command.site = reader.required_text("site");
+  command.match = reader.text("match", core::SliceMatch::bytes_max);
+  if (command.match.empty() && reader.has("match"))
+    reader.fail("'match' is empty; left out it means the whole site");
   if (rollback) {
     command.discard_writes = reader.flag("discard_writes");
   } else {
@@ -251,9 +256,13 @@ Parsed<ExplainRequest> parse_explain(std::string_view body) {
   const std::string method = reader.required_text("method", 64);
   const std::string url = reader.required_text("url", 16 * 1024);
   const auto headers = reader.texts("headers", limits::headers_max, 16 * 1024);
+  const std::string from = reader.text("from");
+  const auto client = http::parse_ip(from);
+  if (!from.empty() && !client) reader.fail(fmt::format("'from' is an IP address, not '{}'", from));
   if (auto problem = reader.problem()) return std::unexpected(std::move(*problem));
   auto parsed = parse_explained(method, url, headers);
   if (!parsed) return std::unexpected(bad_request(parsed.error().message));
+  parsed->client = client;
   return std::move(*parsed);
 }
 

@@ -19,4 +19,9 @@ control::Cutovers::Served served_of(const obs::Registry& registry, core::SiteId 
   return {.writes = registry.writes_of(site), .refused = registry.refused_of(site)};
 }
 
+std::uint64_t slice_writes_of(const obs::Registry& registry, core::SliceId slice) {
+  const auto counts = registry.forwarded_of_slice(slice);
+  return counts[core::RequestClass::write] + counts[core::RequestClass::tunnel];
+}
+
 }  // namespace drawbridge::app

@@ -4,6 +4,7 @@
 #include "proxy/obs/counters.h"
 #include "proxy/upstream/server_watch.h"
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <vector>
@@ -15,5 +16,6 @@ void probe_servers(upstream::ServerWatch& watch, const std::vector<core::ServerI
                    const std::string& path,
                    std::function<void(std::vector<control::Controller::Parts::Found>)> done);
 control::Cutovers::Served served_of(const obs::Registry& registry, core::SiteId site);
+std::uint64_t slice_writes_of(const obs::Registry& registry, core::SliceId slice);
 
 }  // namespace drawbridge::app

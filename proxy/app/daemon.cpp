@@ -185,6 +185,7 @@ Expected<void> Daemon::open_control() {
                                           auto done) { probe_servers(*watch_, servers, path, std::move(done)); },
                           .served = [this](core::SiteId site) { return served_of(*registry_, site); },
                           .at_server = [this](core::ServerId server) { return registry_->in_flight_at(server); },
+                          .slice_writes = [this](core::SliceId id) { return slice_writes_of(*registry_, id); },
                           .passing = death_for_tests()},
                       options_.configuration.values);
   controller_->on_published([this](const core::Snapshot& snapshot, const config::Config& config) {

@@ -24,6 +24,12 @@ obs::Exposed expose_facts(const MetricsFacts& facts) {
   out.epoch = facts.status.epoch;
   for (const auto& site : facts.status.sites) {
     out.sites.push_back({.id = site.id, .name = site.name, .mode = site.mode.mode, .pool = site.pool});
+    for (const auto& one : site.slices) {
+      out.slices.push_back({.site = site.name,
+                            .match = one.slice.match,
+                            .pool = one.slice.pool,
+                            .forwarded = facts.registry.forwarded_of_slice(one.id)});
+    }
     const bool overdue = site.draining && site.draining->left.count() == 0;
     out.drains_outstanding += overdue ? 1 : 0;
   }

@@ -112,7 +112,8 @@ void Changes::watch(Change& change) {
   core::DrainScope scope{.epoch = order.receipt.epoch,
                          .sites = order.site_ids,
                          .classes = order.classes,
-                         .spare_read_tunnels = order.spare_read_tunnels};
+                         .spare_read_tunnels = order.spare_read_tunnels,
+                         .moved_by = order.moved_by};
   scope.sites.insert(scope.sites.end(), order.retired_ids.begin(), order.retired_ids.end());
   workers_.fence(id, scope, order.tunnel_spread,
                  {.fenced = for_change(id, on_fenced),

@@ -31,6 +31,7 @@ struct ChangeOrder {
   bool cut = false;
   // Of a server that is taken out: how many requests it has. They must end as well, by themselves.
   std::function<std::uint64_t()> at_server{};
+  std::shared_ptr<const core::Placement> moved_by;  // of a part of a site: core::DrainScope. Immutable
   core::Actor actor;
 
   bool waits() const { return classes.bits != 0 || at_server; }

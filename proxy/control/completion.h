@@ -24,6 +24,7 @@ struct CutoverProgress {
   std::uint64_t id = 0;
   core::CutoverStage stage = core::CutoverStage::drain;
   std::string site, from, to;
+  std::string match;    // of a slice; empty: the whole site
   base::Millis left{};  // until the deadline
 };
 

@@ -62,9 +62,10 @@ class Controller {
     std::function<void(const std::vector<core::ServerId>& servers, const std::string& path,
                        std::function<void(std::vector<Found>)> done)>
         probe;
-    std::function<Cutovers::Served(core::SiteId)> served;
+    std::function<Cutovers::Served(core::SiteId)> served;  // all of the site's requests
     // Requests that a server has not answered yet.
     std::function<std::uint64_t(core::ServerId)> at_server;
+    std::function<std::uint64_t(core::SliceId)> slice_writes;
     std::function<void(const core::CutoverPoint&)> passing = {};  // for tests; none in production
   };
 

@@ -67,6 +67,11 @@ std::string describe(const core::ServerCommand& command, core::ServerAdmin admin
   return fmt::format("server {} {} {}", verb(admin), command.pool, command.address);
 }
 
+bool has_slice_on(const core::SiteView& site, const std::string& pool) {
+  return site.split != nullptr &&
+         std::ranges::any_of(site.split->pools, [&](const auto* one) { return one->name == pool; });
+}
+
 template <class... Calls>
 struct Overloaded : Calls... {
   using Calls::operator()...;
@@ -308,7 +313,7 @@ void Controller::wait_for_server(ChangeOrder& order, const core::ServerCommand& 
 std::vector<std::string> Controller::sites_of_pool(const std::string& pool) const {
   std::vector<std::string> sites;
   for (const auto& site : publisher_.current().sites) {
-    const bool active = site->pool->name == pool;
+    const bool active = site->pool->name == pool || has_slice_on(*site, pool);
     if (active || (site->notice != nullptr && site->notice->name == pool)) sites.push_back(site->name);
   }
   return sites;

@@ -25,9 +25,11 @@ Controller::Checked Controller::change_pool(const core::CutoverCommand& command,
 
 Controller::Checked Controller::check_rollback(const core::CutoverCommand& command) const {
   if (!command.rollback || command.discard_writes) return {};
-  const auto writes = cutovers_.writes_since_flip(command.site);
+  const auto writes = cutovers_.writes_since_flip(command.site, command.match);
   if (writes == 0) return {};
-  const auto& pool = state_.sites.at(command.site).pool;
+  const auto& site = state_.sites.at(command.site);
+  auto pool = site.pool;
+  if (!command.match.empty()) pool = find_slice(site.slices, slice_key({.match = command.match}))->pool;
   const auto count =
       writes ? fmt::format("{} has accepted {} write{} since the cutover", pool, *writes, *writes == 1 ? "" : "s")
              : fmt::format(
@@ -59,24 +61,28 @@ void Controller::end_old_cutovers(State& state) {
     const auto record = *std::exchange(site.cutover, std::nullopt);
     const bool flipped = core::has_flipped(record.stage);
     const auto what = flipped ? "made before proxyd ended" : "failed back when proxyd ended";
-    const auto sentence =
-        fmt::format("{}: the cutover from {} to {} by {} {}, in stage {}; the site is on {}", name, record.from,
-                    record.to, record.by, what, core::name(record.stage), site.pool);
+    const bool whole = record.match.empty();
+    const auto pool = whole ? site.pool : flipped ? record.to : record.from;
+    const auto of_match = whole ? std::string() : " of " + record.match;
+    const auto sentence = fmt::format("{}: the cutover{} from {} to {} by {} {}, in stage {}; {} is on {}", name,
+                                      of_match, record.from, record.to, record.by, what, core::name(record.stage),
+                                      whole ? "the site" : "it", pool);
     parts_.events.warning(flipped ? "cutover_found_made" : "cutover_failed_back",
                           {{"site", name},
                            {"from", record.from},
                            {"to", record.to},
                            {"stage", std::string(core::name(record.stage))},
-                           {"pool", site.pool},
+                           {"match", record.match},
+                           {"pool", pool},
                            {"by", record.by}});
     load_warnings_.push_back(sentence);
     HistoryEntry entry;
     entry.at = started_at_;
     entry.epoch = state.epoch;
-    entry.what = fmt::format("cutover to {}: {}", record.to, flipped ? "found made" : "back");
+    entry.what = fmt::format("cutover{} to {}: {}", of_match, record.to, flipped ? "found made" : "back");
     entry.actor.name = "proxyd";
     entry.reason = fmt::format("proxyd ended in stage {}", core::name(record.stage));
-    entry.sites.push_back({name, record.from, site.pool});
+    entry.sites.push_back({name, record.from, pool});
     append_history(std::move(entry));
   }
 }

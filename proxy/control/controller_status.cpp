@@ -17,7 +17,9 @@ PoolStatus pool_status(const core::PoolView& pool, const core::Snapshot& snapsho
   status.balance = pool.balance;
   status.servers = pool.servers;
   for (const auto& site : snapshot.sites) {
-    if (site->pool == &pool || site->notice == &pool) status.sites.push_back(site->name);
+    const bool of_slice =
+        site->split != nullptr && std::ranges::find(site->split->pools, &pool) != site->split->pools.end();
+    if (site->pool == &pool || site->notice == &pool || of_slice) status.sites.push_back(site->name);
   }
   return status;
 }
@@ -59,6 +61,11 @@ SiteStatus Controller::site_status(const core::SiteView& site, const base::Now& 
   status.draining = changes_.draining(site.id);
   status.previous_pool = state.previous_pool;
   status.cutover = cutovers_.status(site.name);
+  for (const auto& slice : state.slices) {
+    const auto id = ids_.slices.find(fmt::format("{} {}", site.name, slice_key(slice)));
+    status.slices.push_back(
+        {.id = id.value(), .slice = slice, .writes = cutovers_.writes_since_flip(site.name, slice.match)});
+  }
   return status;
 }
 

@@ -134,6 +134,7 @@ void Controller::CutoverHands::fence(const std::string& site, Cutovers::Fence wh
   order.drain_timeout = what.drain_timeout.value_or(drain.timeout);
   order.tunnel_spread = drain.tunnel_spread;
   order.cut = what.cut;
+  if (what.moved_by) order.moved_by = placement_of(site, *what.moved_by, controller_.ids_);
   controller_.record_cutover(order, what);
   const auto mode_is = [&](const State& state) { return state.sites.at(site).mode.mode; };
   if (mode_is(before_) != mode_is(controller_.state_)) {
@@ -158,7 +159,26 @@ void Controller::CutoverHands::ended(const std::string& site, const std::string&
 }
 
 Cutovers::Served Controller::CutoverHands::served(const std::string& site) const {
-  return controller_.parts_.served(controller_.ids_.sites.find(site).value());
+  auto served = controller_.parts_.served(controller_.ids_.sites.find(site).value());
+  const auto prefix = site + " ";
+  std::uint64_t of_slices = 0;
+  controller_.ids_.slices.for_each([&](const std::string& name, std::uint16_t id) {
+    if (name.starts_with(prefix)) of_slices += controller_.parts_.slice_writes(id);
+  });
+  served.writes -= std::min(served.writes, of_slices);
+  return served;
+}
+
+std::uint64_t Controller::CutoverHands::slice_writes(const std::string& site, const std::string& key) const {
+  const auto id = controller_.ids_.slices.find(fmt::format("{} {}", site, key));
+  return id ? controller_.parts_.slice_writes(*id) : 0;
+}
+
+PartialMove Controller::CutoverHands::plan(const core::CutoverCommand& command, const core::Actor& actor) const {
+  auto planned = plan_partial(command, *controller_.config_.find_site(command.site), site(command.site),
+                              controller_.parts_.alarms.now().wall, describe(actor));
+  DRAWBRIDGE_CHECK(planned.has_value());
+  return std::move(*planned);
 }
 
 void Controller::CutoverHands::pass(const core::CutoverPoint& point) {

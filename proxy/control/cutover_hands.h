@@ -20,6 +20,8 @@ class Controller::CutoverHands final : public Cutovers::Hands {
   void fence(const std::string& site, Cutovers::Fence what, Completion completion) override;
   void parked(const std::string& site, std::function<void(std::uint64_t count, base::Millis oldest)> done) override;
   Cutovers::Served served(const std::string& site) const override;
+  std::uint64_t slice_writes(const std::string& site, const std::string& key) const override;
+  PartialMove plan(const core::CutoverCommand& command, const core::Actor& actor) const override;
   void pass(const core::CutoverPoint& point) override;
   void ended(const std::string& site, const std::string& failure) override;
 

@@ -3,6 +3,7 @@
 #include "config/nearest.h"
 #include "proxy/base/limits.h"
 #include "proxy/control/mode_order.h"
+#include "proxy/control/slices.h"
 #include "proxy/control/text.h"
 
 #include <fmt/format.h>
@@ -32,8 +33,35 @@ std::expected<void, Refusal> check_pool(const core::CutoverCommand& command, con
     return refuse(RefusalCode::unknown_pool, fmt::format("no pool '{}' is configured", command.to),
                   near.empty() ? std::string() : fmt::format("did you mean '{}'?", near));
   }
-  if (command.to == site.pool) {
+  if (!is_partial(command, site) && command.to == site.pool) {
     return refuse(RefusalCode::refused, fmt::format("{} is on {} already", command.site, command.to));
+  }
+  return {};
+}
+
+// The slice as it is shown, and where its rollback goes.
+std::expected<void, Refusal> name_slice(core::CutoverCommand& command, const config::Site& site,
+                                        const SiteState& now) {
+  if (command.match.empty()) return {};
+  if (command.then)
+    return refuse(RefusalCode::bad_request, "--then is of the whole site: it does not go with --match");
+  const auto move = plan_partial(command, site, now, {}, {});
+  if (!move) return std::unexpected(move.error());
+  command.match = move->match;
+  command.to = move->to;
+  return {};
+}
+
+// What is left to check once the pool is known.
+std::expected<void, Refusal> check_slices(const core::CutoverCommand& command, const config::Config& config,
+                                          const SiteState& now) {
+  if (!is_partial(command, now)) return {};
+  const auto move = plan_partial(command, *config.find_site(command.site), now, {}, {});
+  if (!move) return std::unexpected(move.error());
+  for (const auto& slice : move->after.slices) {
+    if (config.find_pool(slice.pool) != nullptr) continue;
+    return refuse(RefusalCode::refused, fmt::format("the slice {} would be on {} again, which is not configured",
+                                                    slice.match, slice.pool));
   }
   return {};
 }
@@ -84,8 +112,10 @@ std::expected<core::CutoverCommand, Refusal> complete_cutover(core::CutoverComma
   if (const auto sites = resolve_sites(config, {command.site}); !sites) return std::unexpected(sites.error());
   const auto& site = *config.find_site(command.site);
   const auto& now = state.sites.at(command.site);
-  if (command.rollback) command.to = now.previous_pool;
+  if (command.rollback && command.match.empty()) command.to = now.previous_pool;
+  if (auto named = name_slice(command, site, now); !named) return std::unexpected(named.error());
   if (auto checked = check_pool(command, config, now); !checked) return std::unexpected(checked.error());
+  if (auto checked = check_slices(command, config, now); !checked) return std::unexpected(checked.error());
   const bool holds_all = site.hold.scope == config::HoldScope::all;
   if (!command.hold) command.hold = holds_all ? core::HoldScope::all : core::HoldScope::writes;
   const auto hold_left = now.mode.mode == core::Mode::hold ? mode_left : std::nullopt;

@@ -16,6 +16,7 @@ struct Cutovers::Transaction {
   Completion completion;
   core::Cutover machine;
   SiteState before;
+  std::optional<PartialMove> partial;  // none: the whole site, and it has no slices
   CutoverRecord record;
   core::Receipt receipt;
   core::CutoverReceipt result;
@@ -31,7 +32,9 @@ struct Cutovers::Transaction {
   Alarms::Id next_look = 0;
 
   std::string what(const char* part) const {
-    return fmt::format("{} to {}{}", command.rollback ? "rollback" : "cutover", command.to, part);
+    const auto* verb = command.rollback ? "rollback" : "cutover";
+    if (command.match.empty()) return fmt::format("{} to {}{}", verb, command.to, part);
+    return fmt::format("{} of {} to {}{}", verb, command.match, command.to, part);
   }
 };
 

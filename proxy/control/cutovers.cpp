@@ -42,10 +42,15 @@ void Cutovers::start(core::CutoverCommand command, const core::Actor& actor, Com
   auto& started = *transaction;
   started.number = ++last_number_;
   started.before = hands_.site(site);
-  started.result.from = started.before.pool;
+  if (is_partial(command, started.before)) started.partial = hands_.plan(command, actor);
+  started.result.from = started.partial ? join_names(started.partial->from) : started.before.pool;
+  started.result.match = command.match;
+  if (command.match.empty()) {
+    for (const auto& slice : started.before.slices) started.result.absorbed.push_back({slice.match, slice.pool});
+  }
   started.result.to = command.to;
   started.result.dry_run = command.dry_run;
-  if (command.rollback) started.result.writes = writes_since_flip(site);
+  if (command.rollback) started.result.writes = writes_since_flip(site, command.match);
   started.command = std::move(command);
   started.actor = actor;
   started.completion = std::move(completion);
@@ -133,8 +138,16 @@ SiteState Cutovers::recorded(const Transaction& transaction, CutoverStage stage)
   site.cutover = transaction.record;
   site.cutover->stage = stage;
   if (!core::has_flipped(stage)) return site;
-  site.pool = transaction.command.to;
-  site.previous_pool = transaction.before.pool;
+  if (transaction.partial) {
+    site.pool = transaction.partial->after.pool;
+    site.slices = transaction.partial->after.slices;
+  } else {
+    site.pool = transaction.command.to;
+  }
+  if (transaction.command.match.empty()) {
+    site.previous_pool = transaction.before.pool;
+    site.previous_slices = transaction.before.slices;
+  }
   if (!transaction.command.then || *transaction.command.then == site.mode.mode) return site;
   site.mode = {};
   site.mode.mode = *transaction.command.then;
@@ -153,12 +166,15 @@ bool Cutovers::store(Transaction& transaction) {
     const auto now = alarms_.now();
     transaction.record = {.id = hands_.epoch() + 1,
                           .stage = CutoverStage::hold,
-                          .from = transaction.before.pool,
+                          .from = transaction.result.from,
                           .to = transaction.command.to,
                           .scope = transaction.command.hold.value(),
                           .since = now.wall,
                           .deadline = now.wall + *transaction.command.deadline,
-                          .by = describe(transaction.actor)};
+                          .by = describe(transaction.actor),
+                          .match = transaction.command.match,
+                          .after = {}};
+    if (transaction.partial) transaction.record.after = transaction.partial->after;
     transaction.result.id = transaction.record.id;
     foresee(transaction);
   }
@@ -203,6 +219,7 @@ void Cutovers::fence_drain(Transaction& transaction) {
                 .spare_read_tunnels = !classes.has(core::RequestClass::read),
                 .drain_timeout = command.drain_timeout,
                 .cut = command.cut,
+                .moved_by = transaction.partial ? std::optional(transaction.partial->after) : std::nullopt,
                 .actor = transaction.actor},
                std::move(completion));
 }
@@ -225,7 +242,7 @@ void Cutovers::drained(Transaction& transaction, const Done& done) {
 bool Cutovers::may_leave(Transaction& transaction) {
   const auto& command = transaction.command;
   if (!command.rollback) return true;
-  transaction.result.writes = writes_since_flip(command.site);
+  transaction.result.writes = writes_since_flip(command.site, command.match);
   return command.discard_writes || transaction.result.writes == 0;
 }
 
@@ -255,7 +272,7 @@ void Cutovers::note_end_of_hold(Transaction& transaction) {
 
 void Cutovers::publish_new(Transaction& transaction) {
   note_end_of_hold(transaction);
-  writes_at_flip_[transaction.command.site] = hands_.served(transaction.command.site).writes;
+  count_flip(transaction);
   hands_.publish();
   const auto now = alarms_.now();
   transaction.hold_ended = now.steady;
@@ -283,18 +300,20 @@ void Cutovers::fence(Transaction& transaction) {
   } else {
     completion.done = [passed = for_transaction(transaction, passed)](const Done&) { passed(); };
   }
-  hands_.fence(transaction.command.site,
-               {.what = transaction.what(retires ? "" : ": back"),
-                .before = retires ? transaction.result.from : "",
-                .after = retires ? transaction.result.to : "",
-                .reason = retires ? transaction.command.reason : failure_text(transaction),
-                .output = transaction.output,
-                .classes = retires ? all_classes : core::ClassMask{},
-                .spare_read_tunnels = false,
-                .drain_timeout = {},
-                .cut = false,
-                .actor = transaction.actor},
-               std::move(completion));
+  hands_.fence(
+      transaction.command.site,
+      {.what = transaction.what(retires ? "" : ": back"),
+       .before = retires ? transaction.result.from : "",
+       .after = retires ? transaction.result.to : "",
+       .reason = retires ? transaction.command.reason : failure_text(transaction),
+       .output = transaction.output,
+       .classes = retires ? all_classes : core::ClassMask{},
+       .spare_read_tunnels = false,
+       .drain_timeout = {},
+       .cut = false,
+       .moved_by = retires && transaction.partial ? std::optional(transaction.partial->after) : std::nullopt,
+       .actor = transaction.actor},
+      std::move(completion));
 }
 
 void Cutovers::watch_operator(Transaction& transaction) {
@@ -341,13 +360,6 @@ Cutovers::Checked Cutovers::abort(const std::string& site, const core::Actor& ac
   transaction.ended_by = describe(actor);
   feed(transaction, {.kind = Kind::abort});
   return {};
-}
-
-std::optional<std::uint64_t> Cutovers::writes_since_flip(const std::string& site) const {
-  const auto found = writes_at_flip_.find(site);
-  if (found == writes_at_flip_.end()) return std::nullopt;
-  const auto now = hands_.served(site).writes;
-  return now - std::min(now, found->second);
 }
 
 // The site stays as it is for the moment that is left; the next process finds the record and goes by it.

@@ -3,6 +3,7 @@
 #include "proxy/control/alarms.h"
 #include "proxy/control/completion.h"
 #include "proxy/control/refusal.h"
+#include "proxy/control/slices.h"
 #include "proxy/control/state.h"
 #include "proxy/core/command.h"
 #include "proxy/core/cutover.h"
@@ -24,6 +25,7 @@ struct CutoverStatus {
   std::uint64_t id = 0;
   core::CutoverStage stage = core::CutoverStage::guard;
   std::string from, to;
+  std::string match;  // of a slice; empty: the whole site
   std::string by;
   base::Millis elapsed{};            // since it was asked for
   std::optional<base::Millis> left;  // until the deadline, while the site is held
@@ -44,12 +46,13 @@ class Cutovers {
     bool spare_read_tunnels = false;
     std::optional<base::Millis> drain_timeout;  // none: the site's
     bool cut = false;
+    std::optional<Places> moved_by;  // of a partial one: only what this sends elsewhere
     core::Actor actor;
   };
 
   // What a site's requests came to since the process began.
   struct Served {
-    std::uint64_t writes = 0;   // writes and tunnels that servers were sent
+    std::uint64_t writes = 0;   // writes and tunnels that servers were sent, those of slices not counted
     std::uint64_t refused = 0;  // requests that were refused, those that waited in vain included
   };
 
@@ -84,6 +87,10 @@ class Cutovers {
     virtual void parked(const std::string& site,
                         std::function<void(std::uint64_t count, base::Millis oldest)> done) = 0;
     virtual Served served(const std::string& site) const = 0;
+    // Writes and tunnels of a slice that servers were sent.
+    virtual std::uint64_t slice_writes(const std::string& site, const std::string& key) const = 0;
+    // What a partial cutover makes of the site; it was checked.
+    virtual PartialMove plan(const core::CutoverCommand& command, const core::Actor& actor) const = 0;
     // A transaction is at this point. Nothing comes of it but in tests, which end the process there.
     virtual void pass(const core::CutoverPoint& point) = 0;
     // A transaction is over; `failure` is empty if it did what was asked.
@@ -112,8 +119,8 @@ class Cutovers {
   bool is_idle() const { return transactions_.empty(); }
   // Who holds a site; a refusal that says so.
   Checked check_free(const std::string& site) const;
-  // Writes since the last cutover of a site; nullopt if this process has not seen it.
-  std::optional<std::uint64_t> writes_since_flip(const std::string& site) const;
+  // Writes since the last cutover of a site, or of a slice of it; nullopt if this process has not seen it.
+  std::optional<std::uint64_t> writes_since_flip(const std::string& site, const std::string& match = {}) const;
 
   void stop();
 
@@ -150,7 +157,11 @@ class Cutovers {
   Alarms& alarms_;
   std::uint64_t last_number_ = 0;
   std::map<std::string, std::unique_ptr<Transaction>> transactions_;  // by site
+  void count_flip(const Transaction& transaction);
+
   std::map<std::string, std::uint64_t> writes_at_flip_;
+  // Of each slice, by "SITE KEY", for each of its cutovers that is not undone.
+  std::map<std::string, std::vector<std::uint64_t>> slice_writes_at_flip_;
   std::shared_ptr<Cutovers*> self_;  // callbacks of others may outlive us: they hold it weakly
 };
 

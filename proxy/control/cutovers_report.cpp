@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace drawbridge::control {
@@ -92,6 +93,7 @@ void Cutovers::tell(Transaction& transaction, Progress progress) {
                                      .site = transaction.command.site,
                                      .from = transaction.result.from,
                                      .to = transaction.result.to,
+                                     .match = transaction.command.match,
                                      .left = std::chrono::duration_cast<base::Millis>(left)};
   transaction.completion.progress(progress);
 }
@@ -105,6 +107,7 @@ std::optional<CutoverStatus> Cutovers::status(const std::string& site) const {
                        .stage = one.machine.stage,
                        .from = one.result.from,
                        .to = one.result.to,
+                       .match = one.command.match,
                        .by = describe(one.actor),
                        .elapsed = std::chrono::duration_cast<base::Millis>(now - one.begun),
                        .left = {}};
@@ -119,9 +122,37 @@ Cutovers::Checked Cutovers::check_free(const std::string& site) const {
   if (!held) return {};
   return std::unexpected(Refusal{
       .code = RefusalCode::refused,
-      .message = fmt::format("{} is in a cutover from {} to {} by {}, stage {}", site, held->from, held->to,
-                             held->by, core::name(held->stage)),
+      .message = fmt::format("{} is in a cutover{} from {} to {} by {}, stage {}", site,
+                             held->match.empty() ? "" : " of " + held->match, held->from, held->to, held->by,
+                             core::name(held->stage)),
       .hint = held->left ? fmt::format("it ends within {}", base::describe_duration(*held->left)) : std::string()});
+}
+
+// A slice that is rolled back is as it was before its last cutover, and so is the count that its next rollback
+// asks.
+void Cutovers::count_flip(const Transaction& transaction) {
+  const auto& command = transaction.command;
+  if (command.match.empty()) {
+    writes_at_flip_[command.site] = hands_.served(command.site).writes;
+    return;
+  }
+  const auto key = slice_key({.match = command.match});
+  auto& counts = slice_writes_at_flip_[fmt::format("{} {}", command.site, key)];
+  if (!command.rollback) return counts.push_back(hands_.slice_writes(command.site, key));
+  if (!counts.empty()) counts.pop_back();
+}
+
+std::optional<std::uint64_t> Cutovers::writes_since_flip(const std::string& site, const std::string& match) const {
+  if (!match.empty()) {
+    const auto key = slice_key({.match = match});
+    const auto counts = slice_writes_at_flip_.find(fmt::format("{} {}", site, key));
+    if (counts == slice_writes_at_flip_.end() || counts->second.empty()) return std::nullopt;
+    return hands_.slice_writes(site, key) - counts->second.back();
+  }
+  const auto found = writes_at_flip_.find(site);
+  if (found == writes_at_flip_.end()) return std::nullopt;
+  const auto now = hands_.served(site).writes;
+  return now - std::min(now, found->second);
 }
 
 }  // namespace drawbridge::control

@@ -27,6 +27,11 @@ class NameIds {
     return found == ids_.end() ? std::nullopt : std::optional(found->second);
   }
 
+  template <class Call>
+  void for_each(Call call) const {
+    for (const auto& [name, id] : ids_) call(name, id);
+  }
+
  private:
   std::size_t count_max_;
   std::map<std::string, std::uint16_t> ids_;

@@ -38,6 +38,27 @@ base::Error pool_is_gone(const std::string& site, const std::string& pool) {
                   site, pool, pool)};
 }
 
+// Of a site that the configuration had: its slices must have their pools. Of one that comes back they are dropped
+// with pools that are gone, as its own pool is.
+base::Expected<void> fit_slices(const config::Config& config, const std::string& name, bool was_configured,
+                                std::vector<SliceState>& slices, Reconciled& fitted) {
+  for (auto slice = slices.begin(); slice != slices.end();) {
+    if (config.find_pool(slice->pool) != nullptr) {
+      ++slice;
+      continue;
+    }
+    if (was_configured) {
+      return std::unexpected(base::Error{fmt::format(
+          "site {}: the pool '{}' of its slice {} is not in the configuration; keep [pool.{}] until the slice has "
+          "been moved or rolled back",
+          name, slice->pool, slice->match, slice->pool)});
+    }
+    fitted.notes.push_back({"slice_dropped", name + " " + slice->match});
+    slice = slices.erase(slice);
+  }
+  return {};
+}
+
 base::Expected<void> fit_sites(const config::Config& config, base::WallTime now, Reconciled& fitted) {
   for (const auto& site : config.sites) {
     const auto [found, is_new] = fitted.state.sites.try_emplace(site.name);
@@ -49,6 +70,7 @@ base::Expected<void> fit_sites(const config::Config& config, base::WallTime now,
     }
     const bool was_configured = std::exchange(state.configured, true);
     if (!was_configured) fitted.notes.push_back({"site_back", site.name});
+    if (auto fits = fit_slices(config, site.name, was_configured, state.slices, fitted); !fits) return fits;
     if (config.find_pool(state.pool) != nullptr) continue;
     if (was_configured) return std::unexpected(pool_is_gone(site.name, state.pool));
     state.pool = site.pool;

@@ -28,6 +28,7 @@ struct Reconciled {
 //  - a configured site whose active pool the configuration does not have is an error: to send its traffic to
 //  another
 //    pool is a decision that only an operator can take;
+//  - likewise a slice whose pool is gone;
 //  - what operators wanted of servers that are gone is dropped.
 base::Expected<Reconciled> reconcile(const config::Config& config, State state, base::WallTime now);
 

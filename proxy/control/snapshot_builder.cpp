@@ -137,6 +137,27 @@ const core::PoolView* find_pool(const core::Snapshot& snapshot, const std::strin
   return found == snapshot.pools.end() ? nullptr : found->get();
 }
 
+// Of a site that is on several pools, or has a part on the move; else null.
+Expected<std::unique_ptr<const core::Split>> build_split(const config::Site& site, const SiteState& state,
+                                                         const core::Snapshot& snapshot, Ids& ids,
+                                                         AnswerCache& answers) {
+  const bool moves = state.cutover && state.cutover->after && !core::has_flipped(state.cutover->stage);
+  if (state.slices.empty() && !moves) return nullptr;
+  auto split = std::make_unique<core::Split>();
+  split->now = placement_of(site.name, {.pool = state.pool, .slices = state.slices}, ids);
+  if (split->now == nullptr) return out_of_numbers("slices");
+  for (const auto& slice : state.slices) {
+    split->pools.push_back(find_pool(snapshot, slice.pool));
+    DRAWBRIDGE_CHECK(split->pools.back() != nullptr);
+  }
+  if (!moves) return split;
+  auto to = placement_of(site.name, *state.cutover->after, ids);
+  if (to == nullptr) return out_of_numbers("slices");
+  const auto hold = hold_of(state);
+  split->move = core::Split::Move{.to = std::move(to), .hold = hold, .answers = answers.of_part(site, hold)};
+  return split;
+}
+
 Expected<std::unique_ptr<core::SiteView>> build_site(const config::Site& site, const State& state,
                                                      const core::Snapshot& snapshot, Ids& ids,
                                                      AnswerCache& answers) {
@@ -152,6 +173,9 @@ Expected<std::unique_ptr<core::SiteView>> build_site(const config::Site& site, c
   view->mode = shown_mode(found->second);
   view->pool = find_pool(snapshot, found->second.pool);
   DRAWBRIDGE_CHECK(view->pool != nullptr);
+  auto split = build_split(site, found->second, snapshot, ids, answers);
+  if (!split) return std::unexpected(split.error());
+  view->split = std::move(*split);
   if (!site.maintenance.pool.empty()) view->notice = find_pool(snapshot, site.maintenance.pool);
   view->rules = std::move(*rules);
   view->hold = {.requests_max = site.hold.max_requests,
@@ -171,10 +195,32 @@ std::shared_ptr<const core::AnswerSet> AnswerCache::of(const config::Site& site,
     kept_.erase(site.name);
     return nullptr;
   }
-  auto& kept = kept_[site.name];
+  return kept(site.name, site, mode);
+}
+
+std::shared_ptr<const core::AnswerSet> AnswerCache::of_part(const config::Site& site, const core::ModeState& hold) {
+  return kept(site.name + " part", site, hold);
+}
+
+std::shared_ptr<const core::AnswerSet> AnswerCache::kept(const std::string& key, const config::Site& site,
+                                                         const core::ModeState& mode) {
+  auto& kept = kept_[key];
   if (!kept.answers || !same(kept.mode, mode)) kept = {.mode = mode, .answers = render_(site, mode)};
   DRAWBRIDGE_CHECK(kept.answers != nullptr);
   return kept.answers;
+}
+
+std::shared_ptr<const core::Placement> placement_of(const std::string& site, const Places& places, Ids& ids) {
+  auto placement = std::make_shared<core::Placement>();
+  placement->rest = ids.pools.of(places.pool).value();
+  for (const auto& slice : places.slices) {
+    auto match = core::SliceMatch::parse(slice.match);
+    DRAWBRIDGE_CHECK(match.has_value());
+    const auto id = ids.slices.of(fmt::format("{} {}", site, match->key()));
+    if (!id) return nullptr;
+    placement->slices.push_back({.id = *id, .match = std::move(*match), .pool = ids.pools.of(slice.pool).value()});
+  }
+  return placement;
 }
 
 Expected<std::unique_ptr<core::Snapshot>> build_snapshot(const config::Config& config, const State& state, Ids& ids,

@@ -19,6 +19,7 @@ struct Ids {
   NameIds sites{base::limits::sites_max};
   NameIds pools{base::limits::pools_max};
   NameIds servers{base::limits::servers_max};  // by "POOL ADDRESS"
+  NameIds slices{base::limits::slices_max};    // by "SITE KEY", SliceMatch::key()
 };
 
 // The answers rendered last for each site of one configuration: an epoch that does not concern a site keeps them.
@@ -30,6 +31,8 @@ class AnswerCache {
 
   // Null in live.
   std::shared_ptr<const core::AnswerSet> of(const config::Site& site, const core::ModeState& mode);
+  // Of a hold of a part of the site.
+  std::shared_ptr<const core::AnswerSet> of_part(const config::Site& site, const core::ModeState& hold);
   const Render& render() const { return render_; }
 
  private:
@@ -39,9 +42,15 @@ class AnswerCache {
         answers;  // shared with snapshots: immutable, freed with the last of them
   };
 
+  std::shared_ptr<const core::AnswerSet> kept(const std::string& key, const config::Site& site,
+                                              const core::ModeState& mode);
+
   Render render_;
   std::map<std::string, Kept> kept_;
 };
+
+// As the data path wants it. nullptr: numbers of slices have run out.
+std::shared_ptr<const core::Placement> placement_of(const std::string& site, const Places& places, Ids& ids);
 
 // The snapshot that `config` and `state` mean. Each configured site has its state and an active pool that exists
 // (reconcile() sees to it). Fails when a rule or network does not parse or numbers run out; then `ids` may have

@@ -4,7 +4,7 @@ namespace drawbridge::control {
 namespace {
 
 bool holds(const SiteState& site) {
-  if (!site.cutover || core::has_flipped(site.cutover->stage)) return false;
+  if (!site.cutover || site.cutover->after || core::has_flipped(site.cutover->stage)) return false;
   switch (site.mode.mode) {
     case core::Mode::live:
     case core::Mode::hold:
@@ -20,7 +20,10 @@ bool holds(const SiteState& site) {
 }  // namespace
 
 core::ModeState shown_mode(const SiteState& site) {
-  if (!holds(site)) return site.mode;
+  return holds(site) ? hold_of(site) : site.mode;
+}
+
+core::ModeState hold_of(const SiteState& site) {
   const auto& cutover = *site.cutover;
   core::ModeState mode;
   mode.mode = core::Mode::hold;

@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 namespace drawbridge::control {
 
@@ -22,6 +23,27 @@ struct SteadyEnd {
   bool operator==(const SteadyEnd&) const = default;
 };
 
+// A part of a site's requests that has a pool of its own (core/slice_match.h).
+struct SliceState {
+  std::string match;  // SliceMatch::text()
+  std::string pool;
+  base::WallTime since;  // of its last cutover; who made it, and why
+  std::string by;
+  std::string reason;
+  // What it was before each of its cutovers, the last one at the end: the way back.
+  struct Before {
+    std::string match;
+    std::string pool;  // empty: there was no slice
+  };
+  std::vector<Before> before;
+};
+
+// Where the requests of a site go.
+struct Places {
+  std::string pool;  // of what no slice matches
+  std::vector<SliceState> slices;
+};
+
 // A cutover under way. Beside it the site's own mode and pool say what a restart goes by: until the flip is stored
 // the old pool and the mode before, from then on the new ones.
 struct CutoverRecord {
@@ -32,22 +54,29 @@ struct CutoverRecord {
   base::WallTime since;     // of the hold
   base::WallTime deadline;  // of the flip
   std::string by;
+  std::string match = {};            // of a slice; empty: the whole site
+  std::optional<Places> after = {};  // of a partial one, until the flip. Not stored: a restart goes back
 };
 
 // What is on now for one site.
 struct SiteState {
   core::ModeState mode;
-  std::optional<SteadyEnd> ends;  // of mode.until, always beside it
-  std::string pool;               // the active one
-  std::uint64_t epoch = 0;        // of the last change to this site
-  bool configured = true;         // false: kept for the day the configuration names the site again
-  std::string previous_pool;      // the active one before the last cutover; empty: there was none
+  std::optional<SteadyEnd> ends;            // of mode.until, always beside it
+  std::string pool;                         // the active one
+  std::uint64_t epoch = 0;                  // of the last change to this site
+  bool configured = true;                   // false: kept for the day the configuration names the site again
+  std::string previous_pool;                // the active one before the last cutover; empty: there was none
+  std::vector<SliceState> slices;           // in the order in which they are asked
+  std::vector<SliceState> previous_slices;  // that the last cutover of the whole site ended
   std::optional<CutoverRecord> cutover;
 };
 
 // The mode that visitors meet: that of the state, or the hold of a cutover under way. A cutover holds only what the
-// mode lets through: a readonly site refuses its writes as before.
+// mode lets through: a readonly site refuses its writes as before. A partial one leaves the mode alone.
 core::ModeState shown_mode(const SiteState& site);
+
+// The hold of the site's cutover.
+core::ModeState hold_of(const SiteState& site);
 
 // All that is durable: what is on now. The file's form is described in state_json.h.
 struct State {

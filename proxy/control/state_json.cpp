@@ -2,6 +2,7 @@
 
 #include "proxy/base/limits.h"
 #include "proxy/control/json_fields.h"
+#include "proxy/core/slice_match.h"
 
 #include <boost/json/array.hpp>
 #include <boost/json/parse.hpp>
@@ -16,15 +17,32 @@ namespace {
 
 namespace json = boost::json;
 
+json::array slice_list(const std::vector<SliceState>& slices) {
+  json::array list;
+  for (const auto& slice : slices) {
+    json::array before;
+    for (const auto& step : slice.before) before.push_back({{"match", step.match}, {"pool", step.pool}});
+    list.push_back({{"match", slice.match},
+                    {"pool", slice.pool},
+                    {"since", base::format_time(slice.since)},
+                    {"by", slice.by},
+                    {"reason", slice.reason},
+                    {"before", std::move(before)}});
+  }
+  return list;
+}
+
 json::object cutover_object(const CutoverRecord& cutover) {
-  return {{"id", static_cast<std::int64_t>(cutover.id)},
-          {"stage", core::name(cutover.stage)},
-          {"from", cutover.from},
-          {"to", cutover.to},
-          {"scope", core::name(cutover.scope)},
-          {"since", base::format_time(cutover.since)},
-          {"deadline", base::format_time(cutover.deadline)},
-          {"by", cutover.by}};
+  json::object object{{"id", static_cast<std::int64_t>(cutover.id)},
+                      {"stage", core::name(cutover.stage)},
+                      {"from", cutover.from},
+                      {"to", cutover.to},
+                      {"scope", core::name(cutover.scope)},
+                      {"since", base::format_time(cutover.since)},
+                      {"deadline", base::format_time(cutover.deadline)},
+                      {"by", cutover.by}};
+  if (!cutover.match.empty()) object["match"] = cutover.match;
+  return object;
 }
 
 json::object site_object(const SiteState& site) {
@@ -45,6 +63,8 @@ json::object site_object(const SiteState& site) {
   object["configured"] = site.configured;
   if (!site.previous_pool.empty()) object["previous_pool"] = site.previous_pool;
   if (site.cutover) object["cutover"] = cutover_object(*site.cutover);
+  if (!site.slices.empty()) object["slices"] = slice_list(site.slices);
+  if (!site.previous_slices.empty()) object["previous_slices"] = slice_list(site.previous_slices);
   return object;
 }
 
@@ -66,7 +86,40 @@ std::string read_cutover(const json::value& value, const std::string& where, Cut
   cutover.since = fields.time("since");
   cutover.deadline = fields.time("deadline");
   cutover.by = fields.text("by");
+  if (fields.has("match")) cutover.match = fields.text("match");
   return fields.finish();
+}
+
+std::string read_slice(const json::value& value, const std::string& where, SliceState& slice) {
+  JsonFields fields(value, where + " slice");
+  slice.match = fields.text("match");
+  slice.pool = fields.text("pool");
+  slice.since = fields.time("since");
+  slice.by = fields.text("by");
+  slice.reason = fields.text("reason");
+  const auto& before = fields.value("before");
+  auto problem = fields.finish();
+  if (!problem.empty()) return problem;
+  if (!core::SliceMatch::parse(slice.match)) return fmt::format("{} slice: '{}' is no match", where, slice.match);
+  const auto* steps = before.if_array();
+  if (steps == nullptr || steps->empty()) return where + " slice: 'before' is not a list with an entry";
+  for (const auto& step : *steps) {
+    JsonFields entry(step, where + " slice before");
+    slice.before.push_back({.match = entry.text("match"), .pool = entry.text("pool")});
+    problem = entry.finish();
+    if (!problem.empty()) return problem;
+  }
+  return {};
+}
+
+std::string read_slices(const json::value& value, const std::string& where, std::vector<SliceState>& slices) {
+  const auto* list = value.if_array();
+  if (list == nullptr) return where + ": its slices are not a list";
+  for (const auto& entry : *list) {
+    auto problem = read_slice(entry, where, slices.emplace_back());
+    if (!problem.empty()) return problem;
+  }
+  return {};
 }
 
 std::string read_site(const json::value& value, const std::string& name, SiteState& site) {
@@ -87,6 +140,12 @@ std::string read_site(const json::value& value, const std::string& name, SiteSta
   site.epoch = fields.number("epoch");
   site.configured = fields.boolean("configured");
   if (fields.has("previous_pool")) site.previous_pool = fields.text("previous_pool");
+  for (const auto& [key, slices] :
+       {std::pair{"slices", &site.slices}, {"previous_slices", &site.previous_slices}}) {
+    if (!fields.has(key)) continue;
+    auto problem = read_slices(fields.value(key), where, *slices);
+    if (!problem.empty()) return problem;
+  }
   if (fields.has("cutover")) {
     const auto problem = read_cutover(fields.value("cutover"), where, site.cutover.emplace());
     if (!problem.empty()) return problem;

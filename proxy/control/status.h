@@ -23,6 +23,13 @@ struct Draining {
   core::ClassCounts open;  // of this site, as of at most about a second ago
 };
 
+// A part of a site on a pool of its own.
+struct SliceStatus {
+  core::SliceId id = 0;
+  SliceState slice;
+  std::optional<std::uint64_t> writes;  // accepted since its last cutover; none: not known
+};
+
 struct SiteStatus {
   core::SiteId id = 0;
   std::string name;
@@ -36,6 +43,7 @@ struct SiteStatus {
   std::optional<Draining> draining;
   std::string previous_pool;  // where rollback goes; empty: nowhere
   std::optional<CutoverStatus> cutover;
+  std::vector<SliceStatus> slices;  // in the order in which they are asked; `pool` is that of the rest
 };
 
 struct PoolStatus {

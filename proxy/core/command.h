@@ -47,6 +47,7 @@ struct ReloadCommand {};
 // `proxyctl cutover SITE --to POOL` and `proxyctl rollback SITE`.
 struct CutoverCommand {
   std::string site;
+  std::string match;                          // --match; of a slice; empty: the whole site
   std::string to;                             // of a rollback empty: the pool before the last cutover
   std::optional<HoldScope> hold;              // --hold; none: the site's
   std::optional<base::Millis> drain_timeout;  // --drain; none: the site's, at most the deadline

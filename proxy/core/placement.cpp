@@ -8,8 +8,16 @@ Placement::Found Placement::find(const RequestFacts& facts, const Readings& read
   Found found{.slice = nullptr, .pool = rest, .doubtful = nullptr};
   const Slice* doubtful = nullptr;
   bool doubts_differ = false;
+  // Hundreds of customers are told by one field, which is looked for once.
+  const SliceMatch* source = nullptr;
+  SliceMatch::Values values;
   for (const auto& slice : slices) {
-    const auto fit = slice.match.fits(facts, readings);
+    const auto& match = slice.match;
+    if (match.has_values() && (source == nullptr || !match.reads_as(*source))) {
+      source = &match;
+      values = match.values_in(facts);
+    }
+    const auto fit = match.has_values() ? match.fits(values) : match.fits(facts, readings);
     if (fit == SliceMatch::Fit::no) continue;
     if (fit == SliceMatch::Fit::yes) {
       found.slice = &slice;

@@ -25,7 +25,12 @@ std::string_view name(Outcome outcome);
 // What a cutover adds to its receipt.
 struct CutoverReceipt {
   std::uint64_t id = 0;
-  std::string from, to;
+  std::string from, to;  // several pools to leave are a list, "blue, red"
+  std::string match;     // of a slice; empty: the whole site
+  struct Slice {
+    std::string match, pool;
+  };
+  std::vector<Slice> absorbed;  // of the whole site: slices that it had and has no more
   bool dry_run = false;
   CutoverStage failed_at = CutoverStage::guard;  // of failed_back: the stage that failed
   CutoverFailure failure = CutoverFailure::none;

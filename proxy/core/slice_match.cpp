@@ -5,6 +5,7 @@
 #include "proxy/core/readings.h"
 
 #include <algorithm>
+#include <span>
 
 namespace drawbridge::core {
 namespace {
@@ -15,7 +16,6 @@ using Fit = SliceMatch::Fit;
 class Votes {
  public:
   void add(bool match) { (match ? yes_ : no_) = true; }
-  bool none() const { return !yes_ && !no_; }
   Fit fit() const {
     if (yes_ && no_) return Fit::maybe;
     return yes_ ? Fit::yes : Fit::no;
@@ -106,9 +106,8 @@ bool meets_prefix(const Glob& glob, std::string_view path) {
 Fit SliceMatch::fits(const RequestFacts& facts, const Readings& readings) const {
   switch (kind_) {
     case Kind::header:
-      return fits_header(facts);
     case Kind::cookie:
-      return fits_cookie(facts);
+      return fits(values_in(facts));
     case Kind::host:
       return host_matches(facts.host) ? Fit::yes : Fit::no;
     case Kind::path:
@@ -120,24 +119,35 @@ Fit SliceMatch::fits(const RequestFacts& facts, const Readings& readings) const 
 }
 
 // What Connection names is not forwarded: no server sees it.
-Fit SliceMatch::fits_header(const RequestFacts& facts) const {
-  if (facts.headers == nullptr) return Fit::no;
-  Votes votes;
-  bool plain = false;
-  for (const auto& header : facts.headers->all()) {
-    if (header.hop_by_hop || !is_disguise(header.name, name_)) continue;
-    plain = plain || base::iequals(header.name, name_);
-    const bool whole = header.value == value_;
-    votes.add(whole);
-    if (!whole && has_member(header.value, value_)) votes.add(true);
+SliceMatch::Values SliceMatch::values_in(const RequestFacts& facts) const {
+  Values values;
+  const auto add = [&](std::string_view value) {
+    values.has_more = values.has_more || values.count == Values::count_max;
+    if (!values.has_more) values.list[values.count++] = value;
+  };
+  if (kind_ == Kind::cookie) {
+    values.is_plain = true;
+    for_each_cookie(facts, name_, add);
+  } else if (facts.headers != nullptr) {
+    for (const auto& header : facts.headers->all()) {
+      if (header.hop_by_hop || !is_disguise(header.name, name_)) continue;
+      values.is_plain = values.is_plain || base::iequals(header.name, name_);
+      add(header.value);
+    }
   }
-  if (!plain && !votes.none()) votes.add(false);
-  return votes.fit();
+  return values;
 }
 
-Fit SliceMatch::fits_cookie(const RequestFacts& facts) const {
+Fit SliceMatch::fits(const Values& values) const {
+  if (values.has_more) return Fit::maybe;
   Votes votes;
-  for_each_cookie(facts, name_, [&](std::string_view value) { votes.add(value == value_); });
+  for (const auto value : std::span(values.list).first(values.count)) {
+    const bool whole = value == value_;
+    votes.add(whole);
+    if (!whole && kind_ == Kind::header && has_member(value, value_)) votes.add(true);
+  }
+  // Servers that do not read the disguise see nothing.
+  if (!values.is_plain) votes.add(false);
   return votes.fit();
 }
 
@@ -149,15 +159,15 @@ Fit SliceMatch::fits_path(const Readings& readings) const {
   return readings.unjudgeable() ? Fit::maybe : votes.fit();
 }
 
+// No server has a say in it, so there is nothing to doubt: of several values the first one counts.
 Fit SliceMatch::fits_percent(const RequestFacts& facts) const {
-  Votes votes;
+  std::string_view first;
   if (!name_.empty()) {
-    for_each_cookie(facts, name_, [&](std::string_view value) {
-      if (!value.empty()) votes.add(bucket_of(value) < hundredths_);
-    });
+    for_each_cookie(facts, name_, [&](std::string_view value) { first = first.empty() ? value : first; });
   }
-  if (votes.none()) votes.add(bucket_of(facts.client != nullptr ? *facts.client : http::IpAddress{}) < hundredths_);
-  return votes.fit();
+  const auto client = facts.client != nullptr ? *facts.client : http::IpAddress{};
+  const auto bucket = first.empty() ? bucket_of(client) : bucket_of(first);
+  return bucket < hundredths_ ? Fit::yes : Fit::no;
 }
 
 bool SliceMatch::host_matches(std::string_view host) const {

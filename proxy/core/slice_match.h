@@ -4,6 +4,8 @@
 #include "proxy/core/facts.h"
 #include "proxy/core/glob.h"
 
+#include <array>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -19,7 +21,8 @@ class Readings;  // core/readings.h
 // Names of fields and hosts compare without case, all else byte by byte. "*.example.com" is each host below it. A
 // path without a star is a prefix that ends at a segment border; with stars it is a glob (core/glob.h). A
 // percentage takes clients by a hash that never changes, of the cookie or of the address (of IPv6 the /64), so that
-// a larger number takes those of a smaller one and more; a client without the cookie counts by its address.
+// a larger number takes those of a smaller one and more; a client without the cookie counts by its address, and of
+// several values the first one counts.
 class SliceMatch {
  public:
   enum class Kind : std::uint8_t { header, cookie, host, path, percent };  // as they come in a placement
@@ -42,6 +45,19 @@ class SliceMatch {
 
   Fit fits(const RequestFacts& facts, const Readings& readings) const;
 
+  // In two steps, for many matches of one field or cookie: what the request says there, and whether that fits.
+  struct Values {
+    static constexpr std::size_t count_max = 8;
+    std::array<std::string_view, count_max> list;
+    std::size_t count = 0;
+    bool is_plain = false;  // one of them is under the very name, not a disguise of it
+    bool has_more = false;  // than there is room for: nobody knows what a server makes of it
+  };
+  bool has_values() const { return kind_ == Kind::header || kind_ == Kind::cookie; }
+  bool reads_as(const SliceMatch& other) const { return kind_ == other.kind_ && name_ == other.name_; }
+  Values values_in(const RequestFacts& facts) const;
+  Fit fits(const Values& values) const;
+
   // A request may match both. Never asked of percentages.
   bool may_overlap(const SliceMatch& other) const;
   // Some host of a site (config form; none: any) and some path prefix of it (none: all) have requests of this one.
@@ -53,8 +69,6 @@ class SliceMatch {
   static base::Expected<SliceMatch> parse_host(std::string_view rest);
   static base::Expected<SliceMatch> parse_path(std::string_view rest);
   static base::Expected<SliceMatch> parse_percent(std::string_view rest);
-  Fit fits_header(const RequestFacts& facts) const;
-  Fit fits_cookie(const RequestFacts& facts) const;
   Fit fits_path(const Readings& readings) const;
   Fit fits_percent(const RequestFacts& facts) const;
   bool host_matches(std::string_view host) const;

@@ -1,6 +1,7 @@
 #include "proxy/ctl/command_line.h"
 
 #include "proxy/base/time.h"
+#include "proxy/core/slice_match.h"
 #include "proxy/ctl/definition.h"
 
 #include <CLI/CLI.hpp>
@@ -130,6 +131,11 @@ std::string check_cutover(const Options& options) {
   if (auto wrong = check_word("mode", options.then, {"live", "readonly", "maintenance"}); !wrong.empty())
     return wrong;
   if (auto wrong = check_word("scope", options.hold, {"writes", "all"}); !wrong.empty()) return wrong;
+  if (!options.match.empty()) {
+    const auto match = core::SliceMatch::parse(options.match);
+    if (!match) return "--match: " + match.error().message;
+    if (!options.then.empty()) return "--then is of the whole site: it does not go with --match";
+  }
   if (!options.check.empty() && options.check.front() != '/') return "--check is a path: it begins with '/'";
   return {};
 }

@@ -56,6 +56,10 @@ void define_mode(CLI::App& app, Options& options) {
 }
 
 void add_cutover_options(CLI::App& app, Options& options) {
+  app.add_option("--match", options.match,
+                 "Only this part of the site: header:NAME=VALUE, cookie:NAME=VALUE, host:NAME, path:PREFIX, "
+                 "'percent:N by address' or 'percent:N by cookie:NAME'")
+      ->type_name("MATCH");
   app.add_option("--hold", options.hold, "What waits meanwhile: writes or all; without, the site's")
       ->type_name("SCOPE");
   app.add_option("--drain", options.drain, "Longest wait for what is in flight; without, the site's")
@@ -107,6 +111,8 @@ void define_explain(CLI::App& app, Options& options) {
       ->add_option("-H,--header", options.headers, "A header field of the request, 'Name: value'; may be repeated")
       ->type_name("FIELD")
       ->allow_extra_args(false);
+  explain->add_option("--from", options.from, "The client's address, which a percentage may go by")
+      ->type_name("ADDRESS");
 }
 
 void define_pools(CLI::App& app, Options& options) {
@@ -233,7 +239,11 @@ cli::ProgramInfo program_info() {
        "  proxyctl page preview shop --for 10m\n  proxyctl mode maintenance shop --for 10m --reason upgrade\n"
        "  proxyctl mode live shop\n\n"
        "The move of a live site to new servers, with the database promoted in between:\n"
-       "  proxyctl cutover shop --to green --drain 10s --run ./promote.sh --check /healthz"},
+       "  proxyctl cutover shop --to green --drain 10s --run ./promote.sh --check /healthz\n\n"
+       "One customer first, then a tenth of all others, then the rest:\n"
+       "  proxyctl cutover shop --to green --match header:X-Tenant=acme --run ./copy-acme.sh\n"
+       "  proxyctl cutover shop --to green --match 'percent:10 by cookie:sid'\n"
+       "  proxyctl cutover shop --to green"},
       {"SEE ALSO", "proxyd(8)"},
   };
   info.values.fixed = {{"MODE", {"live", "readonly", "hold", "maintenance"}},

@@ -41,7 +41,7 @@ struct Options {
   std::string mode;  // mode; also of page preview
   std::string lasts, until, then, scope, drain, reason;
   bool cut = false;
-  std::string to, hold, deadline, run, check;  // cutover
+  std::string match, to, hold, deadline, run, check;  // cutover
   bool dry_run = false, abort = false;
   bool discard_writes = false;  // rollback
   std::optional<std::uint64_t> if_epoch;
@@ -50,6 +50,7 @@ struct Options {
 
   std::string method, url;  // explain
   std::vector<std::string> headers;
+  std::string from;
 
   std::string admin, pool, address;  // server
 

@@ -26,6 +26,16 @@ std::string held_text(const json::object& receipt) {
                      duration(receipt, "drained_ms"), print_counts(object_in(receipt, "drained")));
 }
 
+// Slices that a move of the whole site ends, or would.
+std::string absorbed_text(const json::object& cutover, std::string_view verb) {
+  std::string slices;
+  for (const json::value& value : array_in(cutover, "absorbed")) {
+    const json::object& slice = as_object(value);
+    slices += fmt::format("{}{} (on {})", slices.empty() ? "" : ", ", text(slice, "match"), text(slice, "pool"));
+  }
+  return slices.empty() ? "" : fmt::format("all of the site goes there: {} the slices {}\n", verb, slices);
+}
+
 std::string lists_text(const json::object& receipt, const Look& look) {
   std::string out;
   if (const auto& cut = array_in(receipt, "cut"); !cut.empty()) {
@@ -43,11 +53,14 @@ std::string print_cutover(const json::object& receipt, const Look& look) {
   const json::object& cutover = object_in(receipt, "cutover");
   const std::string from = text(cutover, "from");
   const std::string to = text(cutover, "to");
-  const std::string site = look.paint(Tone::bold, joined(receipt, "sites"));
+  const std::string match = text(cutover, "match");
+  const std::string site =
+      look.paint(Tone::bold, match.empty() ? joined(receipt, "sites")
+                                           : fmt::format("{} of {}", match, joined(receipt, "sites")));
   const std::string note = text(receipt, "note");
   if (flag(cutover, "dry_run")) {
-    return fmt::format("{}: could go from {} to {} now: {}\n{}\n", site, from, to, note,
-                       look.paint(Tone::good, "nothing was changed"));
+    return fmt::format("{}: could go from {} to {} now: {}\n{}{}\n", site, from, to, note,
+                       absorbed_text(cutover, "it would end"), look.paint(Tone::good, "nothing was changed"));
   }
   if (text(receipt, "result") == "failed_back") {
     return fmt::format(
@@ -58,15 +71,16 @@ std::string print_cutover(const json::object& receipt, const Look& look) {
   }
   std::string out = fmt::format("{}: from {} to {} at {}, epoch {}\n", site, from, look.paint(Tone::bold, to),
                                 text(cutover, "flip_at"), number(receipt, "epoch"));
-  out += held_text(receipt) + lists_text(receipt, look);
+  out += absorbed_text(cutover, "it ended") + held_text(receipt) + lists_text(receipt, look);
   if (const auto writes = number(cutover, "discarded_writes"); writes > 0) {
     out += look.paint(Tone::warning, fmt::format("left behind on {}: {}", from, counted(writes, "write"))) + "\n";
   }
   if (const auto mode = text(cutover, "mode"); mode != "live") {
     out += look.paint(Tone::warning, fmt::format("{} stays in {}", joined(receipt, "sites"), mode)) + "\n";
   }
+  const auto* what = match.empty() ? "{} can be switched off" : "nothing of it is open on {}";
   return out + look.paint(Tone::good, text(receipt, "result")) +
-         fmt::format("; when {} can be switched off: proxyctl wait {} --until drained\n", from,
+         fmt::format("; when {}: proxyctl wait {} --until drained\n", fmt::format(fmt::runtime(what), from),
                      joined(receipt, "sites"));
 }
 

@@ -55,12 +55,17 @@ void notice_mode(const json::object& status, const json::object& site, std::vect
   notices.push_back({Tone::warning, line + reason_of(site)});
 }
 
+std::string of_match(const json::object& cutover) {
+  const std::string match = text(cutover, "match");
+  return match.empty() ? "" : " of " + match;
+}
+
 void notice_cutover(const json::object& site, std::vector<Notice>& notices) {
   if (!site.contains("cutover")) return;
   const json::object& cutover = object_in(site, "cutover");
   std::string line =
-      fmt::format("{} is in a cutover from {} to {} by {}, stage {}", text(site, "site"), text(cutover, "from"),
-                  text(cutover, "to"), text(cutover, "by"), text(cutover, "stage"));
+      fmt::format("{} is in a cutover{} from {} to {} by {}, stage {}", text(site, "site"), of_match(cutover),
+                  text(cutover, "from"), text(cutover, "to"), text(cutover, "by"), text(cutover, "stage"));
   if (cutover.contains("left_ms")) line += fmt::format(", {} left", elapsed(number(cutover, "left_ms")));
   notices.push_back({Tone::warning, line});
 }
@@ -176,6 +181,27 @@ std::string print_sites(const json::object& status, const Look& look) {
   return table.empty() ? "No sites.\n" : table.print(look);
 }
 
+std::string print_slices(const json::object& status, const Look& look) {
+  Table table({"SITE", "SLICE", "POOL", "SINCE", "WRITES THERE", "BY", "WHY"});
+  for (const json::value& value : array_in(status, "sites")) {
+    const json::object& site = as_object(value);
+    const auto& slices = array_in(site, "slices");
+    for (const json::value& entry : slices) {
+      const json::object& slice = as_object(entry);
+      table.add({{text(site, "site"), Tone::bold},
+                 {text(slice, "match")},
+                 {text(slice, "pool")},
+                 {age(status, slice, "since") + " ago"},
+                 {slice.contains("writes") ? std::to_string(number(slice, "writes")) : "?"},
+                 {text(slice, "by")},
+                 {text(slice, "reason")}});
+    }
+    if (!slices.empty())
+      table.add({{text(site, "site"), Tone::bold}, {"the rest"}, {text(site, "pool")}, {""}, {""}, {""}, {""}});
+  }
+  return table.empty() ? "" : table.print(look) + "\n";
+}
+
 Tone health_tone(const std::string& health) {
   if (health == "up") return Tone::good;
   return health == "down" ? Tone::bad : Tone::faint;
@@ -226,7 +252,7 @@ std::string print_status(const json::object& status, const Look& look) {
     }
   }
   if (notices.empty()) out += look.paint(Tone::good, "Nothing unusual.") + "\n";
-  out += "\n" + print_sites(status, look) + "\n" + print_servers(status, look) + "\n";
+  out += "\n" + print_sites(status, look) + "\n" + print_slices(status, look) + print_servers(status, look) + "\n";
   return out +
          look.paint(Tone::faint,
                     fmt::format("epoch {} · proxyd {}, up {} · {}", number(status, "epoch"),

@@ -81,6 +81,7 @@ WireRequest server_request(const Options& options) {
 
 WireRequest cutover_request(const Options& options) {
   json::object body{{"site", options.sites.front()}};
+  put_if(body, "match", options.match);
   put_if(body, "to", options.to);
   put_if(body, "hold", options.hold);
   put_if(body, "drain", options.drain);
@@ -106,6 +107,7 @@ WireRequest wait_request(const Options& options) {
 WireRequest explain_request(const Options& options) {
   json::object body{{"method", options.method}, {"url", options.url}};
   if (!options.headers.empty()) body["headers"] = strings(options.headers);
+  put_if(body, "from", options.from);
   return post("/v1/explain", body);
 }
 

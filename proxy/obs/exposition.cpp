@@ -51,6 +51,20 @@ void put_state(MetricText& text, const Exposed& exposed) {
   }
 }
 
+void put_slices(MetricText& text, const Exposed& exposed) {
+  text.family("drawbridge_slice_pool", Type::gauge, "Always 1; the pool of a part of a site is a label.");
+  for (const auto& slice : exposed.slices) {
+    text.sample({{"site", slice.site}, {"slice", slice.match}, {"pool", slice.pool}}, std::uint64_t{1});
+  }
+  text.family("drawbridge_slice_requests_total", Type::counter, "Requests of a part of a site sent to its pool.");
+  for (const auto& slice : exposed.slices) {
+    for (const auto request_class : all_classes) {
+      text.sample({{"site", slice.site}, {"slice", slice.match}, {"class", core::name(request_class)}},
+                  slice.forwarded[request_class]);
+    }
+  }
+}
+
 void put_requests(MetricText& text, const std::vector<NamedSite>& sites) {
   text.family("drawbridge_requests_total", Type::counter,
               "Ended requests. Site, class and verdict are empty for heads that were refused before routing.");
@@ -197,6 +211,7 @@ std::string expose(const Exposed& exposed) {
   MetricText text;
   const auto sites = named_sites(exposed);
   put_state(text, exposed);
+  put_slices(text, exposed);
   put_requests(text, sites);
   put_site_sums(text, sites);
   put_connections(text, exposed.totals);

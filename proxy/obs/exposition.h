@@ -20,6 +20,13 @@ struct ExposedSite {
   std::string pool;  // active
 };
 
+struct ExposedSlice {
+  std::string site;
+  std::string match;
+  std::string pool;
+  core::ClassCounts forwarded;
+};
+
 struct ExposedServer {
   core::ServerId id = no_server;
   std::string pool;
@@ -34,6 +41,7 @@ struct Exposed {
   std::uint64_t workers = 0;
   std::uint64_t client_connections_max = 0;  // what is let in
   std::vector<ExposedSite> sites;
+  std::vector<ExposedSlice> slices;
   std::vector<ExposedServer> servers;
   HistogramValue drains;                 // from publish to drained, of commands that drain
   std::uint64_t drains_outstanding = 0;  // that passed their deadline

@@ -1,5 +1,7 @@
 #include "tests/unit/control_fakes.h"
 
+#include "proxy/core/readings.h"
+
 #include <algorithm>
 #include <stdexcept>
 #include <utility>
@@ -65,6 +67,8 @@ std::string FakeWorkers::enter(const std::string& site, Kind kind) {
   request.site = (*view)->id;
   request.epoch = snapshot_->epoch;
   request.kind = kind;
+  request.pool = (*view)->pool->id;
+  if ((*view)->split) request.pool = place(*(*view)->split->now, kind.tenant).pool;
   const auto id = request.shown.request_id;
   open_[id] = std::move(request);
   return id;
@@ -86,9 +90,16 @@ std::size_t FakeWorkers::open_writes(const std::string& site) const {
   }));
 }
 
+core::Placement::Found FakeWorkers::place(const core::Placement& placement, std::string_view tenant) {
+  http::HeaderList headers;
+  if (!tenant.empty()) headers.add({.name = "X-Tenant", .value = tenant});
+  return placement.find({.headers = &headers}, core::Readings("/"));
+}
+
 bool FakeWorkers::meant(const core::DrainScope& scope, const Request& request) {
-  return request.epoch < scope.epoch && !request.kind.exempt && scope.classes.has(request.kind.request_class) &&
-         !(scope.spare_read_tunnels && request.kind.read_tunnel) &&
+  const bool stays = scope.moved_by && place(*scope.moved_by, request.kind.tenant).pool == request.pool;
+  return !stays && request.epoch < scope.epoch && !request.kind.exempt &&
+         scope.classes.has(request.kind.request_class) && !(scope.spare_read_tunnels && request.kind.read_tunnel) &&
          std::ranges::find(scope.sites, request.site) != scope.sites.end();
 }
 

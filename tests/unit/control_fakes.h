@@ -52,7 +52,8 @@ class FakeWorkers final : public control::Workers {
     core::RequestClass request_class = core::RequestClass::write;
     bool exempt = false;
     bool read_tunnel = false;
-    bool stubborn = false;  // a cut does not end it at once
+    bool stubborn = false;         // a cut does not end it at once
+    std::string_view tenant = {};  // its X-Tenant
   };
   // Admits a request under the snapshot that is current.
   std::string enter(const std::string& site, Kind kind);
@@ -85,6 +86,7 @@ class FakeWorkers final : public control::Workers {
     core::OpenRequest shown;
     core::SiteId site = 0;
     std::uint64_t epoch = 0;
+    core::PoolId pool = 0;
     Kind kind;
     std::uint64_t cut_by = 0;
   };
@@ -94,6 +96,7 @@ class FakeWorkers final : public control::Workers {
     core::ClassCounts ended;
   };
 
+  static core::Placement::Found place(const core::Placement& placement, std::string_view tenant);
   static bool meant(const core::DrainScope& scope, const Request& request);
   OpenList left(const core::DrainScope& scope, std::uint64_t not_cut_by) const;
   void pass_fence(std::uint64_t drain_id);

@@ -59,7 +59,9 @@ base::Expected<void> ControlRoom::start() {
                 });
               },
           .served = [this](core::SiteId) { return control::Cutovers::Served{.writes = writes}; },
-          .at_server = [this](core::ServerId server) { return at_servers[server]; }},
+          .at_server = [this](core::ServerId server) { return at_servers[server]; },
+
+          .slice_writes = [this](core::SliceId) { return slice_writes; }},
       std::move(*config));
   return controller_->start();
 }

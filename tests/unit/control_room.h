@@ -59,6 +59,7 @@ class ControlRoom {
   bool check_passes = true;                            // likewise, of a path
   std::uint64_t writes = 0;                            // sent to servers so far
   std::map<core::ServerId, std::uint64_t> at_servers;  // requests they have
+  std::uint64_t slice_writes = 0;
   inline static const core::Actor alice{.name = "alice", .uid = 1000, .pid = 7};
 
   bool has_event(const std::string& name) const;

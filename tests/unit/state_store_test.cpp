@@ -86,7 +86,7 @@ TEST_CASE("a state that is not whole is refused") {
                                 with("\"admin\":\"drain\"", "\"admin\":\"\""),
                                 with("\"sites\":{", "\"sites\":[{"),
                                 with("\"since\":\"2026", "\"since\":\"x026"),
-                                with("\"version\":2", "\"version\":0")};
+                                with("\"version\":3", "\"version\":0")};
   for (const auto& text : broken) {
     CAPTURE(text);
     const auto parsed = control::parse_state(text);
@@ -304,7 +304,7 @@ TEST_CASE("a state damaged together with its copy is told as lost with both reas
 }
 
 TEST_CASE("a state of a newer version is never replaced by an older copy") {
-  const auto newer = std::string("{\"version\": 3, \"anything\": true}");
+  const auto newer = std::string("{\"version\": 4, \"anything\": true}");
   for (const bool damaged : {false, true}) {
     MemoryFileSystem files;
     files.overwrite("/state/state.json", damaged ? "x" : newer);
