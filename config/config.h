@@ -120,12 +120,26 @@ struct Health {
 
 enum class Balance : std::uint8_t { round_robin, least_requests };
 
+// `tls` of a pool: how its servers are spoken to.
+struct PoolTls {
+  bool on = false;
+  bool verify = true;
+  std::string ca;           // PEM file; empty = the system's authorities
+  std::string server_name;  // empty = the host of the server's address
+  std::string certificate;  // PEM files to show when asked; both or neither
+  std::string key;
+  TlsVersion min_version = TlsVersion::tls12;
+
+  bool operator==(const PoolTls&) const = default;
+};
+
 // [pool.NAME]: a named set of servers.
 struct Pool {
   std::string name;
   std::vector<PoolServer> servers;  // at least one; addresses differ
   Balance balance = Balance::least_requests;
   Health health;
+  PoolTls tls;
   UpstreamTimeouts timeouts;            // those of [timeouts] where the pool sets none
   Millis resolve_interval{10'000};      // names are looked up again this often
   std::uint32_t idle_connections = 64;  // unused connections kept for each address by each worker
@@ -179,6 +193,13 @@ struct HeaderEdits {
   std::vector<std::string> remove;
 };
 
+// Strict-Transport-Security (RFC 6797).
+struct Hsts {
+  Millis max_age{0};  // 0: the field is not sent
+  bool include_subdomains = false;
+  bool preload = false;
+};
+
 // [site.NAME]: what an operator switches.
 struct Site {
   std::string name;
@@ -192,7 +213,9 @@ struct Site {
   Drain drain;
   bool strip_prefix = false;  // true: the matched path prefix is removed on the way to the server
   HostPolicy host = HostPolicy::pass;
-  std::string host_name;  // with HostPolicy::fixed
+  std::string host_name;                // with HostPolicy::fixed
+  std::uint16_t redirect_to_https = 0;  // port that requests without TLS are sent to; 0 = they are served
+  Hsts hsts;
   HeaderEdits request_headers;
   HeaderEdits response_headers;
 };

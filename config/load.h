@@ -21,6 +21,7 @@ struct TlsFlaw {
 };
 struct FileChecks {
   std::function<std::optional<TlsFlaw>(const ListenerTls&)> listener;
+  std::function<std::optional<TlsFlaw>(const PoolTls&)> pool;
 };
 
 // Reads and checks the file at `path`. On failure all problems of the file in the order of its lines, at least one;

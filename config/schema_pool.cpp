@@ -99,6 +99,47 @@ constexpr auto upstream_timeouts_keys = std::to_array<Key>({
     key<Inherited<1, day>, &UpstreamTimeouts::idle>("idle", "As `upstream_idle` of [timeouts].", "\"30s\""),
 });
 
+// That it stands there says it all: the keys inside may be left out.
+struct PoolTlsTable {
+  static constexpr std::string_view type = "table";
+  static constexpr const Section* table = &pool_tls_section;
+
+  static void read(Reader& reader, const Node& node, PoolTls& out) {
+    if (!reader.expect(node, NodeKind::table, "a table such as {} or { ca = \"…\" }")) return;
+    out.on = true;
+    reader.read_table(node, pool_tls_section, &out);
+  }
+
+  static std::string show(const PoolTls&) { return {}; }
+};
+
+Checked<std::string> check_server_name(std::string_view text) {
+  auto name = parse_host_pattern(text);
+  if (!name || !name->starts_with('*')) return name;
+  return std::unexpected(Flaw{fmt::format("'{}' is no name of one server", text), {}});
+}
+
+constexpr std::array<std::string_view, 2> tls_versions{"1.2", "1.3"};
+
+constexpr auto pool_tls_keys = std::to_array<Key>({
+    key<Flag, &PoolTls::verify>("verify",
+                                "false: any certificate will do. Then nobody knows who the server is; for tests."),
+    key<FilePath, &PoolTls::ca>(
+        "ca",
+        "PEM file with the authorities that may have signed the servers' certificates. Left out: the system's.",
+        "\"/etc/drawbridge/internal-ca.pem\""),
+    key<Text<check_server_name>, &PoolTls::server_name>("server_name",
+                                                        "Name that is asked for (SNI) and that the certificate "
+                                                        "must bear. Left out: the host of the server's address.",
+                                                        "\"app.internal\""),
+    key<FilePath, &PoolTls::certificate>("certificate",
+                                         "PEM file with a certificate to show to servers that ask for one.",
+                                         "\"/etc/drawbridge/proxy.pem\""),
+    key<FilePath, &PoolTls::key>("key", "PEM file with the key of `certificate`, without a passphrase.",
+                                 "\"/etc/drawbridge/proxy.key\""),
+    key<Choice<tls_versions>, &PoolTls::min_version>("min_version", "The oldest version of TLS that is spoken."),
+});
+
 constexpr auto pool_keys = std::to_array<Key>({
     key<Servers, &Pool::servers>("servers", "The servers: addresses, or tables with the keys below.",
                                  "[\"127.0.0.1:9001\", { address = \"127.0.0.1:9002\", weight = 2 }]",
@@ -109,6 +150,7 @@ constexpr auto pool_keys = std::to_array<Key>({
         "other; both respect weights.",
         "\"round_robin\""),
     key<Table<health_section>, &Pool::health>("health", "How broken servers are noticed."),
+    key<PoolTlsTable, &Pool::tls>("tls", "Speaks TLS to the servers, and verifies them. Left out: plain HTTP."),
     key<Table<upstream_timeouts_section>, &Pool::timeouts>(
         "timeouts", "Time-outs of this pool, where they differ from [timeouts]."),
     key<Duration<second, day>, &Pool::resolve_interval>("resolve_interval",
@@ -128,6 +170,11 @@ constexpr auto pool_keys = std::to_array<Key>({
 constexpr Section pool_server_section{.title = "servers",
                                       .meaning = "A server of the pool, when it is written as a table.",
                                       .keys = pool_server_keys};
+
+constexpr Section pool_tls_section{
+    .title = "tls",
+    .meaning = "TLS to the servers of a pool; `tls = {}` where the defaults are right. Health checks speak it too.",
+    .keys = pool_tls_keys};
 
 constexpr Section health_section{
     .title = "health",

@@ -137,6 +137,28 @@ constexpr auto header_edits_keys = std::to_array<Key>({
     key<Texts<parse_field_name>, &HeaderEdits::remove>("remove", "Headers to take away.", "[\"X-Debug\"]"),
 });
 
+struct RedirectToHttps {
+  static constexpr std::string_view type = "true, false or a port";
+  static constexpr std::uint16_t usual = 443;
+
+  static void read(Reader& reader, const Node& node, std::uint16_t& out) {
+    if (node.kind == NodeKind::boolean) {
+      out = node.boolean ? usual : 0;
+    } else if (reader.expect(node, NodeKind::integer, "true, false or a port, without quotes")) {
+      Number<1, 65'535>::read(reader, node, out);
+    }
+  }
+
+  static std::string show(std::uint16_t) { return "false"; }
+};
+
+constexpr auto hsts_keys = std::to_array<Key>({
+    key<Duration<0, 3'650 * day>, &Hsts::max_age>(
+        "max_age", "Browsers speak only HTTPS to the site for so long. \"0s\" says nothing.", "\"365d\""),
+    key<Flag, &Hsts::include_subdomains>("include_subdomains", "The same of all names below the site's."),
+    key<Flag, &Hsts::preload>("preload", "The site agrees to stand in the lists that browsers bring along."),
+});
+
 constexpr Key host_key{.name = "host",
                        .type = "text",
                        .presence = Presence::optional,
@@ -178,6 +200,14 @@ constexpr auto site_keys = std::to_array<Key>({
         "strip_prefix", "true: the matched path prefix is taken away, so that /app/x reaches the server as /x.",
         "true"),
     host_key,
+    key<RedirectToHttps, &Site::redirect_to_https>(
+        "redirect_to_https",
+        "Requests without TLS are answered with the same address under https: 301 to GET and HEAD, 308 to others. "
+        "A number is the port of that address, if it is not 443. `exempt` rules of `maintenance` are served all "
+        "the "
+        "same.",
+        "true"),
+    key<Table<hsts_section>, &Site::hsts>("hsts", "Strict-Transport-Security in answers over TLS."),
     key<Table<header_edits_section>, &Site::request_headers>("request_headers",
                                                              "Headers of requests on their way to the servers."),
     key<Table<header_edits_section>, &Site::response_headers>("response_headers",
@@ -206,6 +236,11 @@ constexpr Section drain_section{
     .title = "drain",
     .meaning = "Draining is the wait until what was admitted under the old mode has ended.",
     .keys = drain_keys};
+
+constexpr Section hsts_section{
+    .title = "hsts",
+    .meaning = "Begin with a short `max_age`: browsers remember it, and nothing here can make them forget.",
+    .keys = hsts_keys};
 
 constexpr Section header_edits_section{
     .title = "request_headers, response_headers",

@@ -14,12 +14,14 @@ extern const Section limits_section;             // Limits
 extern const Section timeouts_section;           // Timeouts
 extern const Section upstream_timeouts_section;  // UpstreamTimeouts
 extern const Section pool_server_section;        // PoolServer
+extern const Section pool_tls_section;           // PoolTls
 extern const Section health_section;             // Health
 extern const Section pool_section;               // Pool
 extern const Section readonly_section;           // Readonly
 extern const Section hold_section;               // Hold
 extern const Section maintenance_section;        // Maintenance
 extern const Section drain_section;              // Drain
+extern const Section hsts_section;               // Hsts
 extern const Section header_edits_section;       // HeaderEdits
 extern const Section site_section;               // Site
 

@@ -213,6 +213,22 @@ void check_listener_files(Inspector& inspector, const Config& config, const File
   }
 }
 
+void check_pool_tls(Inspector& inspector, const Pool& pool) {
+  const auto& tls = pool.tls;
+  if (tls.certificate.empty() == tls.key.empty() || inspector.unsure({"pool", pool.name, "tls"})) return;
+  const auto there = tls.key.empty() ? "certificate" : "key";
+  inspector.fail({"pool", pool.name, "tls", there},
+                 fmt::format("'{}' wants '{}' beside it", there, tls.key.empty() ? "key" : "certificate"));
+}
+
+void check_pool_files(Inspector& inspector, const Config& config, const FileChecks& checks) {
+  for (const auto& pool : config.pools) {
+    if (!pool.tls.on || !checks.pool) continue;
+    const auto flaw = checks.pool(pool.tls);
+    if (flaw) inspector.fail({"pool", pool.name, "tls", flaw->key}, flaw->message);
+  }
+}
+
 void check_page_folder(Inspector& inspector, const Config& config, const Site& site, std::string_view section,
                        const std::string& page) {
   if (page.empty()) return;
@@ -242,6 +258,7 @@ std::vector<Problem> validate(const Document& document, const Config& config, st
     check_rules(inspector, site);
   }
   check_claims(inspector, config);
+  for (const auto& pool : config.pools) check_pool_tls(inspector, pool);
   check_listeners(inspector, config);
   check_client_certificates(inspector, config);
   check_proxy_protocol(inspector, config);
@@ -251,6 +268,7 @@ std::vector<Problem> validate(const Document& document, const Config& config, st
 std::vector<Problem> validate_disk(const Document& document, const Config& config, const FileChecks& checks) {
   Inspector inspector(document);
   check_listener_files(inspector, config, checks);
+  check_pool_files(inspector, config, checks);
   const auto& pages_dir = config.server.pages_dir;
   if (pages_dir.empty()) return inspector.take();
   std::error_code error;

@@ -190,6 +190,8 @@ unsigned own_status(core::Verdict verdict) {
       return 404;
     case core::Verdict::ambiguous:
       return 400;
+    case core::Verdict::redirect:
+      return 308;
   }
   return 0;
 }
@@ -214,6 +216,18 @@ std::optional<Problem> find_unknown_site(const StatusParts& parts) {
   return std::nullopt;
 }
 
+json::array certificates_of(const control::Status& status) {
+  json::array list;
+  for (const auto& one : status.certificates) {
+    json::object certificate{{"listener", one.listener}, {"file", one.file},
+                             {"subject", one.subject},   {"names", strings(one.names)},
+                             {"key", one.key_type},      {"expires", base::format_time(one.expires)}};
+    put_if(certificate, "problem", one.problem);
+    list.push_back(std::move(certificate));
+  }
+  return list;
+}
+
 json::object status_document(const StatusParts& parts, const Api& api) {
   json::array sites;
   for (const auto& site : parts.status.sites) {
@@ -235,6 +249,7 @@ json::object status_document(const StatusParts& parts, const Api& api) {
           {"started_at", base::format_time(parts.status.started_at)},
           {"sites", std::move(sites)},
           {"pools", std::move(pools)},
+          {"certificates", certificates_of(parts.status)},
           {"warnings", strings(parts.status.warnings)}};
 }
 

@@ -1,11 +1,14 @@
 #include "proxy/admin/live_api.h"
 
 #include "pages/reply.h"
+#include "proxy/admin/certificate_checks.h"
 #include "proxy/control/controller.h"
 #include "proxy/upstream/server_watch.h"
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <iterator>
 #include <map>
 #include <utility>
 
@@ -107,6 +110,8 @@ control::Status LiveApi::status() const {
   if (auto warning = client_warning(parts_.clients()); !warning.empty()) {
     status.warnings.insert(status.warnings.begin(), std::move(warning));
   }
+  status.certificates = parts_.certificates();
+  std::ranges::move(certificate_warnings(status.certificates, status.now), std::back_inserter(status.warnings));
   return status;
 }
 
@@ -165,6 +170,7 @@ void LiveApi::doctor(std::function<void(std::vector<Check>)> done) {
   checks.push_back(check_clients(clients));
   checks.push_back(check_state_folder(measure_folder(config.server.state_dir)));
   checks.push_back(check_clock(measure_clock(parts_.started)));
+  std::ranges::move(check_certificates(parts_.certificates(), status.now), std::back_inserter(checks));
   checks.push_back(check_pages(parts_.controller, status));
   checks.push_back(check_warnings(status));
   std::vector<core::ServerId> servers;

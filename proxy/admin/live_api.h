@@ -28,6 +28,7 @@ class LiveApi final : public Api {
     const obs::Registry& registry;
     std::function<void(std::function<void(std::string)>)> metrics;  // the whole exposition
     std::function<ClientFacts()> clients;
+    std::function<std::vector<control::CertificateStatus>()> certificates;
     base::Now started;
   };
 

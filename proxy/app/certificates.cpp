@@ -119,13 +119,20 @@ void Certificates::say_expiry(const Kept& kept) const {
   }
 }
 
-std::vector<Certificates::Status> Certificates::status() const {
-  std::vector<Status> all;
+std::vector<control::CertificateStatus> Certificates::status() const {
+  std::vector<control::CertificateStatus> all;
   for (const auto& kept : kept_) {
     if (!kept.server) continue;
-    Status status{.listener = kept.configured.address, .in_use = {}, .problem = kept.problem};
-    for (const auto& one : kept.server->certificates()) status.in_use.push_back(one.facts());
-    all.push_back(std::move(status));
+    for (const auto& one : kept.server->certificates()) {
+      const auto& facts = one.facts();
+      all.push_back({.listener = kept.configured.address,
+                     .file = facts.file,
+                     .subject = facts.subject,
+                     .names = facts.names,
+                     .key_type = facts.key_type,
+                     .expires = facts.not_after,
+                     .problem = kept.problem});
+    }
   }
   return all;
 }

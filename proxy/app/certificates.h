@@ -3,6 +3,7 @@
 #include "config/config.h"
 #include "proxy/base/event_log.h"
 #include "proxy/control/alarms.h"
+#include "proxy/control/status.h"
 #include "proxy/net/ticket_keys.h"
 #include "proxy/net/tls_file.h"
 #include "proxy/net/tls_server.h"
@@ -43,12 +44,7 @@ class Certificates {
   void watch(Hand hand);
   void stop();
 
-  struct Status {
-    std::string listener;  // its address
-    std::vector<net::CertificateFacts> in_use;
-    std::string problem;  // with what was found on the disk since; empty: none
-  };
-  std::vector<Status> status() const;
+  std::vector<control::CertificateStatus> status() const;
 
  private:
   struct Kept {

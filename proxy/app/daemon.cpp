@@ -221,6 +221,7 @@ Expected<void> Daemon::open_admin() {
                                      .registry = *registry_,
                                      .metrics = [this](auto done) { collect_metrics(std::move(done)); },
                                      .clients = [this] { return client_facts(); },
+                                     .certificates = [this] { return certificates_->status(); },
                                      .started = started_});
   auto opened = admin::Server::open(context_, {.socket_path = server.admin_socket, .group = server.admin_group},
                                     *api_, events_);
@@ -377,6 +378,7 @@ void Daemon::collect_metrics(std::function<void(std::string)> done) {
                                   .drains = data_path_->drain_durations(),
                                   .workers = shared_->workers,
                                   .client_connections_max = shared_->census.limit(),
+                                  .certificates = certificates_->status(),
                                   .started = started_};
   asio::post(context_, [text = obs::expose(expose_facts(facts)), done = std::move(done)] { done(text); });
 }

@@ -34,6 +34,10 @@ obs::Exposed expose_facts(const MetricsFacts& facts) {
     out.drains_outstanding += overdue ? 1 : 0;
   }
   for (const auto& pool : facts.status.pools) add_servers(facts, pool, out);
+  for (const auto& one : facts.certificates) {
+    const auto since = std::chrono::duration_cast<std::chrono::seconds>(one.expires.time_since_epoch());
+    out.certificates.push_back({one.listener, one.file, static_cast<double>(since.count())});
+  }
   out.drains = facts.drains;
   out.access_log_lost = facts.access_log.lost_lines();
   out.workers = facts.workers;

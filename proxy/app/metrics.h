@@ -18,6 +18,7 @@ struct MetricsFacts {
   obs::HistogramValue drains;
   std::size_t workers = 1;
   std::uint64_t client_connections_max = 0;
+  std::vector<control::CertificateStatus> certificates;
   base::Now started;
 };
 

@@ -26,6 +26,8 @@ std::vector<upstream::Target> targets_of(const core::Snapshot& snapshot, const c
       targets.push_back({.id = server.id,
                          .pool = pool->name,
                          .address = server.address,
+                         .host = server.host,
+                         .tls = pool->tls,
                          .health = policy_of(configured->health),
                          .resolve_interval = configured->resolve_interval,
                          .taken_out = server.admin != core::ServerAdmin::ready});

@@ -1,5 +1,7 @@
 #include "proxy/app/tls_checks.h"
 
+#include "proxy/control/tls_clients.h"
+
 #include <fmt/format.h>
 
 namespace drawbridge::app {
@@ -45,6 +47,18 @@ std::string_view key_of(Part part) {
   return "certificate";
 }
 
+std::string_view key_of(net::TlsClientFlaw::Part part) {
+  switch (part) {
+    case net::TlsClientFlaw::Part::ca:
+      return "ca";
+    case net::TlsClientFlaw::Part::certificate:
+      return "certificate";
+    case net::TlsClientFlaw::Part::key:
+      return "key";
+  }
+  return "ca";
+}
+
 std::string file_of(const net::TlsServerSpec& spec, const net::TlsServerFlaw& flaw) {
   const auto& files = spec.certificates[flaw.index];
   switch (flaw.part) {
@@ -81,14 +95,22 @@ std::string describe(const net::TlsServerSpec& spec, const net::TlsServerFlaw& f
 }
 
 config::FileChecks tls_checks() {
-  return {.listener = [](const config::ListenerTls& tls) -> std::optional<config::TlsFlaw> {
+  config::FileChecks checks;
+  checks.pool = [](const config::PoolTls& tls) -> std::optional<config::TlsFlaw> {
+    const auto spec = control::tls_spec(tls);
+    const auto made = net::TlsClient::make(spec);
+    if (made) return std::nullopt;
+    return config::TlsFlaw{.key = key_of(made.error().part), .message = control::describe(spec, made.error())};
+  };
+  checks.listener = [](const config::ListenerTls& tls) -> std::optional<config::TlsFlaw> {
     const net::TicketKeys keys;
     const auto spec = tls_spec({.address = {}, .tls = tls});
     const auto made = net::TlsServer::make(spec, keys);
     if (made) return std::nullopt;
     const auto& flaw = made.error();
     return config::TlsFlaw{.key = key_of(flaw.part), .index = flaw.index, .message = describe(spec, flaw)};
-  }};
+  };
+  return checks;
 }
 
 }  // namespace drawbridge::app

@@ -78,8 +78,8 @@ std::expected<Controller::Built, Refusal> Controller::build(Next next) {
   Built built{.next = std::move(next), .ids = ids_, .answers = answers_, .snapshot = nullptr};
   // A new configuration may bring other pages under the same names.
   if (built.next.config) built.answers = AnswerCache(parts_.render);
-  auto snapshot =
-      build_snapshot(built.next.config ? *built.next.config : config_, built.next.state, built.ids, built.answers);
+  auto snapshot = build_snapshot(built.next.config ? *built.next.config : config_, built.next.state, built.ids,
+                                 built.answers, tls_clients_);
   if (!snapshot) {
     return std::unexpected(Refusal{.code = RefusalCode::refused, .message = snapshot.error().message});
   }

@@ -173,6 +173,7 @@ class Controller {
   Ids ids_;
   AnswerCache answers_;
   std::uint64_t rules_epoch_ = 0;  // of the last reload
+  TlsClients tls_clients_;
   Publisher publisher_;
   Changes changes_;
   class CutoverHands;

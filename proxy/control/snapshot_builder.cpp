@@ -60,7 +60,14 @@ Expected<http::TrustedNets> trusted_nets(const config::Server& server) {
   return nets;
 }
 
-Expected<std::unique_ptr<core::PoolView>> build_pool(const config::Pool& pool, const State& state, Ids& ids) {
+std::string host_of(std::string_view address) {
+  address = address.substr(0, address.rfind(':'));
+  if (address.starts_with('[') && address.ends_with(']')) address = address.substr(1, address.size() - 2);
+  return std::string(address);
+}
+
+Expected<std::unique_ptr<core::PoolView>> build_pool(const config::Pool& pool, const State& state, Ids& ids,
+                                                     TlsClients& clients) {
   auto view = std::make_unique<core::PoolView>();
   const auto id = ids.pools.of(pool.name);
   if (!id) return out_of_numbers("pools");
@@ -70,12 +77,16 @@ Expected<std::unique_ptr<core::PoolView>> build_pool(const config::Pool& pool, c
   view->timing = timing_of(pool.timeouts);
   view->idle_connections_max = pool.idle_connections;
   view->drawbridge = pool.drawbridge;
+  auto tls = clients.of(pool);
+  if (!tls) return std::unexpected(tls.error());
+  view->tls = std::move(*tls);
   for (const auto& server : pool.servers) {
     const auto server_id = ids.servers.of(pool.name + " " + server.address);
     if (!server_id) return out_of_numbers("servers");
     const auto admin = state.servers.find({pool.name, server.address});
     view->servers.push_back({.id = *server_id,
                              .address = server.address,
+                             .host = host_of(server.address),
                              .weight = server.weight,
                              .max_connections = server.max_connections,
                              .admin = admin == state.servers.end() ? core::ServerAdmin::ready : admin->second});
@@ -121,12 +132,26 @@ std::vector<http::FieldSetting> settings_of(const config::HeaderEdits& edits) {
   return settings;
 }
 
+std::string strict_transport_of(const config::Hsts& hsts) {
+  if (hsts.max_age <= base::Millis(0)) return {};
+  return fmt::format("max-age={}{}{}", std::chrono::duration_cast<std::chrono::seconds>(hsts.max_age).count(),
+                     hsts.include_subdomains ? "; includeSubDomains" : "", hsts.preload ? "; preload" : "");
+}
+
+std::vector<http::FieldSetting> secure_settings_of(const config::Site& site) {
+  auto settings = settings_of(site.response_headers);
+  auto strict = strict_transport_of(site.hsts);
+  if (!strict.empty()) settings.push_back({.name = "Strict-Transport-Security", .value = std::move(strict)});
+  return settings;
+}
+
 core::ForwardPolicy build_forward(const config::Site& site) {
   return {.strip_prefix = site.strip_prefix,
           .host = host_of(site.host),
           .fixed_host = site.host_name,
           .request_set = settings_of(site.request_headers),
           .response_set = settings_of(site.response_headers),
+          .secure_response_set = secure_settings_of(site),
           .request_remove = site.request_headers.remove,
           .response_remove = site.response_headers.remove};
 }
@@ -182,6 +207,8 @@ Expected<std::unique_ptr<core::SiteView>> build_site(const config::Site& site, c
                 .wait_max = site.hold.max_wait,
                 .release_per_second = site.hold.release_per_second};
   view->forward = build_forward(site);
+  view->https_port = site.redirect_to_https;
+  view->strict_transport = strict_transport_of(site.hsts);
   view->retry_after =
       view->mode.mode == core::Mode::maintenance ? site.maintenance.retry_after : site.readonly.retry_after;
   view->answers = answers.of(site, view->mode);
@@ -224,7 +251,7 @@ std::shared_ptr<const core::Placement> placement_of(const std::string& site, con
 }
 
 Expected<std::unique_ptr<core::Snapshot>> build_snapshot(const config::Config& config, const State& state, Ids& ids,
-                                                         AnswerCache& answers) {
+                                                         AnswerCache& answers, TlsClients& tls) {
   auto snapshot = std::make_unique<core::Snapshot>();
   snapshot->epoch = state.epoch;
   snapshot->bounds = bounds_of(config.limits, config.timeouts);
@@ -232,7 +259,7 @@ Expected<std::unique_ptr<core::Snapshot>> build_snapshot(const config::Config& c
   if (!trusted) return std::unexpected(trusted.error());
   snapshot->trusted = std::move(*trusted);
   for (const auto& pool : config.pools) {
-    auto view = build_pool(pool, state, ids);
+    auto view = build_pool(pool, state, ids, tls);
     if (!view) return std::unexpected(view.error());
     snapshot->pools.push_back(std::move(*view));
   }

@@ -5,6 +5,7 @@
 #include "proxy/base/limits.h"
 #include "proxy/control/name_ids.h"
 #include "proxy/control/state.h"
+#include "proxy/control/tls_clients.h"
 #include "proxy/core/answer.h"
 #include "proxy/core/snapshot.h"
 
@@ -56,6 +57,6 @@ std::shared_ptr<const core::Placement> placement_of(const std::string& site, con
 // (reconcile() sees to it). Fails when a rule or network does not parse or numbers run out; then `ids` may have
 // grown.
 base::Expected<std::unique_ptr<core::Snapshot>> build_snapshot(const config::Config& config, const State& state,
-                                                               Ids& ids, AnswerCache& answers);
+                                                               Ids& ids, AnswerCache& answers, TlsClients& tls);
 
 }  // namespace drawbridge::control

@@ -54,14 +54,26 @@ struct PoolStatus {
   std::vector<std::string> sites;  // whose active pool or notice pool it is
 };
 
+// A certificate that a listener shows to its clients.
+struct CertificateStatus {
+  std::string listener;  // its address
+  std::string file;
+  std::string subject;             // RFC 4514
+  std::vector<std::string> names;  // that it is good for
+  std::string key_type;            // "RSA 2048", "EC 256"
+  base::WallTime expires;
+  std::string problem;  // with the files found since, which are not used; empty: none
+};
+
 // What the controller knows. What is in flight and what is healthy it does not: ask Workers::load and the board.
 struct Status {
   std::uint64_t epoch = 0;
   base::WallTime now;
   base::WallTime started_at;
-  std::vector<SiteStatus> sites;      // sorted by name
-  std::vector<PoolStatus> pools;      // likewise
-  std::vector<std::string> warnings;  // sentences about state and history that an operator must act on
+  std::vector<SiteStatus> sites;                // sorted by name
+  std::vector<PoolStatus> pools;                // likewise
+  std::vector<CertificateStatus> certificates;  // filled in by who knows them
+  std::vector<std::string> warnings;            // sentences about state and history that an operator must act on
 };
 
 // What `wait` waits for.

@@ -79,6 +79,10 @@ Plan decide(const Snapshot& snapshot, const RequestFacts& facts) {
   plan.rule = plan.exempt ? found.exempt : found.rule;
   plan.told_to_go = found.request_class == RequestClass::tunnel && !found.read_tunnel && !plan.exempt;
 
+  if (!facts.secure && site.https_port != 0 && !plan.exempt) {
+    plan.verdict = Verdict::redirect;
+    return plan;
+  }
   if (!plan.exempt) plan.verdict = in_mode(site.mode, found.request_class, found.read_tunnel);
   if (plan.verdict == Verdict::refuse && site.mode.mode == Mode::maintenance && site.notice != nullptr) {
     plan.verdict = Verdict::forward;

@@ -63,6 +63,8 @@ std::string verdict_sentence(const Plan& plan) {
             plan.slice->match.text());
       }
       return "Answered 400: servers may read this path as one of another site.";
+    case Verdict::redirect:
+      return "Sent to the same address under https: the site is not served without TLS.";
   }
   return {};
 }

@@ -18,6 +18,7 @@ struct RequestFacts {
   std::string_view overrides[3]{};
   bool override_repeated = false;
   bool upgrade = false;  // asks for a tunnel (Upgrade with Connection: upgrade)
+  bool secure = true;    // came over TLS, to us or to the proxy in front
   // Of slices alone.
   const http::HeaderList* headers = nullptr;  // null: none
   const http::IpAddress* client = nullptr;    // as trusted proxies say; null: not known

@@ -14,6 +14,8 @@ std::string_view name(Verdict verdict) {
       return "no_site";
     case Verdict::ambiguous:
       return "ambiguous";
+    case Verdict::redirect:
+      return "redirect";
   }
   return "unknown";
 }

@@ -15,6 +15,7 @@ enum class Verdict : std::uint8_t {
   park,       // wait for the end of a hold, then decide again
   no_site,    // 404: no site claims this host and path
   ambiguous,  // 400: ways to read the request belong to different sites, or to slices on different pools
+  redirect,   // to the same address under https
 };
 
 // Why a request has its class and verdict: for explain, the access log and metrics.

@@ -16,6 +16,10 @@
 #include <string_view>
 #include <vector>
 
+namespace drawbridge::net {
+class TlsClient;
+}
+
 namespace drawbridge::core {
 
 struct AnswerSet;  // core/answer.h: the rendered answers of one mode of one site
@@ -36,6 +40,7 @@ enum class Balance : std::uint8_t { least_requests, round_robin };
 struct PoolServer {
   ServerId id = 0;
   std::string address;  // as configured: "host:port"
+  std::string host;     // of it, without port and brackets
   unsigned weight = 1;
   unsigned max_connections = 0;  // requests in flight there, of the process; 0: no limit
   ServerAdmin admin = ServerAdmin::ready;
@@ -71,6 +76,7 @@ struct PoolView {
   bool drawbridge =
       false;  // its servers are Drawbridges: what they say of requests that were not processed is true
   std::vector<PoolServer> servers;
+  std::shared_ptr<const net::TlsClient> tls;  // null: plain. Nobody here looks inside; shared by snapshots
 };
 
 // How requests of a site are rewritten on their way (DESIGN: forwarding).
@@ -79,6 +85,7 @@ struct ForwardPolicy {
   enum class Host : std::uint8_t { pass, upstream, fixed } host = Host::pass;
   std::string fixed_host;
   std::vector<http::FieldSetting> request_set, response_set;
+  std::vector<http::FieldSetting> secure_response_set;  // instead of response_set, to clients that came over TLS
   std::vector<std::string> request_remove, response_remove;
 };
 
@@ -115,6 +122,8 @@ struct SiteView {
   RuleSet rules;
   HoldSpec hold;
   ForwardPolicy forward;
+  std::uint16_t https_port = 0;      // where requests without TLS are sent; 0: they are served
+  std::string strict_transport;      // Strict-Transport-Security of answers over TLS; empty: none
   base::Millis retry_after{30'000};  // when `mode.until` is not known
   std::shared_ptr<const AnswerSet>
       answers;  // of this mode; shared by snapshots that did not change them; null in live

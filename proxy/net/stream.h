@@ -43,6 +43,8 @@ class Stream final : public Watcher, private Deadline::Owner, private TlsWire {
   bool is_secure() const { return secure_ != nullptr; }
   // What was agreed on, once something was readable or written; nothing on a plain stream.
   TlsFacts tls() const { return secure_ ? secure_->tls.facts() : TlsFacts{}; }
+  // The TlsServer or TlsClient that it was made by; null: plain.
+  const void* tls_maker() const { return secure_ ? secure_->tls.maker() : nullptr; }
   // In words, why TLS failed; empty if it did not.
   std::string tls_error() const;
 

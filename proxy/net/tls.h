@@ -86,6 +86,7 @@ class Tls final {
   bool finished() const { return finished_; }
 
   TlsFacts facts() const;
+  const void* maker() const { return session_.maker.get(); }
   // After State::failed: why, as a failure of whichever side this is, and in words.
   base::Reason reason() const { return reason_; }
   int os_error() const { return os_error_; }

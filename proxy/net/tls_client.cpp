@@ -104,9 +104,15 @@ TlsSession TlsClient::connect(const std::shared_ptr<const TlsClient>& self, std:
   self->prepare(*ssl, host);
   if (memory == nullptr) return session;
   SSL_set_app_data(ssl, memory);
-  if (std::exchange(memory->of_, self.get()) != self.get()) memory->session_.reset();
+  if (memory->of_ != self) memory->session_.reset();
+  memory->of_ = self;
   if (memory->session_) SSL_set_session(ssl, memory->session_.get());
   return session;
+}
+
+SSL_CTX* TlsClient::share_context() const {
+  SSL_CTX_up_ref(context_.get());
+  return context_.get();
 }
 
 std::string TlsClient::error_of(const SSL& ssl, std::string_view otherwise) {

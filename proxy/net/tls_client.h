@@ -48,7 +48,7 @@ class TlsMemory {
     void operator()(ssl_session_st* session) const;
   };
   std::unique_ptr<ssl_session_st, Free> session_;
-  const void* of_ = nullptr;  // the TlsClient; what another one trusted is not resumed
+  std::shared_ptr<const void> of_;  // the TlsClient, kept for its address: what another trusted is not resumed
 };
 
 // The TLS of a pool at one moment. Immutable; any thread.
@@ -61,7 +61,7 @@ class TlsClient final {
   static TlsSession connect(const std::shared_ptr<const TlsClient>& self, std::string_view host, TlsMemory* memory);
 
   // For who drives OpenSSL by other means: the context, and what connect() does to each connection.
-  SSL_CTX* context() const { return context_.get(); }
+  SSL_CTX* share_context() const;  // the caller owes it one SSL_CTX_free
   void prepare(SSL& ssl, std::string_view host) const;
   // Why a handshake on it failed, in words.
   static std::string error_of(const SSL& ssl, std::string_view otherwise);

@@ -65,6 +65,15 @@ void put_slices(MetricText& text, const Exposed& exposed) {
   }
 }
 
+void put_certificates(MetricText& text, const Exposed& exposed) {
+  if (exposed.certificates.empty()) return;
+  text.family("drawbridge_certificate_expires_timestamp_seconds", Type::gauge,
+              "When a certificate that a listener shows expires, in seconds since 1970.");
+  for (const auto& one : exposed.certificates) {
+    text.sample({{"listener", one.listener}, {"file", one.file}}, one.expires_seconds);
+  }
+}
+
 void put_requests(MetricText& text, const std::vector<NamedSite>& sites) {
   text.family("drawbridge_requests_total", Type::counter,
               "Ended requests. Site, class and verdict are empty for heads that were refused before routing.");
@@ -212,6 +221,7 @@ std::string expose(const Exposed& exposed) {
   const auto sites = named_sites(exposed);
   put_state(text, exposed);
   put_slices(text, exposed);
+  put_certificates(text, exposed);
   put_requests(text, sites);
   put_site_sums(text, sites);
   put_connections(text, exposed.totals);

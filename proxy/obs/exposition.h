@@ -35,6 +35,12 @@ struct ExposedServer {
   core::ServerAdmin admin = core::ServerAdmin::ready;
 };
 
+struct ExposedCertificate {
+  std::string listener;
+  std::string file;
+  double expires_seconds = 0;  // since 1970
+};
+
 struct Exposed {
   Totals totals;
   std::uint64_t epoch = 0;
@@ -43,6 +49,7 @@ struct Exposed {
   std::vector<ExposedSite> sites;
   std::vector<ExposedSlice> slices;
   std::vector<ExposedServer> servers;
+  std::vector<ExposedCertificate> certificates;
   HistogramValue drains;                 // from publish to drained, of commands that drain
   std::uint64_t drains_outstanding = 0;  // that passed their deadline
   std::uint64_t access_log_lost = 0;

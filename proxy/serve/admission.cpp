@@ -31,7 +31,8 @@ core::RequestFacts facts_of(const http::RequestHead& head, const http::IpAddress
 void admit(Call& call, core::Admission& admission, core::Admission::Owner& owner) {
   const auto& head = call.request();
   const auto& snapshot = call.worker.snapshot();
-  const auto facts = facts_of(head, &call.client.address);
+  auto facts = facts_of(head, &call.client.address);
+  facts.secure = call.client.scheme == "https";
   call.plan = core::decide(snapshot, facts);
   const auto& plan = call.plan;
   if (plan.site == nullptr) return;

@@ -61,6 +61,8 @@ net::Task<> Exchange::carry_out_plan() {
       return answer(call_.worker.shared().errors.of(404));
     case core::Verdict::ambiguous:
       return answer(call_.worker.shared().errors.of(400));
+    case core::Verdict::redirect:
+      return redirect();
   }
   return refuse();
 }
@@ -100,6 +102,18 @@ net::Task<> Exchange::answer_options() {
   call_.keep = call_.channel.leave_body() && call_.keep;
   const auto own =
       render_options(call_.worker, call_.space(), {.request_id = call_.request_id, .close = !call_.keep});
+  co_await send(own, own.status);
+}
+
+// Without a host there is no address to send to.
+net::Task<> Exchange::redirect() {
+  if (call_.request().host.empty()) {
+    co_await answer(call_.worker.shared().errors.of(400));
+    co_return;
+  }
+  call_.keep = call_.channel.leave_body() && call_.keep;
+  const auto own = render_redirect(call_.worker, call_.space(), call_.plan.site->https_port,
+                                   {.request_id = call_.request_id, .close = !call_.keep});
   co_await send(own, own.status);
 }
 
@@ -164,12 +178,18 @@ net::Task<> Exchange::answer_reserved(const core::ReservedPath& path) {
   co_await send(own, own.status);
 }
 
+std::string_view Exchange::strict_transport() const {
+  const bool said = call_.plan.site != nullptr && call_.client.scheme == "https";
+  return said ? std::string_view(call_.plan.site->strict_transport) : std::string_view{};
+}
+
 net::Task<> Exchange::answer(const core::AnswerSet& answers) {
   call_.keep = call_.channel.leave_body() && call_.keep;
   const auto own = render_answer(call_.worker, call_.space(), answers,
                                  {.request_id = call_.request_id,
                                   .close = !call_.keep || call_.worker.stopping(),
-                                  .write = call_.plan.request_class != core::RequestClass::read});
+                                  .write = call_.plan.request_class != core::RequestClass::read,
+                                  .strict_transport = strict_transport()});
   co_await send(own, answers.status);
 }
 

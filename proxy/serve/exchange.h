@@ -34,6 +34,8 @@ class Exchange final : public core::Admission::Owner, private Parking::Parked {
   net::Task<> answer_reserved(const core::ReservedPath& path);
   net::Task<> answer_options();
   net::Task<> refuse();
+  net::Task<> redirect();
+  std::string_view strict_transport() const;
   net::Task<> forward();
   net::Task<> answer_failure(base::Failure failure);
   net::Task<> answer(const core::AnswerSet& answers);

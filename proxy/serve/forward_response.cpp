@@ -59,14 +59,16 @@ net::Task<Result<void>> Forward::pass_interim() {
 bool Forward::start_response() {
   const auto& site = *call_.plan.site;
   const auto& response = call_.space().response;
+  const bool secure = call_.client.scheme == "https";
+  const auto& set = secure ? site.forward.secure_response_set : site.forward.response_set;
   http::ResponseSpec spec{.keep_alive = call_.keep,
                           .date = call_.worker.http_date(),
                           .request_id = call_.request_id,
                           .not_processed = pool_.drawbridge && call_.record.retries == 0,
-                          .edits = {.set = site.forward.response_set, .remove = site.forward.response_remove}};
+                          .edits = {.set = set, .remove = site.forward.response_remove}};
   std::vector<http::FieldSetting> notice;
   if (call_.plan.notice) {
-    notice = site.forward.response_set;
+    notice = set;
     notice.push_back({"Cache-Control", "no-store"});
     const auto seconds = pages::retry_after_seconds(*site.answers, call_.worker.wall_now());
     if (!response.headers.has(http::Field::retry_after)) notice.push_back({"Retry-After", std::to_string(seconds)});

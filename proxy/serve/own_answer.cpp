@@ -75,6 +75,25 @@ OwnAnswer render_answer(Worker& worker, Workspace& space, const core::AnswerSet&
   space.text.clear();
   pages::append_reply(answers, reply, space.text);
   if (!traits.allow.empty()) add_field(space.text, "Allow", traits.allow);
+  if (!traits.strict_transport.empty()) add_field(space.text, "Strict-Transport-Security", traits.strict_transport);
+  return take_apart(space.text);
+}
+
+OwnAnswer render_redirect(Worker& worker, Workspace& space, std::uint16_t port, const AnswerTraits& traits) {
+  const auto& head = space.request;
+  const bool looks = head.method == http::Method::get || head.method == http::Method::head;
+  const auto at = port == 443 ? std::string() : fmt::format(":{}", port);
+  const auto where =
+      fmt::format("https://{}{}{}{}{}", head.host, at, head.path, head.has_query ? "?" : "", head.query);
+  space.text = looks ? "HTTP/1.1 301 Moved Permanently\r\n\r\n" : "HTTP/1.1 308 Permanent Redirect\r\n\r\n";
+  const auto body = fmt::format("This site is at {}\n", where);
+  add_field(space.text, "Content-Length", std::to_string(body.size()));
+  add_field(space.text, "Content-Type", "text/plain; charset=utf-8");
+  if (traits.close) add_field(space.text, "Connection", "close");
+  add_field(space.text, "X-Request-Id", traits.request_id);
+  add_field(space.text, "Date", worker.http_date());
+  add_field(space.text, "Location", where);
+  if (head.method != http::Method::head) space.text += body;
   return take_apart(space.text);
 }
 

@@ -54,6 +54,8 @@ Worker::Worker(Shared& shared, std::size_t index)
       parking_(loop_, shared.parked, shared.workers),
       newcomers_(loop_.wheel(), *this) {
   loop_.limit_io(shared.io_bytes_max);
+  servers_.on_tls_failed(
+      [this](const auto& pool, const auto& server, const auto& error) { server_not_trusted(pool, server, error); });
 }
 
 Worker::~Worker() = default;
@@ -187,6 +189,13 @@ void Worker::h2_abused(std::string_view client, std::string_view bound) {
   if (loop_.now() - abuse_said_ < abuse_said_every) return;
   abuse_said_ = loop_.now();
   shared_.events.warning("http2_abuse", {{"client", std::string(client)}, {"bound", std::string(bound)}});
+}
+
+void Worker::server_not_trusted(const core::PoolView& pool, const core::PoolServer& server,
+                                const std::string& error) {
+  if (loop_.now() - tls_failure_said_ < pause_said_every) return;
+  tls_failure_said_ = loop_.now();
+  shared_.events.error("upstream_tls_failed", {{"pool", pool.name}, {"server", server.address}, {"error", error}});
 }
 
 void Worker::ended_unknown(std::uint64_t drain_id, core::OpenRequest request) {

@@ -126,6 +126,7 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   // The greeting of a balancer's connection: from it on `peer` is who it speaks for. False: not to be served.
   net::Task<bool> introduce(net::UniqueFd& fd, http::IpAddress& peer, std::optional<Census::Seat>& seat);
   void greeting_refused(const http::IpAddress& balancer, std::string_view reason);
+  void server_not_trusted(const core::PoolView& pool, const core::PoolServer& server, const std::string& error);
   net::Task<> serve(net::UniqueFd fd, http::IpAddress peer, const Door& door, Census::Seat seat);
 
   Shared& shared_;
@@ -145,7 +146,7 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   std::map<core::SiteId, std::shared_ptr<const core::AnswerSet>> no_server_;
   bool stopping_ = false;
   net::Deadline newcomers_;  // end of what connections without a request have at shutdown
-  base::SteadyTime pause_said_{}, greeting_said_{}, abuse_said_{};
+  base::SteadyTime pause_said_{}, greeting_said_{}, abuse_said_{}, tls_failure_said_{};
   base::SteadyTime wall_read_{};
   base::WallTime wall_now_{};
   std::chrono::seconds date_second_{-1};

@@ -3,9 +3,11 @@
 #include "proxy/base/time.h"
 #include "proxy/core/snapshot.h"
 #include "proxy/net/endpoint.h"
+#include "proxy/net/tls_client.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 
 namespace drawbridge::upstream {
@@ -29,7 +31,9 @@ struct HealthPolicy {
 struct Target {
   core::ServerId id = 0;
   std::string pool;
-  std::string address;  // "host:port" as configured
+  std::string address;                        // "host:port" as configured
+  std::string host;                           // of it
+  std::shared_ptr<const net::TlsClient> tls;  // null: plain. Immutable, shared with the snapshot it came from
   HealthPolicy health;
   base::Millis resolve_interval{30'000};
   bool taken_out = false;  // by the operator: gets no requests

@@ -3,6 +3,7 @@
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
+#include <boost/asio/ssl.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
@@ -58,7 +59,8 @@ bool is_ours(beast::error_code failed) {
          failed == asio::error::no_memory || failed == asio::error::no_buffer_space;
 }
 
-asio::awaitable<Answered> ask(beast::tcp_stream& stream, const ProbeTask& task) {
+template <class Stream>
+asio::awaitable<Answered> ask(Stream& stream, const ProbeTask& task) {
   const auto request = question(task);
   const auto [not_sent, sent] = co_await http::async_write(stream, request, awaited);
   if (not_sent) co_return Answered{false, describe("sending", not_sent, task.timeout)};
@@ -74,6 +76,22 @@ asio::awaitable<Answered> ask(beast::tcp_stream& stream, const ProbeTask& task) 
   co_return Answered{status >= 200 && status < 400, fmt::format("status {}", status)};
 }
 
+// Asio's TLS and not our own stream, which lives on a worker's loop: here a microsecond does not matter.
+asio::awaitable<Answered> ask_secured(beast::tcp_stream& stream, const ProbeTask& task) {
+  asio::ssl::context context(task.tls->share_context());
+  asio::ssl::stream<beast::tcp_stream&> secured(stream, context);
+  task.tls->prepare(*secured.native_handle(), task.tls_host);
+  const auto [refused] = co_await secured.async_handshake(asio::ssl::stream_base::client, awaited);
+  if (refused) {
+    const auto why = net::TlsClient::error_of(*secured.native_handle(), refused.message());
+    const bool late = refused == beast::error::timeout;
+    co_return Answered{false, late ? describe("TLS", refused, task.timeout) : "TLS failed: " + why};
+  }
+  if (task.path.empty()) co_return Answered{true, "connected"};
+  const auto answered = co_await ask(secured, task);
+  co_return answered;
+}
+
 // `stream` is the runner's and outlives the probe.
 asio::awaitable<ProbeFinding> probe(beast::tcp_stream& stream, ProbeTask task) {
   const auto start = base::SteadyClock::now();
@@ -82,6 +100,8 @@ asio::awaitable<ProbeFinding> probe(beast::tcp_stream& stream, ProbeTask task) {
   Answered answered{true, "connected"};
   if (not_connected) {
     answered = {false, describe("connect", not_connected, task.timeout), !is_ours(not_connected)};
+  } else if (task.tls) {
+    answered = co_await ask_secured(stream, task);
   } else if (!task.path.empty()) {
     answered = co_await ask(stream, task);
   }

@@ -2,6 +2,7 @@
 
 #include "proxy/base/time.h"
 #include "proxy/net/endpoint.h"
+#include "proxy/net/tls_client.h"
 
 #include <boost/asio/io_context.hpp>
 
@@ -20,6 +21,8 @@ struct ProbeTask {
   std::string path;  // empty: the connection alone
   std::string host;
   base::Millis timeout{1'000};
+  std::shared_ptr<const net::TlsClient> tls = nullptr;  // null: plain
+  std::string tls_host = {};                            // whom the certificate must name
 };
 
 struct ProbeFinding {

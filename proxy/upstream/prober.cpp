@@ -12,7 +12,9 @@ ProbeTask probe_task(const Target& target, const net::Endpoint& endpoint) {
   return {.endpoint = endpoint,
           .path = health.active ? health.path : std::string(),
           .host = health.host.empty() ? target.address : health.host,
-          .timeout = health.timeout};
+          .timeout = health.timeout,
+          .tls = target.tls,
+          .tls_host = target.host};
 }
 
 Prober::Prober(boost::asio::io_context& context, ProbeRunner& runner, HealthBoard& board, Listener listener)

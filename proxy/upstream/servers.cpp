@@ -172,11 +172,14 @@ std::optional<std::size_t> Servers::choose_slot(Server& target, EndpointMask usa
 // A kept connection that has something to read is not idle but broken: closed by the server, about to be, or with
 // an answer to nobody that the next request would take for its own. The loop may not have seen it yet, so the
 // kernel is asked: one system call (about 3 % of a small request) for not handing one visitor another's answer.
-std::unique_ptr<net::Stream> Servers::take_idle(Server& target, EndpointMask usable, std::size_t& slot) {
+std::unique_ptr<net::Stream> Servers::take_idle(const core::PoolView& pool, Server& target, EndpointMask usable,
+                                                std::size_t& slot) {
   while (!target.idle.empty()) {
     auto idle = std::move(target.idle.back());
     target.idle.pop_back();
-    const bool good = idle.expires > loop_.now() && (usable >> idle.slot & 1U) != 0 && !idle.stream->has_input();
+    const bool same = idle.stream->tls_maker() == pool.tls.get();
+    const bool good =
+        same && idle.expires > loop_.now() && (usable >> idle.slot & 1U) != 0 && !idle.stream->has_input();
     if (good) {
       slot = idle.slot;
       return std::move(idle.stream);
@@ -210,8 +213,10 @@ net::UniqueFd Servers::open_socket(const net::Endpoint& endpoint) {
   return fd;
 }
 
-net::Task<base::Result<std::unique_ptr<net::Stream>>> Servers::dial(net::Endpoint endpoint, base::Millis patience,
-                                                                    Tried& tried) {
+net::Task<base::Result<std::unique_ptr<net::Stream>>> Servers::dial(const core::PoolView& pool,
+                                                                    const core::PoolServer& wanted,
+                                                                    net::Endpoint endpoint, Tried& tried) {
+  const auto patience = pool.timing.connect;
   counters_.upstream_connects.add();
   auto fd = open_socket(endpoint);
   if (!fd.valid()) co_return std::unexpected(base::os_failure(base::Fault::proxy, errno));
@@ -224,10 +229,15 @@ net::Task<base::Result<std::unique_ptr<net::Stream>>> Servers::dial(net::Endpoin
   }
   auto stream =
       std::make_unique<net::Stream>(loop_, std::move(fd), base::Fault::upstream, net::Stream::Start::connecting);
+  if (pool.tls) {
+    auto session = net::TlsClient::connect(pool.tls, wanted.host, &server(wanted.id).tls);
+    stream->secure(std::move(session), loop_.now() + patience);
+  }
   tried.dialled_ = stream.get();
   const auto ready = co_await stream->write({}, patience);
   tried.dialled_ = nullptr;
   if (ready) co_return stream;
+  if (const auto error = stream->tls_error(); !error.empty() && tls_failed_) tls_failed_(pool, wanted, error);
   stream.reset();
   budget_.give_back();
   co_return std::unexpected(ready.error());
@@ -244,7 +254,7 @@ net::Task<base::Result<Servers::Chosen>> Servers::lease(const core::PoolView& po
     const auto usable = board_.usable(wanted.id, loop_.now());
     Chosen chosen{.place = *place};
     if (!chosen.lease.hold(*this, wanted)) continue;
-    if (!wish.fresh) chosen.lease.stream_ = take_idle(target, usable, chosen.lease.slot_);
+    if (!wish.fresh) chosen.lease.stream_ = take_idle(pool, target, usable, chosen.lease.slot_);
     if (chosen.lease) {
       chosen.lease.reused_ = true;
       counters_.upstream_reused.add();
@@ -256,7 +266,7 @@ net::Task<base::Result<Servers::Chosen>> Servers::lease(const core::PoolView& po
       continue;
     }
     const auto start = base::SteadyClock::now();
-    auto dialled = co_await dial(target.slots[*slot], pool.timing.connect, tried);
+    auto dialled = co_await dial(pool, wanted, target.slots[*slot], tried);
     if (dialled) {
       chosen.lease.slot_ = *slot;
       chosen.lease.stream_ = std::move(*dialled);

@@ -6,6 +6,7 @@
 #include "proxy/net/loop.h"
 #include "proxy/net/stream.h"
 #include "proxy/net/task.h"
+#include "proxy/net/tls_client.h"
 #include "proxy/obs/counters.h"
 #include "proxy/upstream/connection_budget.h"
 #include "proxy/upstream/health_board.h"
@@ -13,8 +14,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
+#include <string>
 #include <vector>
 
 namespace drawbridge::upstream {
@@ -98,6 +101,11 @@ class Servers final : private net::Deadline::Owner {
   // failure of the last attempt.
   net::Task<base::Result<Chosen>> lease(const core::PoolView& pool, Tried& tried, LeaseWish wish);
 
+  // Told of each handshake with a server that failed, and why, in words.
+  using TlsFailed =
+      std::function<void(const core::PoolView& pool, const core::PoolServer& server, const std::string& error)>;
+  void on_tls_failed(TlsFailed listener) { tls_failed_ = std::move(listener); }
+
   // Closes all kept connections: somebody else needs the descriptors.
   void shed_idle();
   // Shutdown: closes all kept connections and keeps none from now on.
@@ -120,6 +128,7 @@ class Servers final : private net::Deadline::Owner {
     EndpointSlots slots;
     std::uint32_t generation = 0;  // grows when an address in `slots` goes away: a lease may be of the old one
     std::vector<Idle> idle;        // last used at the back
+    net::TlsMemory tls;            // outlives its connections: leases end before the worker does
     std::uint32_t in_flight = 0;
     std::size_t next_slot = 0;
   };
@@ -128,8 +137,10 @@ class Servers final : private net::Deadline::Owner {
   void left(core::ServerId id);  // an exchange with it has ended
   std::optional<std::size_t> choose(const core::PoolView& pool, const Tried& tried);
   std::optional<std::size_t> choose_slot(Server& server, EndpointMask usable);
-  std::unique_ptr<net::Stream> take_idle(Server& server, EndpointMask usable, std::size_t& slot);
-  net::Task<base::Result<std::unique_ptr<net::Stream>>> dial(net::Endpoint endpoint, base::Millis patience,
+  std::unique_ptr<net::Stream> take_idle(const core::PoolView& pool, Server& server, EndpointMask usable,
+                                         std::size_t& slot);
+  net::Task<base::Result<std::unique_ptr<net::Stream>>> dial(const core::PoolView& pool,
+                                                             const core::PoolServer& wanted, net::Endpoint endpoint,
                                                              Tried& tried);
   net::UniqueFd open_socket(const net::Endpoint& endpoint);
   void closed(std::size_t connections);
@@ -143,6 +154,7 @@ class Servers final : private net::Deadline::Owner {
   std::vector<std::unique_ptr<Server>> servers_;  // by ServerId
   std::vector<core::BalanceState> balance_;       // by PoolId
   std::vector<core::Candidate> candidates_;
+  TlsFailed tls_failed_;
   net::Deadline sweep_;
   bool closing_ = false;
 };

@@ -62,6 +62,15 @@ class Certificates:
             context.load_cert_chain(self.pem(certificate), self.key(certificate))
         return context
 
+    def server_context(self, name, client_ca=None):
+        """A server's: shows the certificate, and wants one of the authority if there is one."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.pem(name), self.key(name))
+        if client_ca:
+            context.load_verify_locations(client_ca)
+            context.verify_mode = ssl.CERT_REQUIRED
+        return context
+
     def connect(self, address, name="a.example", context=None, **options):
         """A TLS socket whose handshake is done."""
         plain = socket.create_connection(address, timeout=10)

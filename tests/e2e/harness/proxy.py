@@ -98,7 +98,8 @@ class TestProxy:
             self.lines.append(line)
 
     def _is_up(self):
-        if not any("listening" in line for line in self.lines):
+        listeners = self.config.read_text(encoding="utf-8").count("[[listener]]")
+        if sum("listening" in line for line in self.lines) < listeners:
             return False
         with socket.socket(socket.AF_UNIX) as probe:
             return probe.connect_ex(str(self.socket_path)) == 0

@@ -93,8 +93,10 @@ class FakeUpstream:
     one do not); `broken` collects what was no HTTP, and what a script raised.
     """
 
-    def __init__(self, script=None, host="127.0.0.1", port=0):
+    def __init__(self, script=None, host="127.0.0.1", port=0, tls=None):
         self.script = script if script is not None else answer(b"hello")
+        self.tls = tls  # a server's context of the module ssl
+        self.sessions_reused = 0
         self.requests = []
         self.broken = []
         self.connections = 0
@@ -163,7 +165,20 @@ class FakeUpstream:
             sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             threading.Thread(target=self._serve, args=(sock,), daemon=True).start()
 
+    def _secure(self, sock):
+        """The socket with TLS on it; None if the proxy did not like what it was shown."""
+        try:
+            secured = self.tls.wrap_socket(sock, server_side=True, suppress_ragged_eofs=False)
+        except OSError:
+            sock.close()
+            return None
+        self.sessions_reused += secured.session_reused
+        return secured
+
     def _serve(self, sock):
+        sock = self._secure(sock) if self.tls else sock
+        if sock is None:
+            return
         line = wire.Wire(sock)
         line.deadline_seconds = 10 * PATIENCE
         with self._lock:
