@@ -113,7 +113,7 @@ class World final : core::Ledger::Listener {
     if (after != nullptr || !site_.slices.empty()) view.split = std::move(split);
     made->routes = core::RouteTable({core::RouteTable::Claim{}});
     snapshot_ = std::move(made);
-    ledger_.published(epoch_);
+    ledger_.published(*snapshot_);
     for (auto at = parked_.begin(); at != parked_.end();) {
       const auto waiting = at++;
       admit(waiting);
@@ -134,7 +134,7 @@ class World final : core::Ledger::Listener {
     open_.splice(open_.end(), parked_, write);
     ledger_.enter(write->admission, {.epoch = snapshot_->epoch,
                                      .request_class = core::RequestClass::write,
-                                     .method = "POST",
+                                     .facts = write->facts(),
                                      .owner = &*write});
   }
 
