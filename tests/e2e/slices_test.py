@@ -30,10 +30,10 @@ access_log = "{{folder}}/access.log"
 address = "127.0.0.1:0"
 [pool.blue]
 servers = ["{blue}"]
-health = {{ path = "/healthz" }}
+health = {{ path = "/healthz", timeout = "10s" }}
 [pool.green]
 servers = ["{green}"]
-health = {{ path = "/healthz" }}
+health = {{ path = "/healthz", timeout = "10s" }}
 [site.shop]
 pool = "blue"
 """
