@@ -24,11 +24,12 @@ import picture
 import report
 import revision
 import rig
+import scaling
 import sites
 import slow
 
 RESULTS = rig.ROOT / "bench" / "results"
-PARTS = ("costs", "delays", "calls", "idle", "flips", "sites")
+PARTS = ("costs", "delays", "calls", "idle", "flips", "sites", "scaling")
 FULL = {"rounds": 7, "seconds": 0.8, "delay_rounds": 3, "delay_seconds": 1.5, "flip_rounds": 5, "flip_seconds": 2}
 QUICK = {"rounds": 3, "seconds": 0.3, "delay_rounds": 1, "delay_seconds": 1, "flip_rounds": 1, "flip_seconds": 1.5}
 
@@ -40,7 +41,8 @@ def say(what, since):
 def measure(who, chosen, options):
     start = time.monotonic()
     wanted = [case for case in cases.CASES if not chosen.case or case.name in chosen.case]
-    found = {"costs": costs.Costs([]), "delays": [], "calls": [], "idle": [], "flips": None, "sites": None}
+    found = {"costs": costs.Costs([]), "delays": [], "calls": [], "idle": [], "flips": None, "sites": None,
+             "scaling": None}
     samples = []
     if "costs" in chosen.parts or "delays" in chosen.parts:
         samples += costs.run(who, wanted, options["rounds"], options["seconds"], polling=True)
@@ -63,6 +65,9 @@ def measure(who, chosen, options):
     if "sites" in chosen.parts:
         found["sites"] = sites.run(options["rounds"], options["seconds"])
         say("many sites", start)
+    if "scaling" in chosen.parts:
+        found["scaling"] = scaling.run(options["rounds"], options["seconds"])
+        say("workers", start)
     return found
 
 

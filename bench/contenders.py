@@ -1,7 +1,7 @@
 """Who is measured: a program, its configuration, a plain and a TLS port, and a maintenance page.
 
-Every contender gets a folder of its own, the same cores and the same certificate. A proxyd whose configuration has
-no TLS listener yet (an older revision) is measured without.
+Every contender gets a folder of its own, the same cores and the same certificate. A proxyd that refuses a listener
+with TLS or HTTP/2 (an older revision) is measured without.
 """
 
 import subprocess
@@ -38,14 +38,14 @@ class Running:
     name: str
     server: rig.Server
     folder: object
-    tls_port: int = None  # None: it knows no TLS
-    page_bytes: int = 0
+    tls_port: int
+    transports: tuple  # an older proxyd knows no TLS, or TLS without HTTP/2
 
     def port(self, case):
         return self.server.port if case.transport == "plain" else self.tls_port
 
     def can(self, case):
-        return self.port(case) is not None
+        return case.transport in self.transports
 
 
 def make_certificate(folder):
@@ -84,16 +84,22 @@ def start(machines, contender, page=None, extra=None):
     command = [fill(word, values) for word in contender.command]
     command[0] = rig.program(command[0]) or command[0]
     config = folder / contender.config
-    text = (rig.CONFIGS / contender.config).read_text()
-    tls = rig.CONFIGS / "proxyd-tls.toml"
-    has_tls = True
-    if contender.config == "proxyd.toml":
-        config.write_text(fill(text + tls.read_text(), values))
-        has_tls = accepts(command, config)
-    if contender.config != "proxyd.toml" or not has_tls:
-        config.write_text(fill(text, values))
+    config.write_text(fill((rig.CONFIGS / contender.config).read_text(), values))
+    transports = add_tls(command, config, values) if contender.config == "proxyd.toml" else ("plain", "tls", "h2")
     server = machines.start(contender.name, command, machines.cores.proxy, values["@PORT@"])
-    return Running(contender.name, server, folder, values["@TLS_PORT@"] if has_tls else None)
+    return Running(contender.name, server, folder, values["@TLS_PORT@"], transports)
+
+
+def add_tls(command, config, values):
+    """Appends the TLS listener as far as this proxyd takes it."""
+    plain = config.read_text()
+    listener = fill((rig.CONFIGS / "proxyd-tls.toml").read_text(), values)
+    for transports, added in ((("plain", "tls", "h2"), listener + "http2 = true\n"), (("plain", "tls"), listener)):
+        config.write_text(plain + added)
+        if accepts(command, config):
+            return transports
+    config.write_text(plain)
+    return ("plain",)
 
 
 def nginx_page(page):
@@ -122,5 +128,5 @@ def start_all(machines, contenders):
         if page is None and contender.config == "proxyd.toml":
             page = fetch_page(running[contender.name])
     for each in running.values():
-        each.page_bytes = len(fetch_page(each))
+        fetch_page(each)
     return {contender.name: running[contender.name] for contender in contenders}

@@ -6,6 +6,7 @@ import cases
 import delays
 import flipping
 import idle
+import scaling
 import sites
 
 KINDS = ("sleeping", "polling")
@@ -102,6 +103,17 @@ def site_lines(samples):
             f"over that with one site: {ratio:.3f} (goal: at most {sites.GOAL}).", ""]
 
 
+def scaling_lines(found):
+    workers = found["workers"]
+    low, high = min(found["samples"]), max(found["samples"])
+    lines = ["## Workers", "",
+             f"Requests a second with {workers} workers on {workers} cores, over those with one on one: "
+             f"{found['ratio']:.2f} ({low:.2f}–{high:.2f}; goal: {workers * scaling.GOAL_PER_WORKER:.2f})."]
+    if workers < 4:
+        lines[-1] += " The machine has no cores for four beside the load; with so few the load may be the limit."
+    return [*lines, ""]
+
+
 def head(about, names, options):
     notes = [f"{about['processor']}, {about['cores']} cores, kernel {about['kernel']}, "
              f"congestion control {about['congestion_control']}.",
@@ -124,4 +136,5 @@ def render(about, names, ours, options, found):
     lines += idle_table(found["idle"], names)
     lines += flip_lines(found["flips"]) if found["flips"] else []
     lines += site_lines(found["sites"]) if found["sites"] else []
+    lines += scaling_lines(found["scaling"]) if found["scaling"] else []
     return "\n".join(lines)
