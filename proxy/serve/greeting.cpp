@@ -32,7 +32,9 @@ net::Task<base::Result<std::optional<http::IpAddress>>> hear_greeting(net::Strea
     if (!got) co_return std::unexpected(got.error());
     if (*got == 0) co_return std::unexpected(Failure{.fault = Fault::client, .reason = Reason::closed});
     taken += *got;
-    if (complete && taken == header.bytes) co_return header.client;
+    // Also by a byte that came while nothing was there to be looked at.
+    const auto heard = http::read_proxy_header(std::string_view(bytes).substr(0, taken));
+    if (heard.state == State::complete) co_return heard.client;
   }
 }
 
