@@ -124,6 +124,14 @@ class Front(TlsCase):
         return done.stdout + done.stderr
 
 
+    def test_the_protocol_is_the_one_that_both_sides_offer(self):
+        for offered, arguments, spoken in (("", ["--http2"], "2"), ("", ["--http1.1"], "1.1"),
+                                           ("\nhttp2 = false", ["--http2"], "1.1"), ("", ["--no-alpn"], "1.1")):
+            proxy = self.proxy(self.upstream(answer(b"hello")), listener=f"tls = {self.made.table('a')}{offered}")
+            done = self.curl(proxy, *arguments, "-w", " %{http_version}", f"https://a.example:{proxy.address[1]}/")
+            self.assertEqual(done.stdout, f"hello {spoken}", done.stderr)
+
+
 class Names(TlsCase):
     def test_each_name_is_shown_its_certificate_and_strangers_the_first(self):
         for name, alternatives in (("first", ["DNS:first.example"]), ("star", ["DNS:*.shop.example"]),
@@ -185,6 +193,17 @@ class Clients(TlsCase):
             client.get(fields="X-Client-Certificate-Subject: CN=root\r\nX_Client_Certificate_Subject: CN=root\r\n")
             names = [(n.lower().replace("_", "-"), v) for n, v in upstream.requests[-1].fields]
             self.assertEqual([v for n, v in names if n == "x-client-certificate-subject"], ["CN=alice,O=Example"])
+
+    def test_it_does_so_over_http2_too_and_cannot_be_claimed_there(self):
+        upstream = self.upstream(answer(b"ok"))
+        proxy = self.asking("optional", upstream)
+        claimed = ["-H", "X-Client-Certificate-Subject: CN=root", "-H", "x_client_certificate-subject: CN=root"]
+        shown = ["--cert", self.made.pem("alice"), "--key", self.made.key("alice")]
+        for certificate, subject in ((shown, "CN=alice,O=Example"), ([], None)):
+            done = self.curl(proxy, "--http2", *claimed, *certificate, f"https://a.example:{proxy.address[1]}/")
+            self.assertEqual(done.stdout, "ok", done.stderr)
+            self.assertNotIn(b"CN=root", upstream.requests[-1].raw_head)
+            self.assertEqual(upstream.requests[-1].value("X-Client-Certificate-Subject"), subject)
 
     def test_no_client_can_claim_a_subject(self):
         upstream = self.upstream(answer(b"ok"))
