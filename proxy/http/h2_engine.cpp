@@ -54,11 +54,15 @@ H2Stream& H2Engine::add_stream(H2StreamUser& user) {
   return *stream;
 }
 
-void H2Engine::close(H2Stream& stream, const H2Close& close) {
-  auto& user = *stream.user;
+void H2Engine::forget(H2Stream& stream) {
   if (reading == &stream) reading = nullptr;
+}
+
+void H2Engine::close(H2Stream& stream, const H2Close& close) {
+  auto* const user = stream.user;
+  forget(stream);
   streams.erase_and_dispose(streams.iterator_to(stream), std::default_delete<H2Stream>());
-  user.on_closed(close);
+  if (user != nullptr) user->on_closed(close);
 }
 
 void H2Engine::fail(H2Stream& stream, std::string_view rule) {
@@ -273,6 +277,7 @@ void H2Engine::stream_closed(H2StreamId id, H2Code code) {
 }
 
 H2Pulled H2Engine::pull(H2Stream& stream, std::span<char> into, bool window_is_tiny) {
+  if (stream.dead) return {};
   const auto pulled = stream.user->on_pull(into);
   DRAWBRIDGE_CHECK(pulled.bytes <= into.size());
   if (window_is_tiny && pulled.bytes == into.size() && !pulled.ended) spend(H2Excess::tiny_frames);

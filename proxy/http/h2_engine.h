@@ -18,13 +18,13 @@ namespace drawbridge::http {
 // A stream of which on_closed() has not been said.
 struct H2Stream : boost::intrusive::list_base_hook<> {
   H2StreamId id = 0;
-  H2StreamUser* user = nullptr;
-  Asked asked;                  // client
-  std::size_t outstanding = 0;  // bytes of on_data() not yet consumed
-  bool head_seen = false;       // the final one: another block is trailers
-  bool sent = true;             // client: false until the request has left
-  bool dead = false;            // its message broke a rule: its user hears nothing but the end
-  bool reset_by_user = false;   // no error of the other side
+  H2StreamUser* user = nullptr;  // null: abandoned
+  Asked asked;                   // client
+  std::size_t outstanding = 0;   // bytes of on_data() not yet consumed
+  bool head_seen = false;        // the final one: another block is trailers
+  bool sent = true;              // client: false until the request has left
+  bool dead = false;             // its message broke a rule: its user hears nothing but the end
+  bool reset_by_user = false;    // no error of the other side
   bool reset_received = false;
   std::string_view rule;
 };
@@ -43,6 +43,7 @@ struct H2Engine final : H2Library::Events {
   H2Stream* find(H2StreamId id);
   H2Stream& add_stream(H2StreamUser& user);
   void close(H2Stream& stream, const H2Close& close);
+  void forget(H2Stream& stream);
   void fail(H2Stream& stream, std::string_view rule);
   bool end(H2Code code);
   bool abuse(H2Excess excess);
@@ -63,6 +64,7 @@ struct H2Engine final : H2Library::Events {
   void frame_invalid(H2Frame::Type type, H2StreamId id) override;
   void reset_received(H2StreamId id) override;
   void goaway_received(H2StreamId last_stream, H2Code code) override;
+  void settings_arrived() override { settings_received = true; }
   void pong_received(std::uint64_t token) override;
   void head_sent(H2StreamId id) override;
   void reset_sent(H2StreamId id, H2Code code) override;
@@ -79,6 +81,7 @@ struct H2Engine final : H2Library::Events {
   H2Strays strays;
   Streams streams;
   bool broken = false;
+  bool settings_received = false;
   bool goaway = false;         // received
   H2StreamId goaway_last = 0;  // what it takes
   bool ending = false;         // we said the last one

@@ -102,6 +102,9 @@ struct H2Library::Callbacks {
         to.goaway_received(static_cast<H2StreamId>(frame->goaway.last_stream_id),
                            static_cast<H2Code>(frame->goaway.error_code));
         return 0;
+      case NGHTTP2_SETTINGS:
+        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) to.settings_arrived();
+        return 0;
       case NGHTTP2_PING:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
           std::uint64_t token = 0;

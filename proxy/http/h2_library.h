@@ -33,6 +33,7 @@ class H2Library {
     virtual void frame_invalid(H2Frame::Type type, H2StreamId stream) = 0;
     virtual void reset_received(H2StreamId stream) = 0;
     virtual void goaway_received(H2StreamId last_stream, H2Code code) = 0;
+    virtual void settings_arrived() = 0;
     virtual void pong_received(std::uint64_t token) = 0;
     virtual void head_sent(H2StreamId stream) = 0;
     virtual void reset_sent(H2StreamId stream, H2Code code) = 0;

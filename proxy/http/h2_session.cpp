@@ -80,7 +80,12 @@ std::optional<H2StreamId> H2Session::request(const Ask& ask, H2StreamUser& user)
 bool H2Session::can_open() const {
   const auto& engine = *engine_;
   return !engine.broken && !engine.goaway && !engine.ending && engine.library.request_allowed() &&
-         engine.streams.size() < engine.library.concurrent_streams_max();
+         engine.streams.size() < streams_max();
+}
+
+std::uint32_t H2Session::streams_max() const {
+  const auto& engine = *engine_;
+  return engine.settings_received ? engine.library.concurrent_streams_max() : engine.options.first_streams_max;
 }
 
 std::size_t H2Session::streams_open() const {
@@ -108,6 +113,15 @@ void H2Session::reset(H2StreamId id, H2Code code) {
   if (stream == nullptr || stream->dead) return;
   stream->reset_by_user = true;
   engine_->library.submit_reset(id, code);
+}
+
+void H2Session::abandon(H2StreamId id, H2Code code) {
+  auto* const stream = engine_->find(id);
+  if (stream == nullptr) return;
+  reset(id, code);
+  stream->dead = true;
+  stream->user = nullptr;
+  engine_->forget(*stream);
 }
 
 void H2Session::begin_shutdown() {

@@ -107,7 +107,8 @@ struct H2Options {
   std::uint32_t stream_window_bytes = 64 * 1024 - 1;  // most of one stream that waits for consume()
   std::uint32_t connection_window_bytes = 1024 * 1024;
   HeadLimits heads;
-  bool extended_connect = false;  // server: RFC 8441, WebSocket over a stream
+  bool extended_connect = false;          // server: RFC 8441, WebSocket over a stream
+  std::uint32_t first_streams_max = 100;  // client: until the server has said what it takes
 };
 
 struct H2Engine;
@@ -171,6 +172,7 @@ class H2Session {
   // Another stream may be opened now: the server's MAX_CONCURRENT_STREAMS, GOAWAY and the stream numbers allow it.
   bool can_open() const;
   std::size_t streams_open() const;
+  std::uint32_t streams_max() const;      // that the server takes at the same time
   bool other_side_takes_connect() const;  // SETTINGS_ENABLE_CONNECT_PROTOCOL was received
 
   // on_pull() may have something again. Not for a stream that is closed.
@@ -180,6 +182,9 @@ class H2Session {
   void consume(H2StreamId stream, std::size_t bytes);
   // Ends the stream now; on_closed() follows. Nothing for a stream that is closed.
   void reset(H2StreamId stream, H2Code code);
+
+  // Like reset(), but the stream's user hears nothing any more, not even the end: it may die.
+  void abandon(H2StreamId stream, H2Code code);
 
   // GOAWAY in two steps (RFC 9113 section 6.8): announces the end and asks for a PING; with its answer (or with
   // end_shutdown(), when that does not come in time) new streams are refused. Open ones go on; finished() then says

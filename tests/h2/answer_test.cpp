@@ -28,6 +28,24 @@ std::uint32_t code_of(const std::vector<Frame>& frames, unsigned type) {
 
 }  // namespace
 
+TEST_CASE("who abandons a stream hears nothing of it any more") {
+  Bench bench(Bench::client_options());
+  bench.greet();
+  auto& guest = bench.ask({.head = request_head, .body_follows = true}, "body");
+  auto& unsent = bench.ask({.head = request_head});
+  bench.session.abandon(unsent.id, H2Code::cancel);
+  bench.take_frames();
+  bench.receive(frame(type_headers, end_headers, guest.id, status("200")));
+  bench.session.abandon(guest.id, H2Code::cancel);
+  guest.to_send = "more";
+  bench.receive(data(guest.id, "late") + window_update(guest.id, 10));
+  CHECK(bench.said(type_rst_stream));
+  CHECK(guest.received.empty());
+  CHECK_FALSE(guest.closed);
+  CHECK_FALSE(unsent.closed);
+  CHECK(bench.session.streams_open() == 0);
+}
+
 TEST_CASE("an answer that breaks a rule resets its stream and names the rule") {
   struct Row {
     std::string name;
