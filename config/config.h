@@ -109,6 +109,7 @@ struct PoolServer {
 struct Health {
   bool active = true;              // false: no checks of our own
   std::string path;                // GET, 200 to 399 is healthy; empty: a connection that opens is healthy
+  bool grpc = false;               // grpc.health.v1 instead of the GET
   std::string host;                // Host of the check; empty = the server's address
   Millis interval{2'000};          // between the end of a check and the next
   Millis timeout{1'000};           // of one check
@@ -119,6 +120,7 @@ struct Health {
 };
 
 enum class Balance : std::uint8_t { round_robin, least_requests };
+enum class PoolProtocol : std::uint8_t { http1, h2c };
 
 // `tls` of a pool: how its servers are spoken to.
 struct PoolTls {
@@ -138,6 +140,7 @@ struct Pool {
   std::string name;
   std::vector<PoolServer> servers;  // at least one; addresses differ
   Balance balance = Balance::least_requests;
+  PoolProtocol protocol = PoolProtocol::http1;
   Health health;
   PoolTls tls;
   UpstreamTimeouts timeouts;            // those of [timeouts] where the pool sets none

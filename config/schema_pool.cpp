@@ -18,6 +18,7 @@ struct ConnectAddress : Text<check_connect> {
   static constexpr std::string_view type = "address";
 };
 
+constexpr std::array<std::string_view, 2> protocols{"http1", "h2c"};
 constexpr std::array<std::string_view, 2> balances{"round_robin", "least_requests"};
 
 // Each server is an address, or a table with more to say.
@@ -68,9 +69,15 @@ constexpr auto pool_server_keys = std::to_array<Key>({
 constexpr auto health_keys = std::to_array<Key>({
     key<Flag, &Health::active>("active",
                                "false: Drawbridge makes no checks of its own; then only `passive_fall` counts."),
-    key<Text<parse_request_path>, &Health::path>(
-        "path", "Asked with GET; status 200 to 399 is healthy. Left out: a connection that opens is healthy.",
-        "\"/healthz\""),
+    key<Text<parse_request_path>, &Health::path>("path",
+                                                 "Asked with GET, in the protocol of the pool; status 200 to 399 "
+                                                 "is healthy. Left out: a connection that opens is "
+                                                 "healthy.",
+                                                 "\"/healthz\""),
+    key<Flag, &Health::grpc>(
+        "grpc",
+        "true: the check is grpc.health.v1.Health/Check of the whole server, over HTTP/2; SERVING "
+        "is healthy. `path` is not asked then."),
     key<Text<parse_host>, &Health::host>("host", "Host header of the check. Left out: the address of the server.",
                                          "\"shop.example\""),
     key<Duration<100, hour>, &Health::interval>("interval", "Pause between two checks of a server."),
@@ -149,6 +156,11 @@ constexpr auto pool_keys = std::to_array<Key>({
         "\"least_requests\" picks the server with the fewest requests in flight, \"round_robin\" one after the "
         "other; both respect weights.",
         "\"round_robin\""),
+    key<Choice<protocols>, &Pool::protocol>(
+        "protocol",
+        "What the servers speak. \"h2c\" is HTTP/2 on plain TCP, without upgrade, as servers of gRPC have it: each "
+        "worker needs few connections, and each carries many requests.",
+        "\"http1\""),
     key<Table<health_section>, &Pool::health>("health", "How broken servers are noticed."),
     key<PoolTlsTable, &Pool::tls>("tls", "Speaks TLS to the servers, and verifies them. Left out: plain HTTP."),
     key<Table<upstream_timeouts_section>, &Pool::timeouts>(

@@ -215,6 +215,9 @@ void check_listener_files(Inspector& inspector, const Config& config, const File
 
 void check_pool_tls(Inspector& inspector, const Pool& pool) {
   const auto& tls = pool.tls;
+  if (tls.on && pool.protocol == PoolProtocol::h2c) {
+    inspector.fail({"pool", pool.name, "protocol"}, "\"h2c\" is HTTP/2 without TLS, and the pool has 'tls'");
+  }
   if (tls.certificate.empty() == tls.key.empty() || inspector.unsure({"pool", pool.name, "tls"})) return;
   const auto there = tls.key.empty() ? "certificate" : "key";
   inspector.fail({"pool", pool.name, "tls", there},

@@ -30,9 +30,12 @@ class ErrorAnswers {
  public:
   ErrorAnswers();
   const core::AnswerSet& of(unsigned status) const;  // of another status: those of 500
+  // That of 504 to a client of gRPC whose own deadline has passed: DEADLINE_EXCEEDED.
+  const core::AnswerSet& grpc_late() const { return grpc_late_; }
 
  private:
   std::map<unsigned, core::AnswerSet> by_status_;
+  core::AnswerSet grpc_late_;
 };
 
 }  // namespace drawbridge::pages

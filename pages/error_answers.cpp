@@ -13,6 +13,8 @@ namespace {
 
 using Hole = core::AnswerHole::Kind;
 
+constexpr int grpc_deadline_exceeded = 4;
+
 struct ErrorKind {
   unsigned status;
   int grpc_status;  // as gRPC maps HTTP statuses (doc/http-grpc-status-mapping.md), 8 where a limit was passed
@@ -86,6 +88,8 @@ ErrorAnswers::ErrorAnswers() {
     answers.text = make_text(kind);
     answers.grpc = make_grpc(kind.grpc_status, detail_of(kind, true), false);
   }
+  grpc_late_ = of(504);
+  grpc_late_.grpc = make_grpc(grpc_deadline_exceeded, "The deadline of this call has passed.", false);
 }
 
 const core::AnswerSet& ErrorAnswers::of(unsigned status) const {

@@ -120,6 +120,10 @@ core::AnswerTemplate make_head(const HeadFacts& facts) {
   if (facts.not_processed) {
     head.text("Retry-After: ").hole(Hole::retry_after).text("\r\nDrawbridge-Not-Processed: 1\r\n");
   }
+  // gRFC A6: in milliseconds, before which a client does not try again.
+  if (facts.not_processed && facts.grpc) {
+    head.text("grpc-retry-pushback-ms: ").hole(Hole::retry_after).text("000\r\n");
+  }
   head.text(facts.more_fields);
   head.text("X-Request-Id: ").hole(Hole::request_id).text("\r\n");
   return head.take();
@@ -128,7 +132,7 @@ core::AnswerTemplate make_head(const HeadFacts& facts) {
 core::Answer make_grpc(int grpc_status, std::string_view message, bool not_processed) {
   const std::string text = percent_encode(clip(message, grpc_message_bytes_max));
   const std::string fields = fmt::format("grpc-status: {}\r\ngrpc-message: {}\r\n", grpc_status, text);
-  return {make_head({200, "application/grpc", not_processed, fields}), {}};
+  return {make_head({200, "application/grpc", not_processed, fields, true}), {}};
 }
 
 std::string builtin_policy_field() {

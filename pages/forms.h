@@ -42,6 +42,7 @@ struct HeadFacts {
   std::string_view content_type;
   bool not_processed = false;    // adds Retry-After and Drawbridge-Not-Processed
   std::string_view more_fields;  // whole lines with CRLF
+  bool grpc = false;             // Retry-After also in the form that clients of gRPC know
 };
 
 core::AnswerTemplate make_head(const HeadFacts& facts);

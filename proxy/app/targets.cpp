@@ -3,9 +3,11 @@
 namespace drawbridge::app {
 namespace {
 
-upstream::HealthPolicy policy_of(const config::Health& health) {
+upstream::HealthPolicy policy_of(const config::Health& health, core::UpstreamProtocol protocol) {
   return {.active = health.active,
           .path = health.path,
+          .h2c = protocol == core::UpstreamProtocol::h2c,
+          .grpc = health.grpc,
           .host = health.host,
           .interval = health.interval,
           .timeout = health.timeout,
@@ -28,7 +30,7 @@ std::vector<upstream::Target> targets_of(const core::Snapshot& snapshot, const c
                          .address = server.address,
                          .host = server.host,
                          .tls = pool->tls,
-                         .health = policy_of(configured->health),
+                         .health = policy_of(configured->health, pool->protocol),
                          .resolve_interval = configured->resolve_interval,
                          .taken_out = server.admin != core::ServerAdmin::ready});
       if (server.admin == core::ServerAdmin::disabled) targets.back().health.active = false;

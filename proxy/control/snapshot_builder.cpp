@@ -74,6 +74,8 @@ Expected<std::unique_ptr<core::PoolView>> build_pool(const config::Pool& pool, c
   view->id = *id;
   view->name = pool.name;
   view->balance = balance_of(pool.balance);
+  view->protocol =
+      pool.protocol == config::PoolProtocol::h2c ? core::UpstreamProtocol::h2c : core::UpstreamProtocol::http1;
   view->timing = timing_of(pool.timeouts);
   view->idle_connections_max = pool.idle_connections;
   view->drawbridge = pool.drawbridge;

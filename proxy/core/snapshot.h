@@ -35,6 +35,9 @@ enum class ServerAdmin : std::uint8_t { ready, drain, disabled };  // what the o
 std::string_view name(ServerAdmin admin);
 std::optional<ServerAdmin> parse_server_admin(std::string_view text);
 
+// What the servers of a pool speak: HTTP/2 over plain TCP with prior knowledge (RFC 9113 section 3.3).
+enum class UpstreamProtocol : std::uint8_t { http1, h2c };
+
 enum class Balance : std::uint8_t { least_requests, round_robin };
 
 struct PoolServer {
@@ -71,12 +74,16 @@ struct PoolView {
   PoolId id = 0;
   std::string name;
   Balance balance = Balance::least_requests;
+  UpstreamProtocol protocol = UpstreamProtocol::http1;
   UpstreamTiming timing;
   std::size_t idle_connections_max = 64;  // kept to each address by each worker
   bool drawbridge =
       false;  // its servers are Drawbridges: what they say of requests that were not processed is true
   std::vector<PoolServer> servers;
   std::shared_ptr<const net::TlsClient> tls;  // null: plain. Nobody here looks inside; shared by snapshots
+
+  // One connection carries many exchanges.
+  bool multiplexed() const { return protocol != UpstreamProtocol::http1; }
 };
 
 // How requests of a site are rewritten on their way (DESIGN: forwarding).

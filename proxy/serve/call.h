@@ -26,6 +26,7 @@ struct Call {
   bool head_sent = false;      // the final response head is on its way to the client
   bool sent_upstream = false;  // at least one byte of the request has left for an upstream
   bool keep = true;            // the connection may serve another request
+  bool late = false;           // its client's own deadline has passed (gRPC)
   bool cut = false;            // ended by an operator's deadline or at shutdown
 
   Workspace& space() { return channel.space(); }

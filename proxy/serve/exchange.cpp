@@ -141,12 +141,16 @@ net::Task<> Exchange::forward() {
 // a connection that ends without a word on a request makes browsers send it again at once, a POST too, and the copy
 // would then be refused as not processed. 502 promises nothing about what the upstream did.
 net::Task<> Exchange::answer_failure(base::Failure failure) {
-  call_.record.failure = call_.cut ? "cut" : base::name(failure.reason);
+  call_.record.failure = call_.cut ? "cut" : call_.late ? "deadline" : base::name(failure.reason);
   const bool write = call_.plan.request_class == core::RequestClass::write;
   if (write && call_.sent_upstream && !call_.head_sent) admission_.outcome_unknown(call_.worker.loop().now());
   call_.keep = false;
   if (call_.cut && call_.head_sent) call_.channel.fail_answer(true);
   if (call_.head_sent) co_return;
+  if (call_.late && !call_.cut) {
+    co_await answer(call_.worker.shared().errors.grpc_late());
+    co_return;
+  }
   const auto status = call_.cut ? std::uint16_t{502} : status_of(failure);
   if (status == 0) {
     call_.worker.counters().client_aborts.add();

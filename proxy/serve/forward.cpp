@@ -2,6 +2,7 @@
 
 #include "proxy/core/readings.h"
 #include "proxy/core/retry.h"
+#include "proxy/http/grpc.h"
 #include "proxy/http/websocket.h"
 #include "proxy/serve/relay.h"
 #include "proxy/serve/tunnel.h"
@@ -22,7 +23,13 @@ constexpr Failure cancelled{.fault = Fault::upstream, .reason = Reason::cancelle
 
 }  // namespace
 
-Forward::Forward(Call& call) : call_(call), pool_(*call.plan.pool), bounds_(call.worker.snapshot().bounds) {}
+Forward::Forward(Call& call)
+    : call_(call),
+      pool_(*call.plan.pool),
+      bounds_(call.worker.snapshot().bounds),
+      deadline_(call.worker.loop().wheel(), *this) {
+  if (const auto timeout = http::grpc_timeout(call.request())) deadline_.arm(call.since + *timeout);
+}
 
 Forward::~Forward() = default;
 
@@ -41,7 +48,8 @@ net::Task<Result<void>> Forward::run() {
     call_.record.server = server.address;
     call_.record.server_id = server.id;
     if (leased->connect.count() >= 0) call_.record.upstream_connect = leased->connect;
-    if (call_.cut) co_return std::unexpected(Failure{.fault = Fault::proxy, .reason = Reason::cancelled});
+    if (call_.cut || call_.late)
+      co_return std::unexpected(Failure{.fault = Fault::proxy, .reason = Reason::cancelled});
 
     const auto result = co_await attempt();
     note_result(result);
@@ -51,7 +59,8 @@ net::Task<Result<void>> Forward::run() {
       co_return result;
     }
     first_failure = result.error();
-    if (!lease_.reused()) tried_.add(place_);
+    // A server that did not take the request, and says so, may take it now.
+    if (!lease_.reused() && !result.error().retry_safe) tried_.add(place_);
     wish_.fresh = true;
     let_go();
     call_.channel.rewind();
@@ -60,11 +69,19 @@ net::Task<Result<void>> Forward::run() {
 }
 
 UpstreamChannel& Forward::open_channel() {
+  if (auto* const carrier = lease_.carrier()) return h2_.emplace(call_.space(), *carrier);
   return h1_.emplace(call_.space(), lease_.stream());
 }
 
-void Forward::let_go() {
+// Before its lease, which it looks at.
+void Forward::close_channel() {
   upstream_ = nullptr;
+  h1_.reset();
+  h2_.reset();
+}
+
+void Forward::let_go() {
+  close_channel();
   lease_.reset();
 }
 
@@ -102,7 +119,7 @@ bool Forward::may_retry(const Failure& failure) {
                                .connection_reused = lease_.reused(),
                                .request_bytes_sent = upstream_->request_seen(),
                                .response_bytes_seen = upstream_->answer_seen(),
-                               .cut = call_.cut || call_.worker.stopping(),
+                               .cut = call_.cut || call_.late || call_.worker.stopping(),
                                .request_class = call_.plan.request_class};
   return core::may_retry(facts);
 }
@@ -127,6 +144,14 @@ void Forward::note_result(const Result<void>& result) {
 void Forward::cut() {
   tried_.give_up();
   if (upstream_ != nullptr) upstream_->cancel(cancelled);
+  call_.channel.interrupt();
+}
+
+// Nobody waits for this call any more.
+void Forward::deadline_passed(net::Deadline&) {
+  call_.late = true;
+  tried_.give_up();
+  if (upstream_ != nullptr) upstream_->cancel({.fault = Fault::proxy, .reason = Reason::timed_out});
   call_.channel.interrupt();
 }
 

@@ -5,6 +5,7 @@
 #include "proxy/net/task.h"
 #include "proxy/serve/call.h"
 #include "proxy/serve/h1_upstream.h"
+#include "proxy/serve/h2_upstream.h"
 #include "proxy/upstream/servers.h"
 
 #include <optional>
@@ -16,7 +17,7 @@ class Tunnel;
 
 // Takes one admitted request to a server of its pool and the answer back: lease, send, receive, relay; once more on
 // another connection where core/retry allows it. Lives inside the exchange's task.
-class Forward final : private net::Stream::Reset {
+class Forward final : private net::Stream::Reset, private net::Deadline::Owner {
  public:
   explicit Forward(Call& call);
   ~Forward();
@@ -35,8 +36,10 @@ class Forward final : private net::Stream::Reset {
 
   // Request.
   UpstreamChannel& open_channel();
+  void close_channel();
   void let_go();
   void was_reset(base::Failure failure) override;  // the client
+  void deadline_passed(net::Deadline& deadline) override;
   bool start_request();
   std::string_view upstream_path(std::string& storage) const;
   net::Task<base::Result<void>> send_request();
@@ -61,12 +64,14 @@ class Forward final : private net::Stream::Reset {
   upstream::LeaseWish wish_;
   std::size_t place_ = 0;
   std::optional<H1Upstream> h1_;
+  std::optional<H2Upstream> h2_;
   UpstreamChannel* upstream_ = nullptr;  // of the attempt at hand
   std::optional<net::Fork<base::Result<void>>> upload_;
   std::optional<base::Failure> upload_failure_;
   bool upload_stopped_ = false;  // by us: the answer is complete, or there will be none
   base::SteadyTime sent_at_;
   base::SteadyTime waiting_since_;         // the last progress that the head of the answer is waited for from
+  net::Deadline deadline_;  // that the client of gRPC has set
   std::optional<base::SteadyTime> go_at_;  // told to go, perhaps before the tunnel is there
   Tunnel* tunnel_ = nullptr;
 };

@@ -117,7 +117,7 @@ void Forward::end_response(const Result<void>& relayed) {
   }
   const bool sent = !upload_ || (upload_->done() && !upload_failure_);
   if (!sent || !upstream_->reusable()) return;
-  upstream_ = nullptr;
+  close_channel();
   lease_.keep(pool_);
 }
 

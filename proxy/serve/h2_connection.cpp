@@ -33,7 +33,7 @@ H2Connection::H2Connection(Worker& worker, net::Stream& stream, const Client& cl
       stream_(stream),
       client_(client),
       session_(options_of(worker.snapshot().bounds), *this),
-      output_(worker.loop(), Signal::Resume::last),
+      output_(worker.loop(), net::Signal::Resume::last),
       flushed_(worker.loop()),
       streams_ended_(worker.loop()),
       link_{.session = session_,

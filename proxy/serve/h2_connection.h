@@ -1,11 +1,11 @@
 #pragma once
 
 #include "proxy/http/h2_session.h"
+#include "proxy/net/signal.h"
 #include "proxy/net/stream.h"
 #include "proxy/net/task.h"
 #include "proxy/serve/client_channel.h"
 #include "proxy/serve/h2_stream.h"
-#include "proxy/serve/signal.h"
 
 #include <boost/intrusive/list.hpp>
 
@@ -64,7 +64,7 @@ class H2Connection final : private http::H2Listener, private net::Deadline::Owne
   net::Stream& stream_;
   const Client& client_;
   http::H2Session session_;
-  Signal output_, flushed_, streams_ended_;
+  net::Signal output_, flushed_, streams_ended_;
   std::vector<http::H2StreamId> answered_;
   H2Link link_;
   std::size_t streams_max_;

@@ -1,9 +1,9 @@
 #pragma once
 
 #include "proxy/http/h2_session.h"
+#include "proxy/net/signal.h"
 #include "proxy/serve/body_queue.h"
 #include "proxy/serve/client_channel.h"
-#include "proxy/serve/signal.h"
 
 #include <array>
 #include <cstdint>
@@ -19,7 +19,7 @@ struct H2Link {
   http::H2Session& session;
   net::Loop& loop;
   net::BufferPool& buffers;
-  Signal& output;  // told when the session may have something to send
+  net::Signal& output;  // told when the session may have something to send
   // Answered before their requests had ended: to be reset once all that was said has been put out.
   std::vector<http::H2StreamId>& answered;
 };
@@ -83,7 +83,7 @@ class H2Stream final : public ClientChannel, public http::H2StreamUser {
 
   H2Link link_;
   http::H2StreamId id_;
-  Signal reading_, writing_;
+  net::Signal reading_, writing_;
 
   // The request.
   Came came_ = Came::nothing;

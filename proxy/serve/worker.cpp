@@ -50,7 +50,7 @@ Worker::Worker(Shared& shared, std::size_t index)
       buffers_(loop_.wheel()),
       workspaces_(loop_.wheel(), buffers_),
       ledger_(*this),
-      servers_(loop_, shared.board, shared.seats, shared.upstream_connections, counters_),
+      servers_(loop_, buffers_, shared.board, shared.seats, shared.upstream_connections, counters_),
       parking_(loop_, shared.parked, shared.workers),
       newcomers_(loop_.wheel(), *this) {
   loop_.limit_io(shared.io_bytes_max);

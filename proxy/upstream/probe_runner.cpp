@@ -1,17 +1,22 @@
 #include "proxy/upstream/probe_runner.h"
 
+#include "proxy/upstream/h2_probe.h"
+
 #include <boost/asio/as_tuple.hpp>
 #include <boost/asio/awaitable.hpp>
 #include <boost/asio/co_spawn.hpp>
 #include <boost/asio/ssl.hpp>
 #include <boost/asio/use_awaitable.hpp>
+#include <boost/asio/write.hpp>
 #include <boost/beast/core/flat_buffer.hpp>
 #include <boost/beast/core/tcp_stream.hpp>
 #include <boost/beast/http.hpp>
 #include <fmt/format.h>
 
 #include <cstring>
+#include <span>
 #include <utility>
+#include <vector>
 
 namespace drawbridge::upstream {
 namespace {
@@ -92,6 +97,38 @@ asio::awaitable<Answered> ask_secured(beast::tcp_stream& stream, const ProbeTask
   co_return answered;
 }
 
+asio::awaitable<Answered> ask_over_h2(beast::tcp_stream& stream, const ProbeTask& task) {
+  H2Question question(task);
+  std::vector<char> buffer(16 * 1024);
+  while (!question.over()) {
+    while (const auto bytes = question.produce(buffer)) {
+      const auto [not_sent, sent] = co_await asio::async_write(stream, asio::buffer(buffer.data(), bytes), awaited);
+      if (not_sent) co_return Answered{false, describe("sending", not_sent, task.timeout)};
+    }
+    if (question.over()) break;
+    const auto [not_read, count] = co_await stream.async_read_some(asio::buffer(buffer), awaited);
+    if (not_read) co_return Answered{false, describe("answer", not_read, task.timeout)};
+    if (!question.receive(std::span(buffer).first(count), base::SteadyClock::now())) {
+      co_return Answered{false, "the server does not speak HTTP/2"};
+    }
+  }
+  auto [healthy, reason] = question.answer();
+  co_return Answered{healthy, std::move(reason)};
+}
+
+asio::awaitable<Answered> ask_by_kind(beast::tcp_stream& stream, const ProbeTask& task) {
+  switch (task.kind) {
+    case ProbeKind::connect:
+      break;
+    case ProbeKind::http1:
+      co_return co_await ask(stream, task);
+    case ProbeKind::h2c:
+    case ProbeKind::grpc:
+      co_return co_await ask_over_h2(stream, task);
+  }
+  co_return Answered{true, "connected"};
+}
+
 // `stream` is the runner's and outlives the probe.
 asio::awaitable<ProbeFinding> probe(beast::tcp_stream& stream, ProbeTask task) {
   const auto start = base::SteadyClock::now();
@@ -102,8 +139,8 @@ asio::awaitable<ProbeFinding> probe(beast::tcp_stream& stream, ProbeTask task) {
     answered = {false, describe("connect", not_connected, task.timeout), !is_ours(not_connected)};
   } else if (task.tls) {
     answered = co_await ask_secured(stream, task);
-  } else if (!task.path.empty()) {
-    answered = co_await ask(stream, task);
+  } else {
+    answered = co_await ask_by_kind(stream, task);
   }
   beast::error_code ignored;
   stream.socket().shutdown(tcp::socket::shutdown_both, ignored);

@@ -15,10 +15,19 @@
 
 namespace drawbridge::upstream {
 
-// One probe: open a connection and, if there is a path, GET it.
+// What a probe does besides connecting.
+enum class ProbeKind : std::uint8_t {
+  connect,  // nothing
+  http1,    // GET
+  h2c,      // GET over HTTP/2
+  grpc,     // grpc.health.v1.Health/Check, which is served over HTTP/2
+};
+
+// One probe: open a connection and ask.
 struct ProbeTask {
   net::Endpoint endpoint;
-  std::string path;  // empty: the connection alone
+  ProbeKind kind = ProbeKind::connect;
+  std::string path;
   std::string host;
   base::Millis timeout{1'000};
   std::shared_ptr<const net::TlsClient> tls = nullptr;  // null: plain

@@ -7,10 +7,22 @@ namespace drawbridge::upstream {
 
 using base::SteadyClock;
 
+namespace {
+
+ProbeKind kind_of(const HealthPolicy& health) {
+  if (!health.active) return ProbeKind::connect;
+  if (health.grpc) return ProbeKind::grpc;
+  if (health.path.empty()) return ProbeKind::connect;
+  return health.h2c ? ProbeKind::h2c : ProbeKind::http1;
+}
+
+}  // namespace
+
 ProbeTask probe_task(const Target& target, const net::Endpoint& endpoint) {
   const auto& health = target.health;
   return {.endpoint = endpoint,
-          .path = health.active ? health.path : std::string(),
+          .kind = kind_of(health),
+          .path = health.path,
           .host = health.host.empty() ? target.address : health.host,
           .timeout = health.timeout,
           .tls = target.tls,

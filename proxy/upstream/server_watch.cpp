@@ -213,8 +213,10 @@ void ServerWatch::check_now(const std::vector<core::ServerId>& servers, Checked 
     if (result.endpoint.empty()) {
       boost::asio::post(parts_->context, [ended, reason = result.reason] { ended({false, reason, {}}); });
     } else {
-      auto task = probe_task(parts_->servers.at(result.server).target, result.endpoint);
+      const auto& target = parts_->servers.at(result.server).target;
+      auto task = probe_task(target, result.endpoint);
       if (!path.empty()) {
+        task.kind = target.health.h2c ? ProbeKind::h2c : ProbeKind::http1;
         task.path = path;
         task.timeout = std::max(task.timeout, path_timeout);
       }

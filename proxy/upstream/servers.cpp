@@ -17,6 +17,7 @@ constexpr std::chrono::milliseconds sweep_interval{1'000};
 void Tried::give_up() {
   given_up_ = true;
   if (dialled_ != nullptr) dialled_->cancel(base::Reason::cancelled);
+  if (waiting_ != nullptr) waiting_->tell();
 }
 
 Lease::Lease(Lease&& other) noexcept
@@ -26,7 +27,8 @@ Lease::Lease(Lease&& other) noexcept
       generation_(other.generation_),
       reused_(other.reused_),
       seated_(other.seated_),
-      stream_(std::move(other.stream_)) {}
+      stream_(std::move(other.stream_)),
+      carrier_(std::exchange(other.carrier_, nullptr)) {}
 
 Lease& Lease::operator=(Lease&& other) noexcept {
   if (this != &other) {
@@ -38,6 +40,7 @@ Lease& Lease::operator=(Lease&& other) noexcept {
     reused_ = other.reused_;
     seated_ = other.seated_;
     stream_ = std::move(other.stream_);
+    carrier_ = std::exchange(other.carrier_, nullptr);
   }
   return *this;
 }
@@ -62,6 +65,7 @@ void Lease::leave_server() {
 
 void Lease::reset() {
   if (servers_ == nullptr) return;
+  if (carrier_ != nullptr) std::exchange(carrier_, nullptr)->leave();
   auto& servers = *servers_;
   leave_server();
   const bool open = stream_ != nullptr;
@@ -70,6 +74,7 @@ void Lease::reset() {
 }
 
 void Lease::keep(const core::PoolView& pool) {
+  if (carrier_ != nullptr) return reset();
   auto& servers = *servers_;
   auto& server = servers.server(server_);
   const bool current = generation_ == server.generation;
@@ -83,9 +88,10 @@ void Lease::keep(const core::PoolView& pool) {
   reset();
 }
 
-Servers::Servers(net::Loop& loop, HealthBoard& board, ServerSeats& seats, ConnectionBudget& budget,
-                 obs::Counters& counters)
+Servers::Servers(net::Loop& loop, net::BufferPool& buffers, HealthBoard& board, ServerSeats& seats,
+                 ConnectionBudget& budget, obs::Counters& counters)
     : loop_(loop),
+      buffers_(buffers),
       board_(board),
       seats_(seats),
       budget_(budget),
@@ -115,6 +121,9 @@ void Servers::set_addresses(core::ServerId id, EndpointSlots slots) {
     return idle.slot >= slots.size() || !(slots[idle.slot] == target.slots[idle.slot]);
   }));
   target.slots = std::move(slots);
+  for (auto* const carrier : std::vector(target.carriers)) {
+    if (carrier->generation() != target.generation) carrier->retire();
+  }
 }
 
 void Servers::shed_idle() {
@@ -123,12 +132,16 @@ void Servers::shed_idle() {
     const auto count = target->idle.size();
     target->idle.clear();
     closed(count);
+    retire_carriers(*target, true);
   }
 }
 
 void Servers::close_idle() {
   closing_ = true;
   shed_idle();
+  for (auto& target : servers_) {
+    if (target) retire_carriers(*target, false);
+  }
 }
 
 void Servers::closed(std::size_t connections) {
@@ -243,6 +256,26 @@ net::Task<base::Result<std::unique_ptr<net::Stream>>> Servers::dial(const core::
   co_return std::unexpected(ready.error());
 }
 
+net::Task<base::Result<void>> Servers::connect(const core::PoolView& pool, const core::PoolServer& wanted,
+                                               std::size_t slot, Tried& tried, Lease& lease) {
+  if (pool.multiplexed()) {
+    const auto carrier = co_await board_carrier(pool, {.server = wanted, .slot = slot}, tried);
+    if (!carrier) co_return std::unexpected(carrier.error());
+    lease.carrier_ = *carrier;
+    lease.slot_ = (*carrier)->slot();
+    lease.reused_ = (*carrier)->carried() || (*carrier)->riders() > 0;
+    (*carrier)->enter();
+    if (lease.reused_) counters_.upstream_reused.add();
+    co_return base::Result<void>{};
+  }
+  auto dialled = co_await dial(pool, wanted, server(wanted.id).slots[slot], tried);
+  if (!dialled) co_return std::unexpected(dialled.error());
+  lease.slot_ = slot;
+  lease.stream_ = std::move(*dialled);
+  counters_.upstream_connections_open.add();
+  co_return base::Result<void>{};
+}
+
 net::Task<base::Result<Servers::Chosen>> Servers::lease(const core::PoolView& pool, Tried& tried, LeaseWish wish) {
   base::Failure last{.fault = base::Fault::proxy, .reason = base::Reason::no_server, .retry_safe = true};
   // Each server once: places beyond what Tried tells apart are bounded by the count.
@@ -254,7 +287,9 @@ net::Task<base::Result<Servers::Chosen>> Servers::lease(const core::PoolView& po
     const auto usable = board_.usable(wanted.id, loop_.now());
     Chosen chosen{.place = *place};
     if (!chosen.lease.hold(*this, wanted)) continue;
-    if (!wish.fresh) chosen.lease.stream_ = take_idle(pool, target, usable, chosen.lease.slot_);
+    if (!pool.multiplexed() && !wish.fresh) {
+      chosen.lease.stream_ = take_idle(pool, target, usable, chosen.lease.slot_);
+    }
     if (chosen.lease) {
       chosen.lease.reused_ = true;
       counters_.upstream_reused.add();
@@ -266,19 +301,19 @@ net::Task<base::Result<Servers::Chosen>> Servers::lease(const core::PoolView& po
       continue;
     }
     const auto start = base::SteadyClock::now();
-    auto dialled = co_await dial(pool, wanted, target.slots[*slot], tried);
-    if (dialled) {
-      chosen.lease.slot_ = *slot;
-      chosen.lease.stream_ = std::move(*dialled);
-      counters_.upstream_connections_open.add();
-      chosen.connect = std::chrono::duration_cast<std::chrono::microseconds>(base::SteadyClock::now() - start);
+    const auto connected = co_await connect(pool, wanted, *slot, tried, chosen.lease);
+    if (connected) {
+      const auto took = base::SteadyClock::now() - start;
+      if (!chosen.lease.reused_) chosen.connect = std::chrono::duration_cast<std::chrono::microseconds>(took);
       co_return chosen;
     }
-    last = dialled.error();
+    last = connected.error();
+    tried.add(*place);
+    if (last.reason == base::Reason::no_server) continue;
     if (last.fault == base::Fault::proxy || tried.given_up()) break;
+    if (std::exchange(tried.reported_, false)) continue;
     counters_.connect_failed(wanted.id);
     board_.report_failure(wanted.id, *slot, last.reason, loop_.now());
-    tried.add(*place);
   }
   last.retry_safe = true;
   co_return std::unexpected(last);

@@ -3,12 +3,15 @@
 #include "proxy/base/failure.h"
 #include "proxy/core/balance.h"
 #include "proxy/core/snapshot.h"
+#include "proxy/net/buffer_pool.h"
 #include "proxy/net/loop.h"
+#include "proxy/net/signal.h"
 #include "proxy/net/stream.h"
 #include "proxy/net/task.h"
 #include "proxy/net/tls_client.h"
 #include "proxy/obs/counters.h"
 #include "proxy/upstream/connection_budget.h"
+#include "proxy/upstream/h2_carrier.h"
 #include "proxy/upstream/health_board.h"
 #include "proxy/upstream/server_seats.h"
 
@@ -24,7 +27,8 @@ namespace drawbridge::upstream {
 
 class Servers;
 
-// A connection to a server for the time of one exchange. Closes at its end unless keep() gave it back.
+// A connection to a server for the time of one exchange. Closes at its end unless keep() gave it back. In a pool
+// that speaks HTTP/2 it is a seat on a carrier, which stays.
 class Lease {
  public:
   Lease() = default;
@@ -32,11 +36,13 @@ class Lease {
   Lease(Lease&& other) noexcept;
   Lease& operator=(Lease&& other) noexcept;
 
-  explicit operator bool() const { return stream_ != nullptr; }
+  explicit operator bool() const { return stream_ != nullptr || carrier_ != nullptr; }
   net::Stream& stream() const { return *stream_; }
+  H2Carrier* carrier() const { return carrier_; }  // null: it is a stream
   core::ServerId server() const { return server_; }
   std::size_t slot() const { return slot_; }
-  bool reused() const { return reused_; }  // it has carried an exchange before: it may have gone stale
+  // It has carried an exchange before: it may have gone stale. A carrier has if it is over.
+  bool reused() const { return reused_ && (carrier_ == nullptr || carrier_->over()); }
 
   // The exchange ended cleanly: the connection may carry another.
   void keep(const core::PoolView& pool);
@@ -54,6 +60,7 @@ class Lease {
   bool reused_ = false;
   bool seated_ = false;  // counts for the server's bound
   std::unique_ptr<net::Stream> stream_;
+  H2Carrier* carrier_ = nullptr;
 };
 
 // Servers that this request has asked in vain, by their place in the pool; the first 64 places are told apart.
@@ -72,6 +79,8 @@ class Tried {
   std::uint64_t bits_ = 0;
   bool given_up_ = false;
   net::Stream* dialled_ = nullptr;  // being connected
+  bool reported_ = false;           // the failure was, by another request
+  net::Signal* waiting_ = nullptr;  // for a connection that another request makes
 };
 
 // How a lease is wanted.
@@ -80,10 +89,10 @@ struct LeaseWish {
 };
 
 // The upstream side of one worker: addresses, kept connections and load of each server. Worker thread only.
-class Servers final : private net::Deadline::Owner {
+class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
  public:
-  Servers(net::Loop& loop, HealthBoard& board, ServerSeats& seats, ConnectionBudget& budget,
-          obs::Counters& counters);
+  Servers(net::Loop& loop, net::BufferPool& buffers, HealthBoard& board, ServerSeats& seats,
+          ConnectionBudget& budget, obs::Counters& counters);
   ~Servers();
   Servers(const Servers&) = delete;
   Servers& operator=(const Servers&) = delete;
@@ -131,6 +140,15 @@ class Servers final : private net::Deadline::Owner {
     net::TlsMemory tls;            // outlives its connections: leases end before the worker does
     std::uint32_t in_flight = 0;
     std::size_t next_slot = 0;
+    std::vector<H2Carrier*> carriers;  // they own themselves
+    bool dialling = false;             // one more
+    std::optional<base::Failure> dial_failure;
+    std::vector<net::Signal*> waiting;  // for it
+  };
+  // Where a carrier would be dialled.
+  struct Boarding {
+    const core::PoolServer& server;
+    std::size_t slot = 0;
   };
 
   Server& server(core::ServerId id);
@@ -143,10 +161,17 @@ class Servers final : private net::Deadline::Owner {
                                                              const core::PoolServer& wanted, net::Endpoint endpoint,
                                                              Tried& tried);
   net::UniqueFd open_socket(const net::Endpoint& endpoint);
+  net::Task<base::Result<void>> connect(const core::PoolView& pool, const core::PoolServer& wanted,
+                                        std::size_t slot, Tried& tried, Lease& lease);
+  net::Task<base::Result<H2Carrier*>> board_carrier(const core::PoolView& pool, Boarding boarding, Tried& tried);
+  H2Carrier* find_carrier(Server& server, EndpointMask usable);
+  void retire_carriers(Server& server, bool unused_only);
+  void carrier_gone(H2Carrier& carrier) override;
   void closed(std::size_t connections);
   void deadline_passed(net::Deadline& deadline) override;
 
   net::Loop& loop_;
+  net::BufferPool& buffers_;
   HealthBoard& board_;
   ServerSeats& seats_;
   ConnectionBudget& budget_;

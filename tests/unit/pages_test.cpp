@@ -104,6 +104,7 @@ TEST_CASE("gRPC gets status 14 as trailers only") {
   const std::string response = reply_to(*answers, ask(AnswerForm::grpc));
   CHECK(field(response, "grpc-status") == "14");
   CHECK(field(response, "grpc-message") == "Down for maintenance%3A 50 %25 of disks%0D%0Ax%3A y");
+  CHECK(field(response, "grpc-retry-pushback-ms") == field(response, "Retry-After") + "000");
   CHECK(field(response, "Content-Length") == "0");
   CHECK(body_of(response).empty());
 }

@@ -7,15 +7,15 @@
 #include <cstdint>
 #include <utility>
 
-namespace drawbridge::serve {
+namespace drawbridge::net {
 
 // What one task waits for and another tells it, with a deadline. A telling that finds nobody is forgotten: the
-// waiter looks at what it waits for first. Worker thread only.
-class Signal final : private net::Deadline::Owner {
+// waiter looks at what it waits for first. Loop thread only.
+class Signal final : private Deadline::Owner {
  public:
   enum class Resume : std::uint8_t { soon, last };  // in a turn: see Loop::ready_last()
 
-  explicit Signal(net::Loop& loop, Resume resume = Resume::soon)
+  explicit Signal(Loop& loop, Resume resume = Resume::soon)
       : loop_(loop), resume_(resume), deadline_(loop.wheel(), *this) {}
   ~Signal() { DRAWBRIDGE_CHECK(!waiter_); }
   Signal(const Signal&) = delete;
@@ -44,7 +44,7 @@ class Signal final : private net::Deadline::Owner {
   void interrupt() { end(false); }
 
  private:
-  void deadline_passed(net::Deadline&) override { end(false); }
+  void deadline_passed(Deadline&) override { end(false); }
   void end(bool told) {
     if (!waiter_) return;
     told_ = told;
@@ -57,11 +57,11 @@ class Signal final : private net::Deadline::Owner {
     }
   }
 
-  net::Loop& loop_;
+  Loop& loop_;
   Resume resume_;
-  net::Deadline deadline_;
+  Deadline deadline_;
   std::coroutine_handle<> waiter_;
   bool told_ = false;
 };
 
-}  // namespace drawbridge::serve
+}  // namespace drawbridge::net

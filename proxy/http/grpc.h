@@ -1,0 +1,18 @@
+#pragma once
+
+#include "proxy/base/time.h"
+#include "proxy/http/head.h"
+
+#include <optional>
+#include <string_view>
+
+namespace drawbridge::http {
+
+// The value of grpc-timeout: one to eight digits and a unit, H M S m u n (gRPC over HTTP/2, "Timeout"). Rounded up
+// to milliseconds.
+std::optional<base::Millis> parse_grpc_timeout(std::string_view text);
+
+// How long the client of this call waits; nullopt if it is no call of gRPC, or has no end.
+std::optional<base::Millis> grpc_timeout(const RequestHead& head);
+
+}  // namespace drawbridge::http

@@ -1,0 +1,28 @@
+#include "proxy/serve/h2_outgoing.h"
+
+#include <algorithm>
+#include <cstring>
+
+namespace drawbridge::serve {
+
+http::H2Pulled H2Outgoing::pull(std::span<char> into) {
+  http::H2Pulled pulled;
+  if (!waits_) return pulled;
+  while (piece_ < part_.pieces.size() && pulled.bytes < into.size()) {
+    const auto rest = part_.pieces[piece_].substr(piece_bytes_);
+    const auto count = std::min(rest.size(), into.size() - pulled.bytes);
+    std::memcpy(into.data() + pulled.bytes, rest.data(), count);
+    pulled.bytes += count;
+    piece_bytes_ += count;
+    if (count < rest.size()) break;
+    ++piece_;
+    piece_bytes_ = 0;
+  }
+  if (piece_ < part_.pieces.size()) return pulled;
+  pulled.ended = part_.end;
+  if (part_.end) pulled.trailers = part_.trailers;
+  waits_ = false;
+  return pulled;
+}
+
+}  // namespace drawbridge::serve

@@ -1,0 +1,32 @@
+#pragma once
+
+#include "proxy/http/h2_session.h"
+#include "proxy/serve/outgoing_message.h"
+
+#include <cstddef>
+
+namespace drawbridge::serve {
+
+// A part of a message while an HTTP/2 session takes it, by as much as windows and output have room for. What it
+// points to stays until it was taken.
+class H2Outgoing {
+ public:
+  void begin(OutgoingMessage::Part part) {
+    part_ = part;
+    piece_ = piece_bytes_ = 0;
+    waits_ = true;
+  }
+  void give_up() { waits_ = false; }
+
+  bool waits() const { return waits_; }
+  // Copies the next bytes; waits() is false once all were taken.
+  http::H2Pulled pull(std::span<char> into);
+
+ private:
+  OutgoingMessage::Part part_;
+  std::size_t piece_ = 0;
+  std::size_t piece_bytes_ = 0;  // taken of it
+  bool waits_ = false;
+};
+
+}  // namespace drawbridge::serve

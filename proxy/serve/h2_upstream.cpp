@@ -1,0 +1,184 @@
+#include "proxy/serve/h2_upstream.h"
+
+#include "proxy/base/limits.h"
+
+#include <utility>
+
+namespace drawbridge::serve {
+
+using base::Failure;
+using base::Fault;
+using base::Reason;
+using base::Result;
+using http::H2Code;
+
+H2Upstream::H2Upstream(Workspace& space, upstream::H2Carrier& carrier)
+    : space_(space),
+      carrier_(carrier),
+      reading_(carrier.loop()),
+      writing_(carrier.loop()),
+      queue_(carrier.buffers()) {
+  space_.upstream.restart_empty();
+}
+
+H2Upstream::~H2Upstream() {
+  if (!stream_ || closed_) return;
+  session().abandon(*stream_, H2Code::cancel);
+  carrier_.changed();
+}
+
+bool H2Upstream::start(const http::RequestHead& head, const http::ForwardSpec& spec) {
+  http::HeadWriter text(space_.request_out.span());
+  http::write_upstream_request(text, head, spec);
+  head_ = text.view();
+  method_ = head.method;
+  return !text.overflow();
+}
+
+bool H2Upstream::open_stream(bool body_follows) {
+  stream_ = session().request(
+      {.head = head_, .scheme = carrier_.scheme(), .body_follows = body_follows, .method = method_}, *this);
+  carrier_.changed();
+  space_.request_out.reset();
+  return stream_.has_value();
+}
+
+net::Task<Result<void>> H2Upstream::write(Part part, base::Millis patience) {
+  if (cancelled()) co_return std::unexpected(why_closed());
+  const bool has_body = !part.pieces.empty() || !part.trailers.empty();
+  if (!stream_) {
+    request_ended_ = part.end && !has_body;
+    if (!open_stream(!request_ended_)) {
+      co_return std::unexpected(Failure{.fault = Fault::upstream, .reason = Reason::refused, .retry_safe = true});
+    }
+    if (request_ended_) co_return Result<void>{};
+  }
+  if (!has_body && !part.end) co_return Result<void>{};
+  outgoing_.begin(part);
+  progress_at_ = carrier_.loop().now();
+  session().resume(*stream_);
+  carrier_.changed();
+  while (outgoing_.waits() && !cancelled()) {
+    const bool told = co_await writing_.wait(progress_at_ + patience);
+    if (told || !outgoing_.waits() || carrier_.loop().now() < progress_at_ + patience) continue;
+    outgoing_.give_up();
+    co_return std::unexpected(Failure{.fault = Fault::upstream, .reason = Reason::timed_out});
+  }
+  outgoing_.give_up();
+  if (cancelled() && !request_ended_) co_return std::unexpected(why_closed());
+  co_return Result<void>{};
+}
+
+http::H2Pulled H2Upstream::on_pull(std::span<char> into) {
+  const bool waited = outgoing_.waits();
+  const auto pulled = outgoing_.pull(into);
+  if (pulled.bytes > 0) progress_at_ = carrier_.loop().now();
+  if (pulled.ended) request_ended_ = true;
+  if (waited && !outgoing_.waits()) writing_.tell();
+  return pulled;
+}
+
+http::H2HeadRoom H2Upstream::on_head_room() {
+  if (!std::exchange(first_head_asked_, true)) {
+    return {.text = space_.upstream.room(), .response = &space_.response};
+  }
+  auto& later = *later_.emplace_back(std::make_unique<Later>());
+  later.text.resize(net::Buffer::size());
+  return {.text = later.text, .response = &later.head};
+}
+
+void H2Upstream::on_head(bool ended) {
+  answer_seen_ = true;
+  answer_ended_ = ended;
+  if (!first_head_here_) {
+    first_head_here_ = true;
+  } else if (++later_here_ > base::limits::interim_responses_max) {
+    session().reset(*stream_, H2Code::enhance_your_calm);
+    carrier_.changed();
+  }
+  reading_.tell();
+}
+
+net::Task<Result<void>> H2Upstream::read_head(const http::HeadLimits&, base::SteadyTime deadline) {
+  for (;;) {
+    if (first_head_here_ && !first_head_shown_) {
+      first_head_shown_ = true;
+      co_return Result<void>{};
+    }
+    if (later_here_ > 0) {
+      --later_here_;
+      shown_ = std::move(later_.front());
+      later_.pop_front();
+      space_.response = shown_->head;
+      co_return Result<void>{};
+    }
+    if (cancelled()) co_return std::unexpected(why_closed());
+    const bool told = co_await reading_.wait(deadline);
+    if (!told && !cancelled())
+      co_return std::unexpected(Failure{.fault = Fault::upstream, .reason = Reason::timed_out});
+  }
+}
+
+void H2Upstream::on_data(std::span<const char> data) {
+  queue_.append(data);
+  reading_.tell();
+}
+
+void H2Upstream::on_end(std::string_view trailers) {
+  trailers_ = trailers;
+  answer_ended_ = true;
+  reading_.tell();
+}
+
+void H2Upstream::on_closed(const http::H2Close& close) {
+  closed_ = close;
+  reading_.tell();
+  writing_.tell();
+}
+
+// A server may end a stream whose answer is whole before it has read all of the request (RFC 9113 section 8.1):
+// that is no failure of the answer.
+IncomingBody::State H2Upstream::take(std::span<const char>& piece) {
+  piece = queue_.take();
+  if (!piece.empty()) return State::data;
+  if (answer_ended_) return State::ended;
+  if (!cancelled()) return State::need_more;
+  failure_ = why_closed();
+  return State::failed;
+}
+
+net::Task<Result<void>> H2Upstream::more(base::SteadyTime deadline) {
+  const auto taken = queue_.release();
+  if (taken > 0 && stream_ && !closed_) {
+    session().consume(*stream_, taken);
+    carrier_.changed();
+  }
+  if (!queue_.empty() || answer_ended_) co_return Result<void>{};
+  if (cancelled()) co_return std::unexpected(why_closed());
+  const bool told = co_await reading_.wait(deadline);
+  if (!told && !cancelled())
+    co_return std::unexpected(Failure{.fault = Fault::upstream, .reason = Reason::timed_out});
+  co_return Result<void>{};
+}
+
+void H2Upstream::cancel(Failure failure) {
+  if (cancelled()) return;
+  cancelled_ = true;
+  failure_ = failure;
+  if (stream_) {
+    session().reset(*stream_, H2Code::cancel);
+    carrier_.changed();
+  }
+  reading_.tell();
+  writing_.tell();
+}
+
+Failure H2Upstream::why_closed() const {
+  if (cancelled_) return failure_;
+  if (closed_->not_processed) return {.fault = Fault::upstream, .reason = Reason::refused, .retry_safe = true};
+  if (!closed_->rule.empty()) return {.fault = Fault::upstream, .reason = Reason::malformed};
+  if (carrier_.over()) return carrier_.failure();
+  return {.fault = Fault::upstream, .reason = Reason::reset};
+}
+
+}  // namespace drawbridge::serve

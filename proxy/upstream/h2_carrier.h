@@ -1,0 +1,115 @@
+#pragma once
+
+#include "proxy/base/failure.h"
+#include "proxy/core/snapshot.h"
+#include "proxy/http/h2_session.h"
+#include "proxy/net/buffer_pool.h"
+#include "proxy/net/loop.h"
+#include "proxy/net/signal.h"
+#include "proxy/net/stream.h"
+#include "proxy/net/task.h"
+
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+
+namespace drawbridge::upstream {
+
+// One HTTP/2 connection to a server, which carries the exchanges of many requests. Owned by its own task, from
+// launch() until it has ended and its last rider has left. Worker thread only.
+class H2Carrier final : private http::H2Listener, private net::Deadline::Owner {
+ public:
+  class Owner {
+   public:
+    virtual void carrier_gone(H2Carrier& carrier) = 0;  // its socket is closed, and nobody rides: the last call
+
+   protected:
+    ~Owner() = default;
+  };
+
+  struct Setup {
+    std::unique_ptr<net::Stream> stream;  // connected
+    core::ServerId server = 0;
+    std::size_t slot = 0;  // of the server's addresses
+    std::uint32_t generation = 0;
+    core::UpstreamTiming timing;
+    std::size_t head_bytes_max = 64 * 1024;  // of an answer
+    std::string_view scheme = "http";
+    std::uint32_t streams_max = 100;  // as far as is known
+  };
+  static H2Carrier& launch(net::Loop& loop, net::BufferPool& buffers, Owner& owner, Setup setup);
+
+  H2Carrier(const H2Carrier&) = delete;
+  H2Carrier& operator=(const H2Carrier&) = delete;
+  ~H2Carrier();
+
+  // One more exchange may begin.
+  bool has_room() const { return !over_ && !retired_ && session_.can_open(); }
+  // Who has been let in may use session() until leaving. A rider's streams are closed or abandoned before it
+  // leaves.
+  void enter() { ++riders_; }
+  void leave();
+  std::size_t riders() const { return riders_; }
+
+  http::H2Session& session() { return session_; }
+  std::uint32_t streams_max() const { return session_.streams_max(); }
+  // The session may have something to send.
+  void changed() { output_.tell(); }
+  std::string_view scheme() const { return scheme_; }
+
+  core::ServerId server() const { return server_; }
+  std::size_t slot() const { return slot_; }
+  std::uint32_t generation() const { return generation_; }
+  bool carried() const { return carried_; }  // an exchange, before the one at hand
+  bool over() const { return over_; }
+  base::Failure failure() const { return failure_; }  // why it is over
+
+  // Lets nobody in any more, and ends when the last has left.
+  void retire();
+
+  net::Loop& loop() const { return loop_; }
+  net::BufferPool& buffers() const { return buffers_; }
+
+ private:
+  H2Carrier(net::Loop& loop, net::BufferPool& buffers, Owner& owner, Setup setup);
+
+  static net::Task<> live(std::unique_ptr<H2Carrier> self);
+  net::Task<> run();
+  net::Task<> read_all();
+  net::Task<bool> write_all();
+  net::Task<bool> flushed();
+  void end(base::Failure why);
+  void say_goodbye();
+
+  http::H2StreamUser* on_open(http::H2StreamId) override { return nullptr; }
+  void on_goaway(http::H2StreamId last_stream, http::H2Code code) override;
+  void on_pong(std::uint64_t) override {}
+  void on_abuse(const http::H2Bound&) override {}
+  void deadline_passed(net::Deadline& deadline) override;
+
+  net::Loop& loop_;
+  net::BufferPool& buffers_;
+  Owner& owner_;
+  std::unique_ptr<net::Stream> stream_;
+  core::ServerId server_;
+  std::size_t slot_;
+  std::uint32_t generation_;
+  core::UpstreamTiming timing_;
+  std::string_view scheme_;
+  http::H2Session session_;
+  net::Signal output_, flushed_, left_;
+  net::Deadline watch_;
+  std::size_t riders_ = 0;
+  bool writing_ = false;
+  bool broken_ = false;  // nothing can be written any more
+  bool retired_ = false;
+  bool ending_ = false;  // the writer may end
+  bool over_ = false;
+  bool carried_ = false;
+  base::Failure failure_{.fault = base::Fault::upstream, .reason = base::Reason::closed};
+  base::SteadyTime used_at_, heard_at_, retired_at_;
+  std::optional<base::SteadyTime> asked_at_;  // the last PING
+};
+
+}  // namespace drawbridge::upstream

@@ -1,0 +1,233 @@
+"""HTTP/2 to the servers of a pool: few connections, many exchanges, and no answer that only looks complete."""
+
+import threading
+import unittest
+
+from harness import ProxyCase, eventually
+from harness.h2_client import INTERNAL_ERROR, REFUSED_STREAM
+from harness.h2_upstream import MAX_STREAMS, H2Upstream
+
+POOL = 'protocol = "h2c"\nhealth = { active = false }'
+
+
+class H2PoolCase(ProxyCase):
+    def h2_upstream(self, script=None, **options):
+        upstream = H2Upstream(script, **options)
+        self.addCleanup(self._check, upstream)
+        return upstream
+
+    def _check(self, upstream):
+        upstream.stop()
+        self.assertTrue(upstream.failed.empty(), "a script failed")
+
+    def proxy(self, *upstreams, **options):
+        return super().proxy(*upstreams, **{"listener": "h2c = true", "pool": POOL, "workers": 1, **options})
+
+
+class Exchanges(H2PoolCase):
+    def test_a_get_of_http_1_reaches_the_server_over_http_2(self):
+        upstream = self.h2_upstream()
+        response = self.client(self.proxy(upstream)).get("/a?b=c")
+        self.assertEqual((response.status, response.body), (200, b"hello"))
+        call = upstream.calls[0]
+        self.assertEqual(call.fields[:4], [(":method", "GET"), (":scheme", "http"), (":authority", call.value(":authority")),
+                                           (":path", "/a?b=c")])
+        self.assertEqual(call.value("te"), "trailers")
+        self.assertEqual(call.value("via"), "1.1 drawbridge")
+        for name, _ in call.fields:
+            self.assertEqual(name, name.lower())
+            self.assertNotIn(name, ("connection", "host", "transfer-encoding", "keep-alive"))
+
+    def test_bodies_and_trailers_travel_both_ways(self):
+        upstream = self.h2_upstream(lambda c: c.head().data(c.body, end=False).end_with([("x-sum", "7")]))
+        client = self.h2_client(self.proxy(upstream))
+        stream = client.open("POST", end=False)
+        client.send_data(stream, b"abc" * 1000)
+        client.send_trailers(stream, [("x-check", "9")])
+        client.finish(stream)
+        self.assertEqual(stream.body, b"abc" * 1000)
+        self.assertEqual(stream.trailers, [("x-sum", "7")])
+        self.assertEqual(upstream.calls[0].trailers, [("x-check", "9")])
+
+    def test_a_client_of_http_1_gets_body_and_trailers_in_chunks(self):
+        upstream = self.h2_upstream(lambda c: c.head().data(b"body", end=False).end_with([("x-sum", "7")]))
+        response = self.client(self.proxy(upstream)).get()
+        self.assertEqual((response.body, response.trailers), (b"body", [("x-sum", "7")]))
+
+    def test_many_requests_share_one_connection(self):
+        go = threading.Event()
+        upstream = self.h2_upstream(lambda c: (go.wait(20), c.answer(c.value(":path").encode())))
+        client = self.h2_client(self.proxy(upstream))
+        streams = [client.open("GET", f"/{i}") for i in range(50)]
+        eventually(lambda: len(upstream.calls) == 50, "the requests")
+        go.set()
+        client.pump(lambda: all(s.over for s in streams))
+        self.assertEqual([s.body for s in streams], [b"/%d" % i for i in range(50)])
+        self.assertEqual(len(upstream.peers), 1)
+
+    def test_the_server_s_bound_on_streams_is_kept(self):
+        go = threading.Event()
+        upstream = self.h2_upstream(lambda c: (go.wait(20), c.answer()), settings=[(MAX_STREAMS, 2)])
+        client = self.h2_client(self.proxy(upstream))
+        self.assertEqual(self._first(client, go).body, b"hello")
+        go.clear()
+        streams = [client.open() for _ in range(6)]
+        eventually(lambda: len(upstream.calls) == 7, "the requests")
+        for peer in upstream.peers:
+            self.assertLessEqual(sum(call.peer is peer for call in upstream.calls[1:]), 2)
+        go.set()
+        client.pump(lambda: all(s.over for s in streams))
+        self.assertEqual([s.status for s in streams], [200] * 6)
+
+    def _first(self, client, go):
+        go.set()
+        return client.request()
+
+    def test_interim_answers_are_passed_on(self):
+        upstream = self.h2_upstream(lambda c: c.head(("link", "</a>"), status="103").answer(b"done"))
+        stream = self.h2_client(self.proxy(upstream)).request()
+        self.assertEqual([dict(fields)[":status"] for fields in stream.interim], ["103"])
+        self.assertEqual(stream.body, b"done")
+
+    def test_a_large_answer_waits_for_its_client(self):
+        body = b"x" * 16_000
+
+        def script(call):
+            call.head()
+            for _ in range(4):
+                call.data(body, end=False)
+            call.data(b"", end=True)
+
+        client = self.h2_client(self.proxy(self.h2_upstream(script)))
+        self.assertEqual(client.request().body, body * 4)
+
+
+class Failures(H2PoolCase):
+    def test_a_refused_stream_is_sent_again_even_a_post(self):
+        def script(call):
+            if len(upstream.calls) == 1:
+                return call.refuse(REFUSED_STREAM)
+            return call.answer(b"again")
+
+        upstream = self.h2_upstream(script)
+        response = self.client(self.proxy(upstream)).post()
+        self.assertEqual((response.status, response.body), (200, b"again"))
+        self.assertEqual(len(upstream.calls), 2)
+
+    def test_a_post_that_may_have_been_processed_is_not(self):
+        upstream = self.h2_upstream(lambda c: c.refuse(INTERNAL_ERROR))
+        response = self.client(self.proxy(upstream)).post(b"once")
+        self.assertEqual(response.status, 502)
+        self.assertEqual(len(upstream.calls), 1)
+
+    def test_what_a_goaway_leaves_out_goes_to_a_new_connection(self):
+        def script(call):
+            if call.connection == 1:
+                call.peer.goaway(0)
+            else:
+                call.answer(b"new")
+
+        upstream = self.h2_upstream(script)
+        response = self.client(self.proxy(upstream)).post()
+        self.assertEqual((response.status, response.body), (200, b"new"))
+        self.assertEqual(len(upstream.peers), 2)
+
+    def test_after_a_goaway_what_is_open_ends_and_what_comes_goes_elsewhere(self):
+        go = threading.Event()
+
+        def script(call):
+            if call.value(":path") == "/slow":
+                go.wait(20)
+            call.answer(b"%d" % call.connection)
+
+        upstream = self.h2_upstream(script)
+        client = self.h2_client(self.proxy(upstream))
+        slow = client.open("GET", "/slow")
+        eventually(lambda: upstream.calls, "the request")
+        upstream.peers[0].goaway(1)
+        eventually(lambda: client.request().body == b"2", "another connection")
+        go.set()
+        self.assertEqual(client.finish(slow).body, b"1")
+
+    def test_an_answer_that_breaks_off_never_looks_complete(self):
+        def script(call):
+            call.head().data(b"half", end=False)
+            if call.value(":path") == "/reset":
+                call.refuse(INTERNAL_ERROR)
+            else:
+                call.peer.close()
+
+        proxy = self.proxy(self.h2_upstream(script))
+        for path in ("/reset", "/close"):
+            stream = self.h2_client(proxy).request("GET", path)
+            self.assertEqual((stream.ended, stream.reset is not None), (False, True), path)
+
+    def test_a_connection_that_ends_without_a_word_is_502(self):
+        proxy = self.proxy(self.h2_upstream(lambda c: c.peer.close()))
+        self.assertEqual(self.client(proxy).post(b"x").status, 502)
+
+    def test_a_server_that_speaks_http_1_is_502(self):
+        proxy = self.proxy(self.upstream())
+        self.assertEqual(self.client(proxy).get().status, 502)
+
+    def _check_upstream(self, upstream):
+        upstream.stop()  # the preface is no HTTP/1, and it says so
+
+    def test_a_server_that_cannot_be_reached_is_passed_over(self):
+        upstream = self.h2_upstream()
+        client = self.client(self.proxy("127.0.0.1:1", upstream))
+        for _ in range(4):
+            self.assertEqual(client.get().status, 200)
+
+    def test_a_read_whose_client_leaves_is_cancelled(self):
+        upstream = self.h2_upstream(lambda c: None)
+        client = self.h2_client(self.proxy(upstream))
+        stream = client.open()
+        eventually(lambda: upstream.calls, "the request")
+        client.reset(stream)
+        eventually(lambda: upstream.calls[0].reset is not None, "the reset")
+        self.assertEqual(len(upstream.peers), 1)
+
+    def test_an_unused_connection_is_closed_with_a_goodbye(self):
+        upstream = self.h2_upstream()
+        proxy = self.proxy(upstream, timeouts='upstream_idle = "100ms"')
+        self.client(proxy).get()
+        eventually(lambda: upstream.peers[0].goodbye, "the goodbye")
+        self.assertEqual(self.client(proxy).get().status, 200)
+
+
+class Operations(H2PoolCase):
+    def test_readonly_waits_for_writes_over_http_2(self):
+        go = threading.Event()
+        upstream = self.h2_upstream(lambda c: (c.value(":path") == "/slow" and go.wait(20), c.answer()))
+        proxy = self.proxy(upstream)
+        client = self.h2_client(proxy)
+        write = client.open("POST", "/slow")
+        eventually(lambda: upstream.calls, "the write")
+        done = []
+        switch = threading.Thread(target=lambda: done.append((proxy.mode("readonly")["result"], go.is_set())))
+        switch.start()
+        eventually(lambda: client.request("POST").status == 503, "the fence")
+        self.assertEqual(done, [])
+        go.set()
+        self.assertEqual(client.finish(write).status, 200)
+        switch.join(20)
+        self.assertEqual(done, [("done", True)])
+
+    def test_health_is_asked_over_http_2(self):
+        healthy = threading.Event()
+        healthy.set()
+        upstream = self.h2_upstream(lambda c: c.head(status="200" if healthy.is_set() else "500", end=True))
+        pool = 'protocol = "h2c"\nhealth = { path = "/healthz", interval = "100ms", fall = 1, rise = 1 }'
+        proxy = self.proxy(upstream, pool=pool)
+        answers = lambda status: lambda: self.client(proxy).get().status == status  # noqa: E731
+        eventually(answers(200), "a healthy server")
+        healthy.clear()
+        eventually(answers(503), "a server taken out")
+        healthy.set()
+        eventually(answers(200), "a server brought back")
+        self.assertIn("/healthz", {call.value(":path") for call in upstream.calls})
+
+
+if __name__ == "__main__":
+    unittest.main()
