@@ -9,7 +9,9 @@
 #include <fstream>
 #include <limits>
 #include <poll.h>
+#include <string_view>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,7 +22,8 @@ namespace {
 
 constexpr std::size_t output_bytes_max = base::limits::command_output_bytes_max;
 constexpr int not_started = 127;
-constexpr base::Millis last_wait{5'000};  // from the polite end to the other one
+constexpr base::Millis last_wait{5'000};    // from the polite end to the other one
+constexpr base::Millis look_interval{100};  // at a line that has said something else than that it is over
 constexpr std::size_t family_max = 1'000;
 
 // What a child prints, on its way to where it would have gone.
@@ -113,23 +116,38 @@ void Run::become(pid_t parent) const {
   ::_exit(not_started);
 }
 
+// Whether the daemon has hung up or said how it ended. What is left of an earlier line on the way says nothing of
+// that: who takes it for the end kills a command that is waited for.
+bool is_over(int line) {
+  std::array<char, 4'096> bytes{};
+  const auto count = ::recv(line, bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
+  if (count < 0) return errno != EAGAIN && errno != EINTR;
+  const std::string_view said(bytes.data(), static_cast<std::size_t>(count));
+  return said.empty() || said.contains("{\"receipt\":") || said.contains("{\"error\":");
+}
+
 Run::Wake Run::await_end(base::Millis limit, bool listens) {
   const auto end = base::SteadyClock::now() + limit;
+  auto next_look = base::SteadyClock::now();
   while (true) {
-    const auto left = std::chrono::ceil<base::Millis>(end - base::SteadyClock::now()).count();
+    const auto now = base::SteadyClock::now();
+    const auto left = std::chrono::ceil<base::Millis>(end - now).count();
+    const bool looks = listens && now >= next_look;
     std::array<pollfd, 4> waited{};
     waited[0] = {.fd = process_, .events = POLLIN, .revents = 0};
     waited[1] = {.fd = out_.reader(), .events = POLLIN, .revents = 0};
     waited[2] = {.fd = error_.reader(), .events = POLLIN, .revents = 0};
-    waited[3] = {.fd = listens ? command_.line : -1, .events = POLLIN, .revents = 0};
-    const int wait_ms = static_cast<int>(std::clamp<std::int64_t>(left, 0, std::numeric_limits<int>::max()));
+    waited[3] = {.fd = looks ? command_.line : -1, .events = POLLIN, .revents = 0};
+    const std::int64_t longest = listens && !looks ? look_interval.count() : std::numeric_limits<int>::max();
+    const int wait_ms = static_cast<int>(std::clamp<std::int64_t>(left, 0, longest));
     const int ready = ::poll(waited.data(), waited.size(), wait_ms);
     if (ready < 0 && errno != EINTR) return Wake::ended;  // waitpid() waits then
     if (ready < 0) continue;
     if (waited[1].revents != 0) out_.pass(end_.output);
     if (waited[2].revents != 0) error_.pass(end_.output);
     if (waited[0].revents != 0) return Wake::ended;
-    if (waited[3].revents != 0) return Wake::not_awaited;
+    if (waited[3].revents != 0 && is_over(command_.line)) return Wake::not_awaited;
+    if (waited[3].revents != 0) next_look = now + look_interval;
     if (left <= 0) return Wake::time_over;
   }
 }

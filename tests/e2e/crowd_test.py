@@ -17,7 +17,7 @@ from register_stage import RegisterStage
 DESCRIPTORS = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 WAITING = min(10_000, (DESCRIPTORS - 400) // 2)  # proxyd keeps two for a client, one of them for its server
 RELEASE_PER_SECOND = 4_000
-BYTES_OF_ONE_MAX = 24 * 1024
+BYTES_OF_ONE_MAX = 32 * 1024
 SITE = f"""hold = {{ max_requests = {WAITING}, max_wait = "60s", max_total = "60s", release_per_second = {RELEASE_PER_SECOND} }}
 [limits]
 connections = {WAITING + 100}"""
