@@ -59,15 +59,18 @@ json::object cutover_document(const control::CutoverStatus& cutover) {
   return object;
 }
 
+json::array slices_document(const std::vector<core::CutoverReceipt::Slice>& slices) {
+  json::array list;
+  for (const auto& slice : slices) list.push_back({{"match", slice.match}, {"pool", slice.pool}});
+  return list;
+}
+
 // Of a receipt.
 json::object cutover_document(const core::CutoverReceipt& cutover) {
   json::object object{{"id", cutover.id}, {"from", cutover.from}, {"to", cutover.to}};
   put_if(object, "match", cutover.match);
-  if (!cutover.absorbed.empty()) {
-    json::array absorbed;
-    for (const auto& slice : cutover.absorbed) absorbed.push_back({{"match", slice.match}, {"pool", slice.pool}});
-    object["absorbed"] = std::move(absorbed);
-  }
+  if (!cutover.absorbed.empty()) object["absorbed"] = slices_document(cutover.absorbed);
+  if (!cutover.restored.empty()) object["restored"] = slices_document(cutover.restored);
   if (cutover.dry_run) object["dry_run"] = true;
   if (cutover.flip_at) object["flip_at"] = base::format_time(*cutover.flip_at);
   object["mode"] = core::name(cutover.mode);

@@ -47,6 +47,8 @@ void Cutovers::start(core::CutoverCommand command, const core::Actor& actor, Com
   started.result.match = command.match;
   if (command.match.empty()) {
     for (const auto& slice : started.before.slices) started.result.absorbed.push_back({slice.match, slice.pool});
+    const auto restored = started.partial ? started.partial->after.slices : std::vector<SliceState>{};
+    for (const auto& slice : restored) started.result.restored.push_back({slice.match, slice.pool});
   }
   started.result.to = command.to;
   started.result.dry_run = command.dry_run;

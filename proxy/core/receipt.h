@@ -31,6 +31,7 @@ struct CutoverReceipt {
     std::string match, pool;
   };
   std::vector<Slice> absorbed;  // of the whole site: slices that it had and has no more
+  std::vector<Slice> restored;  // of its rollback: slices that it has again
   bool dry_run = false;
   CutoverStage failed_at = CutoverStage::guard;  // of failed_back: the stage that failed
   CutoverFailure failure = CutoverFailure::none;

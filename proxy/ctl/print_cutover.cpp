@@ -26,14 +26,27 @@ std::string held_text(const json::object& receipt) {
                      duration(receipt, "drained_ms"), print_counts(object_in(receipt, "drained")));
 }
 
-// Slices that a move of the whole site ends, or would.
-std::string absorbed_text(const json::object& cutover, std::string_view verb) {
-  std::string slices;
-  for (const json::value& value : array_in(cutover, "absorbed")) {
+std::string slice_names(const json::array& slices) {
+  std::string names;
+  for (const json::value& value : slices) {
     const json::object& slice = as_object(value);
-    slices += fmt::format("{}{} (on {})", slices.empty() ? "" : ", ", text(slice, "match"), text(slice, "pool"));
+    names += fmt::format("{}{} (on {})", names.empty() ? "" : ", ", text(slice, "match"), text(slice, "pool"));
   }
-  return slices.empty() ? "" : fmt::format("all of the site goes there: {} the slices {}\n", verb, slices);
+  return names;
+}
+
+// Slices that a move of the whole site ends, or brings back; or would.
+std::string slices_text(const json::object& cutover, bool dry_run) {
+  std::string out;
+  if (const auto& ended = array_in(cutover, "absorbed"); !ended.empty()) {
+    out += fmt::format("all of the site goes there: it {} the slices {}\n", dry_run ? "would end" : "ended",
+                       slice_names(ended));
+  }
+  if (const auto& back = array_in(cutover, "restored"); !back.empty()) {
+    out +=
+        fmt::format("but for its slices, which {} back: {}\n", dry_run ? "would come" : "are", slice_names(back));
+  }
+  return out;
 }
 
 std::string lists_text(const json::object& receipt, const Look& look) {
@@ -60,7 +73,7 @@ std::string print_cutover(const json::object& receipt, const Look& look) {
   const std::string note = text(receipt, "note");
   if (flag(cutover, "dry_run")) {
     return fmt::format("{}: could go from {} to {} now: {}\n{}{}\n", site, from, to, note,
-                       absorbed_text(cutover, "it would end"), look.paint(Tone::good, "nothing was changed"));
+                       slices_text(cutover, true), look.paint(Tone::good, "nothing was changed"));
   }
   if (text(receipt, "result") == "failed_back") {
     return fmt::format(
@@ -71,7 +84,7 @@ std::string print_cutover(const json::object& receipt, const Look& look) {
   }
   std::string out = fmt::format("{}: from {} to {} at {}, epoch {}\n", site, from, look.paint(Tone::bold, to),
                                 text(cutover, "flip_at"), number(receipt, "epoch"));
-  out += absorbed_text(cutover, "it ended") + held_text(receipt) + lists_text(receipt, look);
+  out += slices_text(cutover, false) + held_text(receipt) + lists_text(receipt, look);
   if (const auto writes = number(cutover, "discarded_writes"); writes > 0) {
     out += look.paint(Tone::warning, fmt::format("left behind on {}: {}", from, counted(writes, "write"))) + "\n";
   }
