@@ -72,7 +72,8 @@ Script script_of(Bytes bytes) {
   Script script;
   const auto options = bytes.byte();
   script.order = static_cast<Script::Order>(options & 3U);
-  script.ending = static_cast<Script::Ending>(options >> 2U & 3U);
+  // A client of HTTP/2 that ends its half has gone: most stay until all is quiet.
+  script.ending = static_cast<Script::Ending>(((options >> 2U) + 2U) & 3U);
   script.io_bytes_max = (options & 16U) != 0 ? 1 : Script::whole;
   script.piece_bytes = (options & 32U) != 0 ? 3 : Script::whole;
   const auto choice = bytes.byte();
