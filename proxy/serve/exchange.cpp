@@ -90,7 +90,8 @@ void Exchange::withdraw() {
 }
 
 bool Exchange::still_parks(const core::Snapshot& snapshot) const {
-  const auto facts = facts_of(call_.channel.request(), &call_.client.address);
+  auto facts = facts_of(call_.channel.request(), &call_.client.address);
+  facts.secure = call_.client.scheme == "https";
   return core::decide(snapshot, facts).verdict == core::Verdict::park;
 }
 
