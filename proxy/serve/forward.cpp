@@ -151,7 +151,7 @@ void Forward::cut() {
 void Forward::deadline_passed(net::Deadline&) {
   call_.late = true;
   tried_.give_up();
-  if (upstream_ != nullptr) upstream_->cancel({.fault = Fault::proxy, .reason = Reason::timed_out});
+  if (upstream_ != nullptr) upstream_->cancel({.fault = Fault::proxy, .reason = Reason::cancelled});
   call_.channel.interrupt();
 }
 

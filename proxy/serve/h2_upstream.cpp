@@ -177,7 +177,8 @@ Failure H2Upstream::why_closed() const {
   if (cancelled_) return failure_;
   if (closed_->not_processed) return {.fault = Fault::upstream, .reason = Reason::refused, .retry_safe = true};
   if (!closed_->rule.empty()) return {.fault = Fault::upstream, .reason = Reason::malformed};
-  if (carrier_.over()) return carrier_.failure();
+  // Whatever ended the connection, to its exchanges it is a reset: a time-out would be taken for one that may be
+  // waited for again.
   return {.fault = Fault::upstream, .reason = Reason::reset};
 }
 
