@@ -1,7 +1,5 @@
 #include "proxy/net/block_pool.h"
 
-#include "proxy/base/check.h"
-
 #include <algorithm>
 #include <cstdint>
 #include <new>
@@ -12,7 +10,7 @@ namespace drawbridge::net {
 namespace {
 
 constexpr std::chrono::milliseconds look_interval{100};
-constexpr std::size_t kept_min = 32;
+constexpr std::size_t kept_bytes_min = 2UL * 1024 * 1024;
 constexpr std::size_t given_up_max = 64;  // at one look: each costs a system call
 
 constexpr std::size_t page_bytes = 4'096;
@@ -24,9 +22,8 @@ constexpr std::size_t colour_bytes = page_bytes / colours;
 
 }  // namespace
 
-BlockPool::BlockPool(Wheel& wheel, std::size_t bytes) : wheel_(wheel), bytes_(bytes), look_(wheel, *this) {
-  DRAWBRIDGE_CHECK(bytes <= 64UL * 1024);
-}
+BlockPool::BlockPool(Wheel& wheel, std::size_t bytes)
+    : wheel_(wheel), bytes_(bytes), kept_min_(kept_bytes_min / bytes), look_(wheel, *this) {}
 
 BlockPool::~BlockPool() {
   for (auto* block : free_) unmap(block);
@@ -44,18 +41,18 @@ char* BlockPool::take() {
 void BlockPool::give_back(char* block) {
   ASAN_POISON_MEMORY_REGION(block, bytes_);
   free_.push_back(block);
-  if (free_.size() <= kept_min || look_.armed()) return;
+  if (free_.size() <= kept_min_ || look_.armed()) return;
   free_min_ = 0;
   look_.arm(wheel_.now() + look_interval);
 }
 
 void BlockPool::deadline_passed(Deadline&) {
-  const auto surplus = std::min({free_min_, free_.size() - std::min(free_.size(), kept_min), given_up_max});
+  const auto surplus = std::min({free_min_, free_.size() - std::min(free_.size(), kept_min_), given_up_max});
   const auto end = free_.begin() + static_cast<std::ptrdiff_t>(surplus);
   std::for_each(free_.begin(), end, [this](char* block) { unmap(block); });
   free_.erase(free_.begin(), end);
   free_min_ = free_.size();
-  if (free_.size() > kept_min) look_.arm(wheel_.now() + look_interval);
+  if (free_.size() > kept_min_) look_.arm(wheel_.now() + look_interval);
 }
 
 char* BlockPool::map() {

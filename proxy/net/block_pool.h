@@ -12,7 +12,7 @@ namespace drawbridge::net {
 // only; outlives its blocks.
 class BlockPool final : private Deadline::Owner {
  public:
-  // `bytes` of each block, at most 64 KiB and aligned as for malloc.
+  // `bytes` of each block; aligned as for malloc.
   BlockPool(Wheel& wheel, std::size_t bytes);
   ~BlockPool();
   BlockPool(const BlockPool&) = delete;
@@ -31,6 +31,7 @@ class BlockPool final : private Deadline::Owner {
   Wheel& wheel_;
   std::size_t bytes_;
   std::size_t colour_ = 0;
+  std::size_t kept_min_;      // free ones that stay
   std::size_t free_min_ = 0;  // since the last look
   std::vector<char*> free_;
   Deadline look_;

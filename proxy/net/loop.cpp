@@ -104,6 +104,10 @@ void Loop::watch(int fd, std::uint32_t events, Watcher& watcher) {
 
 void Loop::unwatch(int fd, Watcher& watcher) {
   epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
+  forget(watcher);
+}
+
+void Loop::forget(Watcher& watcher) {
   for (auto& event : untold_) {
     if (event.data.ptr == &watcher) event.events = 0;
   }

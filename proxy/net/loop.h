@@ -64,11 +64,21 @@ class Loop {
 
   void watch(int fd, std::uint32_t events, Watcher& watcher);  // adds EPOLLET
   void unwatch(int fd, Watcher& watcher);  // `watcher` hears nothing more, also not of this turn
+  void forget(Watcher& watcher);  // likewise, where the descriptor is closed at once: the kernel does the rest
 
   // Resumes `waiter` later in this turn.
   void ready(std::coroutine_handle<> waiter) { ready_.push_back(waiter); }
   // Resumes `waiter` when all that this turn has for others was done: who writes what many have said.
   void ready_last(std::coroutine_handle<> waiter) { ready_last_.push_back(waiter); }
+
+  // Goes on after others that are ready had their turn.
+  struct Pause {
+    Loop& loop;
+    bool await_ready() const noexcept { return false; }
+    void await_suspend(std::coroutine_handle<> waiter) const { loop.ready(waiter); }
+    void await_resume() const noexcept {}
+  };
+  Pause let_others() { return {*this}; }
 
   // Largest number of bytes of one read or write; tests set 1 to pass every state of every parser.
   std::size_t io_bytes_max() const { return io_bytes_max_; }

@@ -20,7 +20,7 @@ Stream::Stream(Loop& loop, UniqueFd fd, Fault side, Start start)
 
 Stream::~Stream() {
   DRAWBRIDGE_CHECK(reader_ == nullptr && watcher_ == nullptr && writer_ == nullptr);
-  if (fd_.valid()) loop_.unwatch(fd_.get(), *this);
+  loop_.forget(*this);
 }
 
 Stream::Read Stream::read_some(std::span<char> into, SteadyTime deadline) {
@@ -236,13 +236,7 @@ bool Stream::Write::attempt() {
   if (stream_.secure_) return attempt_tls();
   while (first_ < count_) {
     if (!stream_.writable_) return false;
-    msghdr message{};
-    iovec limited{.iov_base = parts_[first_].iov_base,
-                  .iov_len = std::min(parts_[first_].iov_len, stream_.loop_.io_bytes_max())};
-    const bool whole = stream_.loop_.io_bytes_max() == static_cast<std::size_t>(-1);
-    message.msg_iov = whole ? &parts_[first_] : &limited;
-    message.msg_iovlen = whole ? count_ - first_ : 1;
-    const auto sent = ::sendmsg(stream_.fd_.get(), &message, MSG_NOSIGNAL);
+    const auto sent = send();
     if (sent >= 0) {
       consume(static_cast<std::size_t>(sent));
       continue;
@@ -256,6 +250,21 @@ bool Stream::Write::attempt() {
     return true;
   }
   return done();
+}
+
+// One call takes all parts, unless a test limits it. What is in one part is cheaper to send without a list of them.
+ssize_t Stream::Write::send() {
+  const auto bytes_max = stream_.loop_.io_bytes_max();
+  const bool whole = bytes_max == static_cast<std::size_t>(-1);
+  const int flags = MSG_NOSIGNAL | (stream_.end_follows_ ? MSG_MORE : 0);
+  const auto& part = parts_[first_];
+  if (!whole || count_ - first_ == 1) {
+    return ::send(stream_.fd_.get(), part.iov_base, std::min(part.iov_len, bytes_max), flags);
+  }
+  msghdr message{};
+  message.msg_iov = &parts_[first_];
+  message.msg_iovlen = count_ - first_;
+  return ::sendmsg(stream_.fd_.get(), &message, flags);
 }
 
 bool Stream::Write::wait_for_room() {

@@ -64,6 +64,10 @@ class Stream final : public Watcher, private Deadline::Owner, private TlsWire {
   static constexpr std::size_t parts_max = 12;
   Write write(std::span<const std::string_view> parts, base::Millis patience);
 
+  // What is written from now on may wait for the end, which must follow at once: finish(), shutdown_send() or the
+  // end of this stream. The end then leaves with the last bytes and not as a packet of its own.
+  void end_follows() { end_follows_ = true; }
+
   // Ends whoever waits, now and from now on, with this failure. The descriptor stays open.
   void cancel(base::Reason reason) { cancel(failure(reason)); }
   void cancel(base::Failure failure);
@@ -146,6 +150,7 @@ class Stream final : public Watcher, private Deadline::Owner, private TlsWire {
   bool readable_ = false;  // a read may find something
   bool writable_;          // a write may find room
   bool connecting_;
+  bool end_follows_ = false;
   bool peer_finished_ = false;  // FIN, hang-up or error seen by epoll: reading goes on until it shows
   bool reset_ = false;          // nothing can be read or written any more
   std::optional<base::Failure> broken_;
@@ -211,6 +216,7 @@ class [[nodiscard]] Stream::Write {
   bool attempt();  // true: `result_` is set
   bool attempt_tls();
   bool wait_for_room();
+  ssize_t send();
   bool done();
   bool connect_failed();
   void consume(std::size_t bytes);

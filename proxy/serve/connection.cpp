@@ -152,6 +152,7 @@ net::Task<> Connection::refuse(http::Refusal refusal) {
 net::Task<> Connection::close() {
   if (broken_ || stream_.cancelled()) co_return;
   const bool unread = linger_ || (space_ && !space_->client.empty()) || stream_.has_input();
+  if (!unread && !stream_.is_secure()) co_return;  // to close is to say it
   const auto said = co_await stream_.finish(worker_.snapshot().bounds.body_timeout);
   if (!unread || !said) co_return;
   if (!space_) space_ = worker_.workspaces().take();

@@ -7,8 +7,10 @@ net::Task<base::Result<void>> H1Body::more(base::SteadyTime deadline) {
   input_.rest();
   const auto readable = co_await stream_.readable(deadline);
   if (!readable) co_return std::unexpected(readable.error());
-  const auto got = co_await stream_.read_some(input_.room(), deadline);
+  const auto room = input_.room(bulk_);
+  const auto got = co_await stream_.read_some(room, deadline);
   if (!got) co_return std::unexpected(got.error());
+  bulk_ = *got == room.size();
   if (*got == 0 && source_->stream_ended() == IncomingBody::State::failed) {
     co_return std::unexpected(source_->failure());
   }

@@ -35,6 +35,7 @@ class H1Body {
   net::Stream& stream_;
   Input& input_;
   std::optional<BodySource> source_;
+  bool bulk_ = false;  // the last read filled its room: more is there
 };
 
 }  // namespace drawbridge::serve

@@ -70,6 +70,7 @@ net::Task<bool> H1Client::drop_body(base::Millis patience) {
 }
 
 net::Task<Result<void>> H1Client::write(Part part, base::Millis patience) {
+  if (part.end && last_) stream_.end_follows();
   const auto written = co_await writer_.write(part, patience);
   broken_ = broken_ || !written;
   co_return written;
@@ -97,6 +98,7 @@ bool H1Client::start(const http::ResponseHead& head, http::ResponseSpec& spec) {
   http::write_client_response(text, head, spec);
   if (text.overflow()) return false;
   until_close_ = framing.must_close;
+  last_ = !spec.keep_alive && !head.switching;
   writer_.begin(text.view(), framing.body.kind);
   if (head.switching) {
     writer_.become_tunnel();

@@ -56,6 +56,7 @@ class H1Client final : public ClientChannel {
   std::size_t body_at_;  // in space.client
   bool taken_ = false;   // part of the body, by whoever wanted it
   bool until_close_ = false;
+  bool last_ = false;  // the connection ends with this answer
   bool broken_ = false;
 };
 

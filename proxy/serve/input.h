@@ -33,17 +33,18 @@ class Input {
   // Everything up to here was used but must stay; what follows may move.
   void keep_consumed() { floor_ = begin_; }
 
-  // Where the next read goes. Empty only if unused bytes fill the buffer.
-  std::span<char> room() {
-    if (!buffer_) buffer_ = pool_.take();
+  // Where the next read goes. Empty only if unused bytes fill the buffer. `bulk`: a large one, if it is to be
+  // taken.
+  std::span<char> room(bool bulk = false) {
+    if (!buffer_) buffer_ = bulk ? pool_.take_bulk() : pool_.take();
     if (begin_ == end_) {
       begin_ = end_ = floor_;
-    } else if (end_ == net::Buffer::size() && begin_ > floor_) {
+    } else if (end_ == buffer_.span().size() && begin_ > floor_) {
       std::memmove(buffer_.data() + floor_, buffer_.data() + begin_, end_ - begin_);
       end_ = floor_ + (end_ - begin_);
       begin_ = floor_;
     }
-    return {buffer_.data() + end_, net::Buffer::size() - end_};
+    return buffer_.span().subspan(end_);
   }
 
   // Where the unused part begins. Valid for rewind() as long as nothing was read into this input meanwhile.

@@ -9,6 +9,9 @@ namespace {
 
 using State = IncomingBody::State;
 
+// A body that comes as fast as it is read must not keep all others waiting.
+constexpr std::size_t rounds_in_a_row_max = 4;
+
 // What one gathered write takes of a body.
 class Batch {
  public:
@@ -35,11 +38,11 @@ class Batch {
 
 net::Task<base::Result<void>> relay_body(Relay relay) {
   BodyPace pace(relay.read_patience, relay.read_rate_min);
-  for (bool first = true;; first = false) {
+  for (std::size_t round = 0;; ++round) {
     Batch batch;
     const auto state = batch.gather(relay.from);
     const bool end = state == State::ended;
-    if (first || end || !batch.empty()) {
+    if (round == 0 || end || !batch.empty()) {
       const OutgoingMessage::Part part{
           .pieces = batch.pieces(), .end = end, .trailers = end ? relay.from.trailers() : std::string_view{}};
       const auto written = co_await relay.to.write(part, relay.write_patience);
@@ -48,6 +51,7 @@ net::Task<base::Result<void>> relay_body(Relay relay) {
     if (end) co_return base::Result<void>{};
     if (state == State::failed) co_return std::unexpected(relay.from.failure());
     if (state == State::data) continue;
+    if ((round + 1) % rounds_in_a_row_max == 0) co_await relay.loop.let_others();
     // Nobody takes any more: to wait for the next piece would be in vain.
     if (relay.to.cancelled()) {
       co_return std::unexpected(base::Failure{.fault = base::Fault::proxy, .reason = base::Reason::cancelled});
