@@ -12,7 +12,7 @@ namespace drawbridge::bench {
 namespace {
 
 constexpr std::size_t read_bytes_max = 256UL * 1024;
-constexpr std::chrono::seconds patience{10};  // for the last answers
+constexpr std::chrono::seconds patience{30};  // for the last answers, and for thousands of first ones
 constexpr std::uint64_t failures_max = 100;
 
 std::string render(const Options& options, const std::string& host) {
