@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
+#include <coroutine>
 #include <string_view>
 #include <utility>
 
@@ -36,6 +37,13 @@ http::H2Options options_of(const H2Carrier::Setup& setup) {
                     .headers_max = http::header_capacity},
           .first_streams_max = setup.streams_max};
 }
+
+struct Later {
+  net::Loop& loop;
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> waiter) const { loop.ready(waiter); }
+  void await_resume() const noexcept {}
+};
 
 }  // namespace
 
@@ -73,7 +81,9 @@ net::Task<> H2Carrier::live(std::unique_ptr<H2Carrier> self) {
   owner.carrier_gone(*self);
 }
 
+// A server may have reset it already: who launched it must have boarded before it can end.
 net::Task<> H2Carrier::run() {
+  co_await Later{loop_};
   watch_.arm(loop_.now() + watch_interval);
   net::Fork<bool> writer(write_all());
   co_await read_all();
