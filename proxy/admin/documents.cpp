@@ -65,6 +65,12 @@ json::array slices_document(const std::vector<core::CutoverReceipt::Slice>& slic
   return list;
 }
 
+json::object watched_document(const core::WatchReceipt& watched) {
+  return {{"watched_ms", watched.lasted.count()},
+          {"requests", watched.sample.requests},
+          {"errors", watched.sample.errors}};
+}
+
 // Of a receipt.
 json::object cutover_document(const core::CutoverReceipt& cutover) {
   json::object object{{"id", cutover.id}, {"from", cutover.from}, {"to", cutover.to}};
@@ -75,10 +81,15 @@ json::object cutover_document(const core::CutoverReceipt& cutover) {
   if (cutover.flip_at) object["flip_at"] = base::format_time(*cutover.flip_at);
   object["mode"] = core::name(cutover.mode);
   object["held_ms"] = cutover.held.count();
-  object["parked"] = {{"waiting", cutover.parked}, {"oldest_ms", cutover.longest_parked.count()}};
+  object["parked"] = {
+      {"waiting", cutover.parked}, {"oldest_ms", cutover.longest_parked.count()}, {"left", cutover.left_parking}};
   object["refused"] = cutover.refused;
+  if (cutover.last_write_at) object["last_write_at"] = base::format_time(*cutover.last_write_at);
+  if (cutover.first_write_at) object["first_write_at"] = base::format_time(*cutover.first_write_at);
+  if (cutover.watched) object["watched"] = watched_document(*cutover.watched);
   if (cutover.exit_code) object["exit_code"] = *cutover.exit_code;
   if (cutover.writes) object["discarded_writes"] = *cutover.writes;
+  if (cutover.writes && !cutover.writes_exact) object["discarded_writes_at_least"] = true;
   if (cutover.failure == core::CutoverFailure::none) return object;
   object["failure"] = core::name(cutover.failure);
   object["failed_at"] = core::name(cutover.failed_at);
@@ -105,6 +116,7 @@ json::object cutover_progress_document(const control::Progress& progress) {
                       {"elapsed_ms", progress.elapsed.count()},
                       {"left_ms", cutover.left.count()}};
   put_if(object, "match", cutover.match);
+  if (cutover.watched) object["watched"] = watched_document(*cutover.watched);
   if (cutover.stage == core::CutoverStage::run) object["env"] = environment_of(cutover);
   if (cutover.stage != core::CutoverStage::drain || progress.stage == control::Stage::published) return object;
   if (progress.timeout) object["timeout_ms"] = progress.timeout->count();

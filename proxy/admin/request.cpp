@@ -9,6 +9,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 
 namespace drawbridge::admin {
 
@@ -172,6 +173,21 @@ Parsed<core::Command> parse_server_command(std::string_view body) {
   return core::Command{std::move(command), if_epoch, {}};
 }
 
+namespace {
+
+// "5%", "0.5%" as a part of one.
+std::optional<double> parse_percent(std::string_view text) {
+  if (!text.ends_with('%')) return std::nullopt;
+  text.remove_suffix(1);
+  double percent = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), percent);
+  const bool whole = error == std::errc() && end == text.data() + text.size();
+  if (!whole || !(percent >= 0 && percent <= 100)) return std::nullopt;
+  return percent / 100;
+}
+
+}  // namespace
+
 Parsed<core::Command> parse_cutover_command(std::string_view body, bool rollback) {
   JsonReader reader(body);
   core::CutoverCommand command;
@@ -180,11 +196,8 @@ Parsed<core::Command> parse_cutover_command(std::string_view body, bool rollback
   command.match = reader.text("match", core::SliceMatch::bytes_max);
   if (command.match.empty() && reader.has("match"))
     reader.fail("'match' is empty; left out it means the whole site");
-  if (rollback) {
-    command.discard_writes = reader.flag("discard_writes");
-  } else {
-    command.to = reader.required_text("to");
-  }
+  command.discard_writes = reader.flag("discard_writes");
+  if (!rollback) command.to = reader.required_text("to");
   if (const auto hold = reader.text("hold"); !hold.empty()) {
     command.hold = core::parse_hold_scope(hold);
     if (!command.hold) reader.fail(fmt::format("'hold' is writes or all, not '{}'", hold));
@@ -196,6 +209,13 @@ Parsed<core::Command> parse_cutover_command(std::string_view body, bool rollback
   command.cut = reader.flag("cut");
   command.dry_run = reader.flag("dry_run");
   command.then = read_mode(reader, "then");
+  command.watch = reader.duration("watch").value_or(base::Millis{0});
+  if (const auto part = reader.text("errors_max"); !part.empty()) {
+    const auto parsed = parse_percent(part);
+    if (!parsed) reader.fail("'errors_max' is a percentage from 0% to 100%, like \"5%\"");
+    command.errors_max = parsed.value_or(command.errors_max);
+  }
+  command.return_on_errors = reader.flag("return_on_errors");
   command.reason = reader.text("reason", limits::reason_bytes_max);
   const auto if_epoch = reader.number("if_epoch");
   if (auto problem = reader.problem()) return std::unexpected(std::move(*problem));

@@ -16,7 +16,14 @@ void probe_servers(upstream::ServerWatch& watch, const std::vector<core::ServerI
 }
 
 control::Cutovers::Served served_of(const obs::Registry& registry, core::SiteId site) {
-  return {.writes = registry.writes_of(site), .refused = registry.refused_of(site)};
+  return {.writes = registry.writes_of(site),
+          .last_write = registry.last_write_of(site),
+          .first_write = registry.first_write_of(site)};
+}
+
+core::WatchSample answered_by(const obs::Registry& registry, core::PoolId pool) {
+  const auto answers = registry.answers_of(pool);
+  return {.requests = answers.requests, .errors = answers.errors};
 }
 
 std::uint64_t slice_writes_of(const obs::Registry& registry, core::SliceId slice) {

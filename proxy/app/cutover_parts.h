@@ -17,5 +17,6 @@ void probe_servers(upstream::ServerWatch& watch, const std::vector<core::ServerI
                    std::function<void(std::vector<control::Controller::Parts::Found>)> done);
 control::Cutovers::Served served_of(const obs::Registry& registry, core::SiteId site);
 std::uint64_t slice_writes_of(const obs::Registry& registry, core::SliceId slice);
+core::WatchSample answered_by(const obs::Registry& registry, core::PoolId pool);
 
 }  // namespace drawbridge::app

@@ -186,6 +186,8 @@ Expected<void> Daemon::open_control() {
                           .served = [this](core::SiteId site) { return served_of(*registry_, site); },
                           .at_server = [this](core::ServerId server) { return registry_->in_flight_at(server); },
                           .slice_writes = [this](core::SliceId id) { return slice_writes_of(*registry_, id); },
+                          .forget_first_write = [this](core::SiteId site) { registry_->forget_first_write(site); },
+                          .answered = [this](core::PoolId pool) { return answered_by(*registry_, pool); },
                           .passing = death_for_tests()},
                       options_.configuration.values);
   controller_->on_published([this](const core::Snapshot& snapshot, const config::Config& config) {

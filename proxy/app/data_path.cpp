@@ -42,6 +42,7 @@ void DataPath::load(std::vector<core::SiteId> sites, std::function<void(std::vec
                      .in_flight = load.in_flight,
                      .parked = load.parked,
                      .oldest_parked = load.oldest_parked,
+                     .hold = load.hold,
                      .oldest_writes = std::move(load.oldest_writes)});
     }
     done(std::move(out));

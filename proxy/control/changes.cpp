@@ -113,7 +113,8 @@ void Changes::watch(Change& change) {
                          .sites = order.site_ids,
                          .classes = order.classes,
                          .spare_read_tunnels = order.spare_read_tunnels,
-                         .moved_by = order.moved_by};
+                         .moved_by = order.moved_by,
+                         .exempt_too = order.exempt_too};
   scope.sites.insert(scope.sites.end(), order.retired_ids.begin(), order.retired_ids.end());
   workers_.fence(id, scope, order.tunnel_spread,
                  {.fenced = for_change(id, on_fenced),

@@ -26,6 +26,7 @@ struct ChangeOrder {
   std::vector<core::SiteId> retired_ids;  // sites that a reload took away: what they let in must end as well
   core::ClassMask classes;                // what must end; empty: only the fence counts
   bool spare_read_tunnels = false;
+  bool exempt_too = false;
   base::Millis drain_timeout{0};
   base::Millis tunnel_spread{0};
   bool cut = false;

@@ -25,7 +25,8 @@ struct CutoverProgress {
   core::CutoverStage stage = core::CutoverStage::drain;
   std::string site, from, to;
   std::string match;    // of a slice; empty: the whole site
-  base::Millis left{};  // until the deadline
+  base::Millis left{};  // until the deadline, or the end of the watch
+  std::optional<core::WatchReceipt> watched;
 };
 
 // How far a change has come. published and fenced are told once, draining about once a second.

@@ -34,6 +34,7 @@ base::Expected<void> Controller::start() {
   if (!loaded) return std::unexpected(loaded.error());
   note_load(*loaded);
   end_old_cutovers(loaded->state);
+  const auto accepted = take_accepted(loaded->state);
   const bool lost = loaded->from == StateStore::Loaded::From::damaged;
   auto fitted = reconcile(config_, lost ? all_in_maintenance(config_, now.wall) : loaded->state, now.wall);
   if (!fitted) return std::unexpected(fitted.error());
@@ -50,6 +51,7 @@ base::Expected<void> Controller::start() {
   load_warnings_ = load_warnings;
   const auto before = std::exchange(loaded->state, {});
   install(std::move(*built));
+  for (const auto& [name, writes] : accepted) cutovers_.restore(name, writes);
   record_start(before);
   return {};
 }
@@ -120,6 +122,7 @@ void Controller::install(Built built) {
 }
 
 Controller::Checked Controller::commit(Next next) {
+  note_accepted(next.state, false);
   auto built = build(std::move(next));
   if (!built) return std::unexpected(std::move(built.error()));
   if (auto stored = store(built->next.state); !stored) return stored;
@@ -128,6 +131,13 @@ Controller::Checked Controller::commit(Next next) {
 }
 
 void Controller::stop() {
+  if (!stopped_ && publisher_.has_published()) {
+    auto last = state_;
+    note_accepted(last, true);
+    if (std::ranges::any_of(last.sites, [](const auto& site) { return site.second.accepted.has_value(); })) {
+      (void)parts_.store.save(last);
+    }
+  }
   stopped_ = true;
   cutovers_.stop();
   timer_.stop();

@@ -23,6 +23,7 @@
 #include <cstdint>
 #include <expected>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -66,6 +67,8 @@ class Controller {
     // Requests that a server has not answered yet.
     std::function<std::uint64_t(core::ServerId)> at_server;
     std::function<std::uint64_t(core::SliceId)> slice_writes;
+    std::function<void(core::SiteId)> forget_first_write;
+    std::function<core::WatchSample(core::PoolId)> answered;
     std::function<void(const core::CutoverPoint&)> passing = {};  // for tests; none in production
   };
 
@@ -137,6 +140,8 @@ class Controller {
   Checked change_pool(const core::CutoverCommand& command, const core::Actor& actor, Completion& completion);
   Checked check_rollback(const core::CutoverCommand& command) const;
   void end_old_cutovers(State& state);
+  static std::map<std::string, AcceptedWrites> take_accepted(State& state);
+  void note_accepted(State& state, bool exact) const;
   void record_cutover(const ChangeOrder& order, const Cutovers::Fence& what);
   bool expire(const std::vector<std::string>& sites);
   Checked expire_to(core::Mode mode, const std::vector<std::string>& sites);

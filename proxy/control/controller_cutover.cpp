@@ -19,6 +19,7 @@ Controller::Checked Controller::change_pool(const core::CutoverCommand& command,
   if (!complete) return std::unexpected(std::move(complete.error()));
   if (auto free = cutovers_.check_free(complete->site); !free) return free;
   if (auto checked = check_rollback(*complete); !checked) return checked;
+  (void)cutovers_.abort(complete->site, actor);  // a watch
   cutovers_.start(std::move(*complete), actor, std::move(completion));
   return {};
 }
@@ -26,16 +27,17 @@ Controller::Checked Controller::change_pool(const core::CutoverCommand& command,
 Controller::Checked Controller::check_rollback(const core::CutoverCommand& command) const {
   if (!command.rollback || command.discard_writes) return {};
   const auto writes = cutovers_.writes_since_flip(command.site, command.match);
-  if (writes == 0) return {};
+  if (writes && writes->exact && writes->count == 0) return {};
   const auto& site = state_.sites.at(command.site);
   auto pool = site.pool;
   if (!command.match.empty()) pool = find_slice(site.slices, slice_key({.match = command.match}))->pool;
   const auto count =
-      writes ? fmt::format("{} has accepted {} write{} since the cutover", pool, *writes, *writes == 1 ? "" : "s")
-             : fmt::format(
-                   "how many writes {} has accepted since the cutover is not known: proxyd was "
-                   "restarted since",
-                   pool);
+      writes && writes->exact
+          ? fmt::format("{} has accepted {} since the cutover", pool, counted(writes->count, "write"))
+          : fmt::format(
+                "{} has accepted at least {} since the cutover; how many is not known: proxyd did not end in "
+                "order since",
+                pool, counted(writes ? writes->count : 0, "write"));
   return std::unexpected(
       Refusal{.code = RefusalCode::refused,
               .message = count,
@@ -52,6 +54,26 @@ std::expected<void, Refusal> Controller::abort_cutover(const std::string& site, 
   const auto ended = cutovers_.abort(site, actor);
   if (ended) parts_.events.info("cutover_aborted", {{"site", site}, {"by", describe(actor)}});
   return ended;
+}
+
+// From now on the disk knows a lower bound: this process may be killed.
+std::map<std::string, AcceptedWrites> Controller::take_accepted(State& state) {
+  std::map<std::string, AcceptedWrites> taken;
+  for (auto& [name, site] : state.sites) {
+    if (!site.accepted || !site.configured) continue;
+    taken.emplace(name, *site.accepted);
+    site.accepted->exact = false;
+  }
+  return taken;
+}
+
+// Counts of this process, beside what was known before it: a process that ends in order knows them all.
+void Controller::note_accepted(State& state, bool exact) const {
+  for (auto& [name, site] : state.sites) {
+    const auto writes = cutovers_.writes_since_flip(name);
+    if (site.previous_pool.empty() || !writes) continue;
+    site.accepted = {.count = writes->count, .exact = writes->exact && exact};
+  }
 }
 
 // What a process that was killed left behind: the pool and the mode beside the record are already the right ones.

@@ -63,8 +63,9 @@ SiteStatus Controller::site_status(const core::SiteView& site, const base::Now& 
   status.cutover = cutovers_.status(site.name);
   for (const auto& slice : state.slices) {
     const auto id = ids_.slices.find(fmt::format("{} {}", site.name, slice_key(slice)));
+    const auto writes = cutovers_.writes_since_flip(site.name, slice.match);
     status.slices.push_back(
-        {.id = id.value(), .slice = slice, .writes = cutovers_.writes_since_flip(site.name, slice.match)});
+        {.id = id.value(), .slice = slice, .writes = writes ? std::optional(writes->count) : std::nullopt});
   }
   return status;
 }

@@ -131,6 +131,7 @@ void Controller::CutoverHands::fence(const std::string& site, Cutovers::Fence wh
   const auto& drain = controller_.config_.find_site(site)->drain;
   order.classes = what.classes;
   order.spare_read_tunnels = what.spare_read_tunnels;
+  order.exempt_too = what.exempt_too;
   order.drain_timeout = what.drain_timeout.value_or(drain.timeout);
   order.tunnel_spread = drain.tunnel_spread;
   order.cut = what.cut;
@@ -145,12 +146,25 @@ void Controller::CutoverHands::fence(const std::string& site, Cutovers::Fence wh
   controller_.begin(std::move(order), std::move(completion));
 }
 
-void Controller::CutoverHands::parked(const std::string& site,
-                                      std::function<void(std::uint64_t count, base::Millis oldest)> done) {
+void Controller::CutoverHands::parked(const std::string& site, std::function<void(const Cutovers::Parked&)> done) {
   controller_.parts_.workers.load({controller_.ids_.sites.find(site).value()},
                                   [done = std::move(done)](const std::vector<Workers::SiteLoad>& loads) {
-                                    if (!loads.empty()) done(loads.front().parked, loads.front().oldest_parked);
+                                    Cutovers::Parked parked;
+                                    if (!loads.empty()) {
+                                      parked = {.waiting = loads.front().parked,
+                                                .oldest = loads.front().oldest_parked,
+                                                .hold = loads.front().hold};
+                                    }
+                                    done(parked);
                                   });
+}
+
+void Controller::CutoverHands::forget_first_write(const std::string& site) {
+  controller_.parts_.forget_first_write(controller_.ids_.sites.find(site).value());
+}
+
+core::WatchSample Controller::CutoverHands::answered(const std::string& pool) const {
+  return controller_.parts_.answered(controller_.ids_.pools.find(pool).value());
 }
 
 void Controller::CutoverHands::ended(const std::string& site, const std::string& failure) {

@@ -18,10 +18,12 @@ class Controller::CutoverHands final : public Cutovers::Hands {
   Checked note(const std::string& site, SiteState wanted) override;
   Checked publish_back(const std::string& site, SiteState wanted) override;
   void fence(const std::string& site, Cutovers::Fence what, Completion completion) override;
-  void parked(const std::string& site, std::function<void(std::uint64_t count, base::Millis oldest)> done) override;
+  void parked(const std::string& site, std::function<void(const Cutovers::Parked&)> done) override;
   Cutovers::Served served(const std::string& site) const override;
   std::uint64_t slice_writes(const std::string& site, const std::string& key) const override;
   PartialMove plan(const core::CutoverCommand& command, const core::Actor& actor) const override;
+  void forget_first_write(const std::string& site) override;
+  core::WatchSample answered(const std::string& pool) const override;
   void pass(const core::CutoverPoint& point) override;
   void ended(const std::string& site, const std::string& failure) override;
 

@@ -16,6 +16,8 @@
 namespace drawbridge::control {
 namespace {
 
+constexpr base::Millis watch_max{24LL * 3'600'000};
+
 std::unexpected<Refusal> refuse(RefusalCode code, std::string message, std::string hint = {}) {
   return std::unexpected(Refusal{.code = code, .message = std::move(message), .hint = std::move(hint)});
 }
@@ -98,6 +100,13 @@ std::expected<void, Refusal> check_words(const core::CutoverCommand& command) {
   if (command.then == core::Mode::hold) {
     return refuse(RefusalCode::bad_request, "--then hold: a hold must be commanded, not follow by itself");
   }
+  if (command.return_on_errors && command.watch.count() <= 0) {
+    return refuse(RefusalCode::bad_request, "--return-on-errors needs --watch");
+  }
+  if (command.watch > watch_max) return refuse(RefusalCode::bad_request, "--watch is at most 24h");
+  if (command.discard_writes && !command.rollback && !command.return_on_errors) {
+    return refuse(RefusalCode::bad_request, "--discard-writes belongs to rollback and to --return-on-errors");
+  }
   if (command.reason.size() > base::limits::reason_bytes_max) {
     return refuse(RefusalCode::bad_request, "the reason is too long");
   }
@@ -124,6 +133,10 @@ std::expected<core::CutoverCommand, Refusal> complete_cutover(core::CutoverComma
   if (!command.drain_timeout) command.drain_timeout = std::min(site.drain.timeout, *command.deadline);
   if (auto checked = check_times(command, site, hold_left); !checked) return std::unexpected(checked.error());
   if (auto checked = check_words(command); !checked) return std::unexpected(checked.error());
+  if (command.return_on_errors && (!command.match.empty() || !now.slices.empty())) {
+    return refuse(RefusalCode::bad_request, "--return-on-errors is for whole sites on one pool",
+                  "--watch alone reports, and rollback goes back");
+  }
   command.reason = clean_text(command.reason, base::limits::reason_bytes_max);
   return command;
 }

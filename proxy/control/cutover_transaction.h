@@ -21,12 +21,15 @@ struct Cutovers::Transaction {
   core::Receipt receipt;
   core::CutoverReceipt result;
   base::SteadyTime begun, held;
-  std::uint64_t refused_before = 0;  // the hold
+  base::WallTime hold_since;
   std::optional<base::SteadyTime> hold_ended;
-  Refusal refusal;         // of what ended before the hold
-  std::string problem;     // what the failing stage said
-  std::string output;      // of the command: the last of it
-  std::string ended_by;    // of an abort
+  base::SteadyTime watch_begun;
+  core::WatchSample answered_before;      // the flip
+  std::optional<base::WallTime> left_at;  // of a return: the flip that it takes back
+  Refusal refusal;                        // of what ended before the hold
+  std::string problem;                    // what the failing stage said
+  std::string output;                     // of the command: the last of it
+  std::string ended_by;                   // of an abort
   bool uncertain = false;  // the flip was refused by the disk, and nobody knows what the disk says now
   Alarms::Id deadline = 0;
   Alarms::Id next_look = 0;
@@ -37,6 +40,10 @@ struct Cutovers::Transaction {
     return fmt::format("{} of {} to {}{}", verb, command.match, command.to, part);
   }
 };
+
+inline base::WallTime wall_of(base::SteadyTime time, const base::Now& now) {
+  return now.wall - std::chrono::duration_cast<base::Millis>(now.steady - time);
+}
 
 template <class Call>
 auto Cutovers::for_transaction(const Transaction& transaction, Call call) {

@@ -16,7 +16,7 @@ using core::CutoverAction;
 using core::CutoverStage;
 using Kind = core::CutoverEvent::Kind;
 
-constexpr base::Millis look_interval{100};  // for an operator who has gone
+constexpr base::Millis release_interval{20};  // for those who wait to go on
 
 constexpr core::ClassMask all_classes = core::ClassMask{}
                                             .with(core::RequestClass::read)
@@ -52,7 +52,6 @@ void Cutovers::start(core::CutoverCommand command, const core::Actor& actor, Com
   }
   started.result.to = command.to;
   started.result.dry_run = command.dry_run;
-  if (command.rollback) started.result.writes = writes_since_flip(site, command.match);
   started.command = std::move(command);
   started.actor = actor;
   started.completion = std::move(completion);
@@ -63,7 +62,10 @@ void Cutovers::start(core::CutoverCommand command, const core::Actor& actor, Com
   take(started, core::begin_cutover({.run = started.command.run,
                                      .check = !started.command.check.empty() || started.command.run,
                                      .dry_run = started.command.dry_run,
-                                     .deadline = started.command.deadline.value()}));
+                                     .deadline = started.command.deadline.value(),
+                                     .watch = started.command.watch,
+                                     .errors_max = started.command.errors_max,
+                                     .return_on_errors = started.command.return_on_errors}));
 }
 
 void Cutovers::feed(Transaction& transaction, core::CutoverEvent event) {
@@ -111,6 +113,10 @@ void Cutovers::carry_out(Transaction& transaction, CutoverAction action) {
       return publish_back(transaction);
     case CutoverAction::fence:
       return fence(transaction);
+    case CutoverAction::watch:
+      return watch(transaction);
+    case CutoverAction::turn_back:
+      return turn_back(transaction);
     case CutoverAction::report:
       return report(transaction);
   }
@@ -150,6 +156,7 @@ SiteState Cutovers::recorded(const Transaction& transaction, CutoverStage stage)
     site.previous_pool = transaction.before.pool;
     site.previous_slices = transaction.before.slices;
   }
+  site.accepted = AcceptedWrites{};
   if (!transaction.command.then || *transaction.command.then == site.mode.mode) return site;
   site.mode = {};
   site.mode.mode = *transaction.command.then;
@@ -180,7 +187,13 @@ bool Cutovers::store(Transaction& transaction) {
     transaction.result.id = transaction.record.id;
     foresee(transaction);
   }
-  const auto wanted = recorded(transaction, transaction.machine.stage);
+  auto wanted = recorded(transaction, transaction.machine.stage);
+  // Others may have changed the site since the flip: a watch holds nobody up.
+  if (transaction.machine.stage == CutoverStage::watch) {
+    wanted = hands_.site(site);
+    wanted.cutover = transaction.record;
+    wanted.cutover->stage = CutoverStage::watch;
+  }
   const auto stored = publishes ? hands_.prepare(site, wanted) : hands_.note(site, wanted);
   if (!stored) {
     transaction.refusal = stored.error();
@@ -191,10 +204,11 @@ bool Cutovers::store(Transaction& transaction) {
 }
 
 void Cutovers::publish_hold(Transaction& transaction) {
-  transaction.refused_before = hands_.served(transaction.command.site).refused;
   hands_.publish();
   const auto now = alarms_.now();
   transaction.held = now.steady;
+  transaction.hold_since = transaction.partial ? hold_of(hands_.site(transaction.command.site)).since
+                                               : shown_mode(hands_.site(transaction.command.site)).since;
   transaction.receipt.epoch = hands_.epoch();
   transaction.receipt.published_at = now.wall;
   transaction.deadline =
@@ -244,8 +258,10 @@ void Cutovers::drained(Transaction& transaction, const Done& done) {
 bool Cutovers::may_leave(Transaction& transaction) {
   const auto& command = transaction.command;
   if (!command.rollback) return true;
-  transaction.result.writes = writes_since_flip(command.site, command.match);
-  return command.discard_writes || transaction.result.writes == 0;
+  const auto writes = writes_since_flip(command.site, command.match);
+  if (writes) transaction.result.writes = writes->count;
+  transaction.result.writes_exact = writes && writes->exact;
+  return command.discard_writes || (writes && writes->exact && writes->count == 0);
 }
 
 void Cutovers::tell_run(Transaction& transaction) {
@@ -261,39 +277,56 @@ void Cutovers::probe(Transaction& transaction) {
                }));
 }
 
-// Asked for before the publication that ends the hold: each worker counts before it lets go.
-void Cutovers::note_end_of_hold(Transaction& transaction) {
-  hands_.parked(
-      transaction.command.site,
-      for_transaction(transaction, [](Cutovers&, Transaction& one, std::uint64_t count, base::Millis oldest) {
-        one.result.parked = count;
-        one.result.longest_parked = oldest;
-      }));
+void Cutovers::end_hold(Transaction& transaction) {
+  const auto now = alarms_.now().steady;
   alarms_.cancel(std::exchange(transaction.deadline, 0));
+  transaction.hold_ended = now;
+  transaction.receipt.epoch = hands_.epoch();
+}
+
+// Whoever waited has gone on, at the pace that is configured, before the receipt says how long they waited.
+void Cutovers::await_release(Transaction& transaction) {
+  hands_.parked(transaction.command.site,
+                for_transaction(transaction, [](Cutovers& self, Transaction& one, const Parked& parked) {
+                  auto& result = one.result;
+                  if (parked.hold.since == one.hold_since) {
+                    result.parked = parked.hold.held;
+                    result.longest_parked = std::max(parked.hold.longest, parked.oldest);
+                    result.left_parking = parked.hold.left;
+                    result.refused = parked.hold.overflowed + parked.hold.waited_in_vain;
+                  }
+                  const bool still_held = self.hands_.site(one.command.site).mode.mode == core::Mode::hold;
+                  if (parked.waiting == 0 || still_held) return self.feed(one, {.kind = Kind::fenced});
+                  const auto again = self.for_transaction(
+                      one, [](Cutovers& cutovers, Transaction& it) { cutovers.await_release(it); });
+                  self.alarms_.at(self.alarms_.now().steady + release_interval, again);
+                }));
 }
 
 void Cutovers::publish_new(Transaction& transaction) {
-  note_end_of_hold(transaction);
+  const auto& site = transaction.command.site;
+  const auto served = hands_.served(site);
   count_flip(transaction);
-  hands_.publish();
   const auto now = alarms_.now();
-  transaction.hold_ended = now.steady;
-  transaction.result.flip_at = now.wall;
-  transaction.receipt.epoch = hands_.epoch();
+  if (served.last_write && !transaction.partial)
+    transaction.result.last_write_at = wall_of(*served.last_write, now);
+  transaction.answered_before = hands_.answered(transaction.command.to);
+  hands_.forget_first_write(site);
+  hands_.publish();
+  transaction.result.flip_at = alarms_.now().wall;
+  end_hold(transaction);
 }
 
 void Cutovers::publish_back(Transaction& transaction) {
-  note_end_of_hold(transaction);
   const auto stored = hands_.publish_back(transaction.command.site, transaction.before);
   transaction.uncertain = transaction.uncertain && !stored;
-  transaction.hold_ended = alarms_.now().steady;
-  transaction.receipt.epoch = hands_.epoch();
+  end_hold(transaction);
 }
 
 void Cutovers::fence(Transaction& transaction) {
   const bool retires = transaction.machine.stage == CutoverStage::retire;
   Completion completion;
-  const auto passed = [](Cutovers& self, Transaction& one) { self.feed(one, {.kind = Kind::fenced}); };
+  const auto passed = [](Cutovers& self, Transaction& one) { self.await_release(one); };
   if (retires) {
     completion.progress = [&alarms = alarms_,
                            passed = for_transaction(transaction, passed)](const Progress& progress) {
@@ -311,6 +344,7 @@ void Cutovers::fence(Transaction& transaction) {
        .output = transaction.output,
        .classes = retires ? all_classes : core::ClassMask{},
        .spare_read_tunnels = false,
+       .exempt_too = retires && !transaction.partial,
        .drain_timeout = {},
        .cut = false,
        .moved_by = retires && transaction.partial ? std::optional(transaction.partial->after) : std::nullopt,
@@ -318,50 +352,8 @@ void Cutovers::fence(Transaction& transaction) {
       std::move(completion));
 }
 
-void Cutovers::watch_operator(Transaction& transaction) {
-  transaction.next_look = alarms_.at(alarms_.now().steady + look_interval,
-                                     for_transaction(transaction, [](Cutovers& self, Transaction& one) {
-                                       self.watch_operator(one);
-                                       const bool gone = one.completion.is_there && !one.completion.is_there();
-                                       if (gone) self.feed(one, {.kind = Kind::gone});
-                                     }));
-}
-
-Cutovers::Checked Cutovers::run_ended(const std::string& site, std::uint64_t id, int exit_code,
-                                      const std::string& output) {
-  const auto found = transactions_.find(site);
-  const bool waits = found != transactions_.end() && found->second->record.id == id &&
-                     found->second->machine.stage == CutoverStage::run;
-  if (!waits) {
-    return std::unexpected(Refusal{.code = RefusalCode::refused,
-                                   .message = fmt::format("no cutover {} of {} waits for a command", id, site),
-                                   .hint = "it has ended, by its deadline perhaps: see history"});
-  }
-  found->second->result.exit_code = exit_code;
-  found->second->output = output;
-  feed(*found->second, {.kind = Kind::run_ended, .ok = exit_code == 0});
-  return {};
-}
-
 bool Cutovers::is_holding() const {
   return std::ranges::any_of(transactions_, [](const auto& entry) { return entry.second->machine.holds(); });
-}
-
-Cutovers::Checked Cutovers::abort(const std::string& site, const core::Actor& actor) {
-  const auto found = transactions_.find(site);
-  if (found == transactions_.end()) {
-    return std::unexpected(
-        Refusal{.code = RefusalCode::refused, .message = fmt::format("{} is in no cutover", site)});
-  }
-  auto& transaction = *found->second;
-  if (core::has_flipped(transaction.machine.stage)) {
-    return std::unexpected(Refusal{.code = RefusalCode::refused,
-                                   .message = fmt::format("{} is on {} already", site, transaction.result.to),
-                                   .hint = fmt::format("to go back: proxyctl rollback {}", site)});
-  }
-  transaction.ended_by = describe(actor);
-  feed(transaction, {.kind = Kind::abort});
-  return {};
 }
 
 // The site stays as it is for the moment that is left; the next process finds the record and goes by it.

@@ -7,6 +7,7 @@
 #include "proxy/control/state.h"
 #include "proxy/core/command.h"
 #include "proxy/core/cutover.h"
+#include "proxy/core/parking_lot.h"
 #include "proxy/core/receipt.h"
 
 #include <cstdint>
@@ -44,16 +45,25 @@ class Cutovers {
     std::string output;  // of the command, for the history
     core::ClassMask classes;
     bool spare_read_tunnels = false;
+    bool exempt_too = false;                    // of the old pool at the end: it is to be left by all
     std::optional<base::Millis> drain_timeout;  // none: the site's
     bool cut = false;
     std::optional<Places> moved_by;  // of a partial one: only what this sends elsewhere
     core::Actor actor;
   };
 
-  // What a site's requests came to since the process began.
+  // What the writes of a site came to since the process began.
   struct Served {
-    std::uint64_t writes = 0;   // writes and tunnels that servers were sent, those of slices not counted
-    std::uint64_t refused = 0;  // requests that were refused, those that waited in vain included
+    std::uint64_t writes = 0;                     // writes and tunnels that servers were sent
+    std::optional<base::SteadyTime> last_write;   // the end of the last one
+    std::optional<base::SteadyTime> first_write;  // the begin of the first one since Hands::forget_first_write()
+  };
+
+  // Who waits for the end of a hold, and what has become of the others.
+  struct Parked {
+    std::uint64_t waiting = 0;
+    base::Millis oldest{};
+    core::HoldAccount hold;
   };
 
   // What a cutover does to the world: the controller's part. Callbacks come on the control thread, never inside the
@@ -83,14 +93,15 @@ class Cutovers {
     // mode, but for a flip that failed to be stored and could not be taken back on the disk (Refusal::uncertain).
     virtual Checked publish_back(const std::string& site, SiteState wanted) = 0;
     virtual void fence(const std::string& site, Fence what, Completion completion) = 0;
-    // How many requests wait for the end of the hold, and the oldest.
-    virtual void parked(const std::string& site,
-                        std::function<void(std::uint64_t count, base::Millis oldest)> done) = 0;
+    virtual void parked(const std::string& site, std::function<void(const Parked&)> done) = 0;
     virtual Served served(const std::string& site) const = 0;
     // Writes and tunnels of a slice that servers were sent.
     virtual std::uint64_t slice_writes(const std::string& site, const std::string& key) const = 0;
     // What a partial cutover makes of the site; it was checked.
     virtual PartialMove plan(const core::CutoverCommand& command, const core::Actor& actor) const = 0;
+    virtual void forget_first_write(const std::string& site) = 0;
+    // What a pool has answered since the process began.
+    virtual core::WatchSample answered(const std::string& pool) const = 0;
     // A transaction is at this point. Nothing comes of it but in tests, which end the process there.
     virtual void pass(const core::CutoverPoint& point) = 0;
     // A transaction is over; `failure` is empty if it did what was asked.
@@ -110,17 +121,19 @@ class Cutovers {
   // The command that a client ran has ended.
   Checked run_ended(const std::string& site, std::uint64_t id, int exit_code, const std::string& output);
 
-  // Gives a cutover up, if it has not flipped yet.
+  // Gives a cutover up, if it has not flipped yet, or ends its watch.
   Checked abort(const std::string& site, const core::Actor& actor);
 
   std::optional<CutoverStatus> status(const std::string& site) const;
   // Requests wait for a flip, or for the way back.
   bool is_holding() const;
   bool is_idle() const { return transactions_.empty(); }
-  // Who holds a site; a refusal that says so.
+  // Who holds a site; a refusal that says so. A watch holds nobody up.
   Checked check_free(const std::string& site) const;
-  // Writes since the last cutover of a site, or of a slice of it; nullopt if this process has not seen it.
-  std::optional<std::uint64_t> writes_since_flip(const std::string& site, const std::string& match = {}) const;
+  // Writes since the last cutover of a site, or of a slice of it; none: nobody knows.
+  std::optional<AcceptedWrites> writes_since_flip(const std::string& site, const std::string& match = {}) const;
+  // What the disk knows of them when the process begins.
+  void restore(const std::string& site, const AcceptedWrites& accepted);
 
   void stop();
 
@@ -144,7 +157,13 @@ class Cutovers {
   void drained(Transaction& transaction, const Done& done);
   void watch_operator(Transaction& transaction);
   void tell(Transaction& transaction, Progress progress);
-  void note_end_of_hold(Transaction& transaction);
+  void end_hold(Transaction& transaction);
+  void await_release(Transaction& transaction);
+  void watch(Transaction& transaction);
+  void look_at_new_pool(Transaction& transaction);
+  void turn_back(Transaction& transaction);
+  core::Outcome outcome_of(const Transaction& transaction) const;
+  std::string note_of(const Transaction& transaction) const;
   bool may_leave(Transaction& transaction);
   void foresee(const Transaction& transaction);
   SiteState recorded(const Transaction& transaction, core::CutoverStage stage) const;
@@ -159,7 +178,11 @@ class Cutovers {
   std::map<std::string, std::unique_ptr<Transaction>> transactions_;  // by site
   void count_flip(const Transaction& transaction);
 
-  std::map<std::string, std::uint64_t> writes_at_flip_;
+  struct Baseline {
+    AcceptedWrites before;     // of earlier processes
+    std::uint64_t served = 0;  // of this one, when the count began
+  };
+  std::map<std::string, Baseline> baselines_;  // by site
   // Of each slice, by "SITE KEY", for each of its cutovers that is not undone.
   std::map<std::string, std::vector<std::uint64_t>> slice_writes_at_flip_;
   std::shared_ptr<Cutovers*> self_;  // callbacks of others may outlive us: they hold it weakly

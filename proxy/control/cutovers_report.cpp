@@ -29,55 +29,99 @@ std::string Cutovers::failure_text(const Transaction& transaction) const {
     case core::CutoverFailure::check:
       return fmt::format("the check of {} failed: {}", result.to, transaction.problem);
     case core::CutoverFailure::writes:
-      return fmt::format("{} has accepted {} writes since the cutover, and --discard-writes was not given",
-                         result.from, result.writes ? fmt::to_string(*result.writes) : "an unknown number of");
+      return fmt::format("{} has accepted {}{} since the cutover, and --discard-writes was not given", result.from,
+                         result.writes_exact ? "" : "at least ", counted(result.writes.value_or(0), "write"));
     case core::CutoverFailure::deadline:
       return fmt::format("the deadline of {} passed in stage {}",
                          base::format_duration(transaction.machine.plan.deadline), core::name(result.failed_at));
     case core::CutoverFailure::gone:
       return fmt::format("whoever asked for it hung up in stage {}", core::name(result.failed_at));
+    case core::CutoverFailure::errors:
+      return fmt::format("{} of {} answers of {} were errors, in {}", result.watched->sample.errors,
+                         result.watched->sample.requests, result.to,
+                         base::describe_duration(result.watched->lasted)) +
+             (transaction.machine.plan.return_on_errors
+                  ? fmt::format("; it has accepted writes, and --discard-writes was not given, so {} stays there",
+                                transaction.command.site)
+                  : std::string());
     case core::CutoverFailure::aborted:
       return fmt::format("{} ended it in stage {}", transaction.ended_by, core::name(result.failed_at));
   }
   return {};
 }
 
+// A rollback that was refused by the disk or the guard has changed nothing; nor has a cutover. A watch that found
+// errors has, whichever way it ended.
+core::Outcome Cutovers::outcome_of(const Transaction& transaction) const {
+  const auto& machine = transaction.machine;
+  const bool failed = machine.stage == core::CutoverStage::failed_back;
+  if (machine.returning) return failed ? core::Outcome::watch_failed : core::Outcome::returned;
+  if (failed) return core::Outcome::failed_back;
+  if (machine.failure == core::CutoverFailure::errors) return core::Outcome::watch_failed;
+  return transaction.receipt.cut_counts.total() > 0 ? core::Outcome::cut : core::Outcome::done;
+}
+
+std::string Cutovers::note_of(const Transaction& transaction) const {
+  const auto& result = transaction.result;
+  switch (outcome_of(transaction)) {
+    case core::Outcome::failed_back:
+      return failure_text(transaction);
+    case core::Outcome::returned:
+      return transaction.command.reason;
+    case core::Outcome::watch_failed:
+      if (!transaction.machine.returning) return failure_text(transaction);
+      return fmt::format("{}, but the way back to {} failed: {}", transaction.command.reason, result.to,
+                         failure_text(transaction));
+    case core::Outcome::done:
+    case core::Outcome::cut:
+    case core::Outcome::outstanding:
+    case core::Outcome::superseded:
+      break;
+  }
+  if (!transaction.ended_by.empty()) return fmt::format("{} ended the watch", transaction.ended_by);
+  return result.dry_run ? transaction.problem : std::string();
+}
+
 void Cutovers::report(Transaction& transaction) {
   const auto ended = transactions_.extract(transaction.command.site);
+  const auto& name = transaction.command.site;
   alarms_.cancel(transaction.deadline);
   alarms_.cancel(transaction.next_look);
   const bool failed = transaction.machine.stage == core::CutoverStage::failed_back;
   // The record of a cutover that is over tells nothing; a disk that does not take it away now does so later.
-  const auto& site = hands_.site(transaction.command.site);
+  auto site = hands_.site(name);
   if (site.cutover) {
-    auto over = site;
-    over.cutover.reset();
-    (void)hands_.note(transaction.command.site, std::move(over));
+    site.cutover.reset();
+    (void)hands_.note(name, site);
   }
-  hands_.ended(transaction.command.site,
-               failed ? fmt::format("{} is on {}, the cutover to {} came to nothing: {}", transaction.command.site,
-                                    transaction.result.from, transaction.result.to, failure_text(transaction))
-                      : std::string());
+  const auto outcome = outcome_of(transaction);
+  const bool came_back = outcome == core::Outcome::failed_back || outcome == core::Outcome::returned;
+  hands_.ended(name, came_back ? fmt::format("{} is on {}, the cutover came to nothing: {}", name, site.pool,
+                                             note_of(transaction))
+                               : std::string());
   if (!transaction.completion.done) return;
   auto& receipt = transaction.receipt;
-  if (failed && !transaction.hold_ended) {
+  if (outcome == core::Outcome::failed_back && !transaction.hold_ended) {
     auto refusal = transaction.refusal;
     if (refusal.message.empty()) refusal.message = failure_text(transaction);
     alarms_.post([done = std::move(transaction.completion.done), refusal] { done(std::unexpected(refusal)); });
     return;
   }
   receipt.what = transaction.what("");
-  receipt.sites = {transaction.command.site};
+  receipt.sites = {name};
+  receipt.outcome = outcome;
+  receipt.note = note_of(transaction);
   transaction.result.mode = site.mode.mode;
-  if (failed) receipt.outcome = core::Outcome::failed_back;
-  if (!failed && receipt.cut_counts.total() > 0) receipt.outcome = core::Outcome::cut;
-  receipt.note = failed ? failure_text(transaction) : transaction.result.dry_run ? transaction.problem : "";
-  if (transaction.result.dry_run) receipt.epoch = hands_.epoch();
-  if (transaction.result.dry_run) receipt.published_at = alarms_.now().wall;
-  if (transaction.hold_ended) {
-    transaction.result.refused = hands_.served(transaction.command.site).refused - transaction.refused_before;
+  const auto now = alarms_.now();
+  if (!transaction.hold_ended) {
+    receipt.epoch = hands_.epoch();
+    receipt.published_at = now.wall;
+  } else {
     transaction.result.held = std::chrono::duration_cast<base::Millis>(*transaction.hold_ended - transaction.held);
   }
+  const auto first_write = hands_.served(name).first_write;
+  if (!failed && first_write && !transaction.partial)
+    transaction.result.first_write_at = wall_of(*first_write, now);
   receipt.cutover = transaction.result;
   alarms_.post([done = std::move(transaction.completion.done), receipt] { done(receipt); });
 }
@@ -85,16 +129,20 @@ void Cutovers::report(Transaction& transaction) {
 void Cutovers::tell(Transaction& transaction, Progress progress) {
   if (!transaction.completion.progress) return;
   const auto now = alarms_.now().steady;
-  const auto left = transaction.machine.deadline.value_or(now) - now;
+  const auto& machine = transaction.machine;
+  const bool watches = machine.stage == core::CutoverStage::watch;
+  const auto left = (watches ? machine.watch_until : machine.deadline).value_or(now) - now;
   progress.epoch = transaction.record.id;
   progress.elapsed = std::chrono::duration_cast<base::Millis>(now - transaction.held);
-  progress.cutover = CutoverProgress{.id = transaction.record.id,
-                                     .stage = transaction.machine.stage,
-                                     .site = transaction.command.site,
-                                     .from = transaction.result.from,
-                                     .to = transaction.result.to,
-                                     .match = transaction.command.match,
-                                     .left = std::chrono::duration_cast<base::Millis>(left)};
+  progress.cutover =
+      CutoverProgress{.id = transaction.record.id,
+                      .stage = transaction.machine.stage,
+                      .site = transaction.command.site,
+                      .from = transaction.result.from,
+                      .to = transaction.result.to,
+                      .match = transaction.command.match,
+                      .left = std::max(std::chrono::duration_cast<base::Millis>(left), base::Millis(0)),
+                      .watched = transaction.result.watched};
   transaction.completion.progress(progress);
 }
 
@@ -119,40 +167,13 @@ std::optional<CutoverStatus> Cutovers::status(const std::string& site) const {
 
 Cutovers::Checked Cutovers::check_free(const std::string& site) const {
   const auto held = status(site);
-  if (!held) return {};
+  if (!held || held->stage == core::CutoverStage::watch) return {};
   return std::unexpected(Refusal{
       .code = RefusalCode::refused,
       .message = fmt::format("{} is in a cutover{} from {} to {} by {}, stage {}", site,
                              held->match.empty() ? "" : " of " + held->match, held->from, held->to, held->by,
                              core::name(held->stage)),
       .hint = held->left ? fmt::format("it ends within {}", base::describe_duration(*held->left)) : std::string()});
-}
-
-// A slice that is rolled back is as it was before its last cutover, and so is the count that its next rollback
-// asks.
-void Cutovers::count_flip(const Transaction& transaction) {
-  const auto& command = transaction.command;
-  if (command.match.empty()) {
-    writes_at_flip_[command.site] = hands_.served(command.site).writes;
-    return;
-  }
-  const auto key = slice_key({.match = command.match});
-  auto& counts = slice_writes_at_flip_[fmt::format("{} {}", command.site, key)];
-  if (!command.rollback) return counts.push_back(hands_.slice_writes(command.site, key));
-  if (!counts.empty()) counts.pop_back();
-}
-
-std::optional<std::uint64_t> Cutovers::writes_since_flip(const std::string& site, const std::string& match) const {
-  if (!match.empty()) {
-    const auto key = slice_key({.match = match});
-    const auto counts = slice_writes_at_flip_.find(fmt::format("{} {}", site, key));
-    if (counts == slice_writes_at_flip_.end() || counts->second.empty()) return std::nullopt;
-    return hands_.slice_writes(site, key) - counts->second.back();
-  }
-  const auto found = writes_at_flip_.find(site);
-  if (found == writes_at_flip_.end()) return std::nullopt;
-  const auto now = hands_.served(site).writes;
-  return now - std::min(now, found->second);
 }
 
 }  // namespace drawbridge::control

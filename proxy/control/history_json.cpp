@@ -14,8 +14,9 @@ namespace {
 namespace json = boost::json;
 
 std::optional<core::Outcome> parse_outcome(std::string_view text) {
-  for (const auto outcome : {core::Outcome::done, core::Outcome::outstanding, core::Outcome::cut,
-                             core::Outcome::superseded, core::Outcome::failed_back}) {
+  for (const auto outcome :
+       {core::Outcome::done, core::Outcome::outstanding, core::Outcome::cut, core::Outcome::superseded,
+        core::Outcome::failed_back, core::Outcome::returned, core::Outcome::watch_failed}) {
     if (core::name(outcome) == text) return outcome;
   }
   return std::nullopt;

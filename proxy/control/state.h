@@ -58,6 +58,12 @@ struct CutoverRecord {
   std::optional<Places> after = {};  // of a partial one, until the flip. Not stored: a restart goes back
 };
 
+// How many writes the active pool has accepted since the last cutover, as far as the disk knows.
+struct AcceptedWrites {
+  std::uint64_t count = 0;
+  bool exact = false;  // false: at least so many
+};
+
 // What is on now for one site.
 struct SiteState {
   core::ModeState mode;
@@ -68,6 +74,7 @@ struct SiteState {
   std::string previous_pool;                // the active one before the last cutover; empty: there was none
   std::vector<SliceState> slices;           // in the order in which they are asked
   std::vector<SliceState> previous_slices;  // that the last cutover of the whole site ended
+  std::optional<AcceptedWrites> accepted;   // beside previous_pool
   std::optional<CutoverRecord> cutover;
 };
 

@@ -62,6 +62,10 @@ json::object site_object(const SiteState& site) {
   object["epoch"] = static_cast<std::int64_t>(site.epoch);
   object["configured"] = site.configured;
   if (!site.previous_pool.empty()) object["previous_pool"] = site.previous_pool;
+  if (site.accepted) {
+    object["accepted_writes"] = {{"count", static_cast<std::int64_t>(site.accepted->count)},
+                                 {"exact", site.accepted->exact}};
+  }
   if (site.cutover) object["cutover"] = cutover_object(*site.cutover);
   if (!site.slices.empty()) object["slices"] = slice_list(site.slices);
   if (!site.previous_slices.empty()) object["previous_slices"] = slice_list(site.previous_slices);
@@ -73,6 +77,13 @@ std::string read_end(const json::value& value, const std::string& where, SteadyE
   end.boot = fields.text("boot");
   end.at = base::Millis(fields.integer("steady_ms"));
   end.lasts = base::Millis(fields.integer("lasts_ms"));
+  return fields.finish();
+}
+
+std::string read_accepted(const json::value& value, const std::string& where, AcceptedWrites& accepted) {
+  JsonFields fields(value, where + " accepted_writes");
+  accepted.count = fields.number("count");
+  accepted.exact = fields.boolean("exact");
   return fields.finish();
 }
 
@@ -140,6 +151,10 @@ std::string read_site(const json::value& value, const std::string& name, SiteSta
   site.epoch = fields.number("epoch");
   site.configured = fields.boolean("configured");
   if (fields.has("previous_pool")) site.previous_pool = fields.text("previous_pool");
+  if (fields.has("accepted_writes")) {
+    const auto problem = read_accepted(fields.value("accepted_writes"), where, site.accepted.emplace());
+    if (!problem.empty()) return problem;
+  }
   for (const auto& [key, slices] :
        {std::pair{"slices", &site.slices}, {"previous_slices", &site.previous_slices}}) {
     if (!fields.has(key)) continue;

@@ -59,4 +59,8 @@ std::string join_names(const std::vector<std::string>& names) {
   return text;
 }
 
+std::string counted(std::uint64_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
 }  // namespace drawbridge::control

@@ -3,6 +3,7 @@
 #include "proxy/core/command.h"
 
 #include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -19,5 +20,8 @@ std::string describe(const core::Actor& actor);
 
 // "blue, green and 12 more": at most ten of them.
 std::string join_names(const std::vector<std::string>& names);
+
+// "1 write", "2 writes".
+std::string counted(std::uint64_t count, std::string_view what);
 
 }  // namespace drawbridge::control

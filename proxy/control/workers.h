@@ -1,6 +1,7 @@
 #pragma once
 
 #include "proxy/core/ledger.h"
+#include "proxy/core/parking_lot.h"
 #include "proxy/core/snapshot.h"
 
 #include <cstdint>
@@ -48,6 +49,7 @@ class Workers {
     core::ClassCounts in_flight;
     std::uint64_t parked = 0;  // waiting for the end of a hold
     base::Millis oldest_parked{};
+    core::HoldAccount hold;  // of the last hold
     std::vector<core::OpenRequest> oldest_writes;
   };
   virtual void load(std::vector<core::SiteId> sites, std::function<void(std::vector<SiteLoad>)> done) = 0;

@@ -58,7 +58,10 @@ struct CutoverCommand {
   bool dry_run = false;
   std::optional<Mode> then;  // none: the mode stays
   bool rollback = false;
-  bool discard_writes = false;  // of a rollback: although the pool that is left has accepted writes
+  bool discard_writes = false;  // of a rollback or return: although the pool that is left has accepted writes
+  base::Millis watch{0};        // --watch, after the flip; 0: none
+  double errors_max = 0.05;     // --errors-max: what part of the new pool's answers may be 5xx meanwhile
+  bool return_on_errors = false;
   std::string reason;
 };
 

@@ -11,8 +11,11 @@ using Failure = CutoverFailure;
 using Action = CutoverAction;
 using Kind = CutoverEvent::Kind;
 
-constexpr std::array stages = {Stage::guard, Stage::hold,   Stage::drain, Stage::run,  Stage::check,
-                               Stage::flip,  Stage::retire, Stage::back,  Stage::done, Stage::failed_back};
+constexpr std::array stages = {Stage::guard, Stage::hold, Stage::drain,      Stage::run,
+                               Stage::check, Stage::flip, Stage::retire,     Stage::watch,
+                               Stage::back,  Stage::done, Stage::failed_back};
+
+constexpr std::uint64_t telling_requests = 20;
 
 CutoverStep stay(const Cutover& state) {
   return {.state = state, .actions = {}};
@@ -44,6 +47,12 @@ CutoverStep enter(Cutover state, Action action) {
   return {.state = std::move(state), .actions = {action}};
 }
 
+// A disk that does not take the stage is no reason not to watch: what is durable is on the new pool.
+CutoverStep watch(Cutover state, base::SteadyTime now) {
+  state.watch_until = now + state.plan.watch;
+  return enter(std::move(state), Action::watch);
+}
+
 CutoverStep stored(Cutover state, base::SteadyTime now) {
   switch (state.stage) {
     case Stage::hold:
@@ -55,6 +64,8 @@ CutoverStep stored(Cutover state, base::SteadyTime now) {
       return enter(std::move(state), Action::probe);
     case Stage::flip:
       return go(std::move(state), Stage::retire, {Action::publish_new, Action::fence});
+    case Stage::watch:
+      return watch(std::move(state), now);
     case Stage::guard:
     case Stage::drain:
     case Stage::retire:
@@ -81,6 +92,9 @@ CutoverStep interrupt(const Cutover& state, Failure failure) {
     case Stage::done:
     case Stage::failed_back:
       break;
+    case Stage::watch:
+      if (failure == Failure::aborted) return go(state, Stage::done, {Action::report});
+      break;
   }
   return stay(state);
 }
@@ -93,9 +107,27 @@ CutoverStep guarded(const Cutover& state, bool ok) {
 }
 
 CutoverStep fenced(const Cutover& state) {
+  if (state.stage == Stage::retire && state.plan.watch.count() > 0) return go(state, Stage::watch, {Action::store});
   if (state.stage == Stage::retire) return go(state, Stage::done, {Action::report});
   if (state.stage == Stage::back) return go(state, Stage::failed_back, {Action::report});
   return stay(state);
+}
+
+// The way back is a transaction of its own, with its own guard, hold and drain, that nobody runs a command in.
+CutoverStep turn_back(const Cutover& state) {
+  Cutover back;
+  back.plan.deadline = state.plan.deadline;
+  back.returning = true;
+  return {.state = back, .actions = {Action::turn_back, Action::guard}};
+}
+
+CutoverStep watched(Cutover state, const CutoverEvent& event, base::SteadyTime now) {
+  if (state.stage != Stage::watch || !state.entered) return stay(state);
+  const bool last = now >= *state.watch_until;
+  const bool bad = has_too_many_errors(event.sample, state.plan.errors_max, last);
+  if (bad && state.plan.return_on_errors && event.ok) return turn_back(state);
+  state.failure = bad ? Failure::errors : Failure::none;
+  return last ? go(std::move(state), Stage::done, {Action::report}) : stay(state);
 }
 
 // The result of a stage: on to the next, or back.
@@ -128,7 +160,7 @@ CutoverStep step(const Cutover& state, const CutoverEvent& event, base::SteadyTi
     case Kind::guarded:
       return guarded(state, event.ok);
     case Kind::stored:
-      return event.ok ? stored(state, now) : fail(state, Failure::not_stored);
+      return event.ok || state.stage == Stage::watch ? stored(state, now) : fail(state, Failure::not_stored);
     case Kind::drained:
       return judge(state, Stage::drain, event.ok, Failure::undrained);
     case Kind::run_ended:
@@ -143,14 +175,21 @@ CutoverStep step(const Cutover& state, const CutoverEvent& event, base::SteadyTi
       return interrupt(state, Failure::gone);
     case Kind::abort:
       return interrupt(state, Failure::aborted);
+    case Kind::watched:
+      return watched(state, event, now);
     case Kind::tick:
       break;
   }
   return stay(state);
 }
 
+bool has_too_many_errors(const WatchSample& sample, double errors_max, bool last) {
+  if (sample.requests < telling_requests && !last) return false;
+  return static_cast<double>(sample.errors) > errors_max * static_cast<double>(sample.requests);
+}
+
 bool has_flipped(CutoverStage durable) {
-  return durable == Stage::flip || durable == Stage::retire || durable == Stage::done;
+  return durable == Stage::flip || durable == Stage::retire || durable == Stage::watch || durable == Stage::done;
 }
 
 std::string_view name(CutoverStage stage) {
@@ -169,6 +208,8 @@ std::string_view name(CutoverStage stage) {
       return "flip";
     case Stage::retire:
       return "retire";
+    case Stage::watch:
+      return "watch";
     case Stage::back:
       return "back";
     case Stage::done:
@@ -201,6 +242,8 @@ std::string_view name(CutoverFailure failure) {
       return "gone";
     case Failure::aborted:
       return "aborted";
+    case Failure::errors:
+      return "errors";
   }
   return "unknown";
 }
@@ -225,6 +268,10 @@ std::string_view name(CutoverAction action) {
       return "publish_back";
     case Action::fence:
       return "fence";
+    case Action::watch:
+      return "watch";
+    case Action::turn_back:
+      return "turn_back";
     case Action::report:
       return "report";
   }

@@ -19,6 +19,7 @@ enum class CutoverStage : std::uint8_t {
   check,        // a probe request to the new pool
   flip,         // the decision is being made durable
   retire,       // on the new pool; every worker comes to know
+  watch,        // on the new pool; its errors are counted
   back,         // failed: on the old pool again as before; every worker comes to know
   done,         // over: on the new pool (or, after a dry run, nothing was done)
   failed_back,  // over: on the old pool, in the mode it had before
@@ -35,6 +36,7 @@ enum class CutoverFailure : std::uint8_t {
   deadline,
   gone,     // the client who asked has hung up
   aborted,  // told to end
+  errors,   // the new pool answered with too many errors: of a transaction that stays on it, or goes back
 };
 
 std::string_view name(CutoverStage stage);
@@ -47,7 +49,19 @@ struct CutoverPlan {
   bool check = false;
   bool dry_run = false;
   base::Millis deadline{60'000};  // from the hold to the flip
+  base::Millis watch{0};          // after the flip
+  double errors_max = 0.05;       // what part of the answers may be errors
+  bool return_on_errors = false;
 };
+
+// What the new pool has answered since the flip.
+struct WatchSample {
+  std::uint64_t requests = 0;
+  std::uint64_t errors = 0;  // 5xx, our own for servers that could not be reached included
+};
+
+// Whether that is too many; `last`: nothing more will be counted. Before, a handful of answers proves nothing.
+bool has_too_many_errors(const WatchSample& sample, double errors_max, bool last);
 
 // Where one transaction is.
 struct Cutover {
@@ -55,7 +69,9 @@ struct Cutover {
   CutoverStage stage = CutoverStage::guard;
   bool entered = false;  // the stage is durable and its effect ordered
   CutoverFailure failure = CutoverFailure::none;
-  std::optional<base::SteadyTime> deadline;  // since the hold is published
+  std::optional<base::SteadyTime> deadline;     // since the hold is published
+  std::optional<base::SteadyTime> watch_until;  // since the watch has begun
+  bool returning = false;                       // the way back of a watch: its old pool is the one that was watched
 
   bool is_over() const { return stage == CutoverStage::done || stage == CutoverStage::failed_back; }
   // The site is held: reads or writes wait.
@@ -71,12 +87,14 @@ struct CutoverEvent {
     checked,          // ok: the new pool answered the probe well
     fenced,           // every worker has passed the fence of the last publication
     writes_accepted,  // of a rollback, before the flip
+    watched,          // `sample`; ok: the writes that the new pool has accepted do not forbid to go back
     tick,             // time has passed
     gone,             // the client who asked has hung up
     abort,
   };
   Kind kind = Kind::tick;
   bool ok = true;
+  WatchSample sample{};
 };
 
 enum class CutoverAction : std::uint8_t {
@@ -89,6 +107,8 @@ enum class CutoverAction : std::uint8_t {
   publish_new,   // the new pool, the hold is over
   publish_back,  // the old pool, the mode as before; the record is taken away, durable if the disk allows
   fence,         // → fenced
+  watch,         // count → watched, again and again
+  turn_back,     // the transaction becomes its own way back: old and new change places
   report,        // the transaction is over
 };
 

@@ -109,7 +109,7 @@ void Ledger::leave(Admission& admission) {
 }
 
 bool Ledger::meant(const DrainScope& scope, const Standing& standing) {
-  return !standing.exempt && scope.classes.has(standing.request_class) &&
+  return (scope.exempt_too || !standing.exempt) && scope.classes.has(standing.request_class) &&
          !(scope.spare_read_tunnels && standing.read_tunnel) &&
          (standing.any_site || std::binary_search(scope.sites.begin(), scope.sites.end(), standing.site));
 }

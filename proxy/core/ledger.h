@@ -27,8 +27,8 @@ struct OpenRequest {
 };
 
 // Which requests a fence is about: those of `sites` with a class in `classes`, admitted before `epoch`. Exempt ones
-// are never meant (DESIGN: exempt rules are forwarded in every mode). A request that a reload has met in flight is
-// meant if it is so by the rules that let it in or by those of the last reload.
+// are not meant (DESIGN: exempt rules are forwarded in every mode), unless `exempt_too` says so. A request that a
+// reload has met in flight is meant if it is so by the rules that let it in or by those of the last reload.
 struct DrainScope {
   std::uint64_t epoch = 0;
   std::vector<SiteId> sites;
@@ -36,6 +36,7 @@ struct DrainScope {
   bool spare_read_tunnels = false;  // tunnels that a read rule names stay (readonly, hold writes)
   // Only what this sends to another pool than it is on; null: all. Shared by the fences of all workers: immutable.
   std::shared_ptr<const Placement> moved_by;
+  bool exempt_too = false;  // a pool is to be left by all
 };
 
 struct ClassCounts {

@@ -14,6 +14,10 @@ std::string_view name(Outcome outcome) {
       return "superseded";
     case Outcome::failed_back:
       return "failed_back";
+    case Outcome::returned:
+      return "returned";
+    case Outcome::watch_failed:
+      return "watch_failed";
   }
   return "unknown";
 }

@@ -13,14 +13,22 @@
 namespace drawbridge::core {
 
 enum class Outcome : std::uint8_t {
-  done,         // in force, and all that had to end has ended
-  outstanding,  // in force, but the drain deadline passed with requests open (exit code 4)
-  cut,          // in force; what was open at the deadline was cut and is listed
-  superseded,   // was in force, but a later change took it back before all that had to end had ended
-  failed_back,  // a cutover that was given up: the site is on the old pool in the mode it had before
+  done,          // in force, and all that had to end has ended
+  outstanding,   // in force, but the drain deadline passed with requests open (exit code 4)
+  cut,           // in force; what was open at the deadline was cut and is listed
+  superseded,    // was in force, but a later change took it back before all that had to end had ended
+  failed_back,   // a cutover that was given up: the site is on the old pool in the mode it had before
+  returned,      // a cutover whose new pool had too many errors: the site went back to the old pool
+  watch_failed,  // likewise, but the site is on the new pool
 };
 
 std::string_view name(Outcome outcome);
+
+// What the watch of a cutover has come to.
+struct WatchReceipt {
+  base::Millis lasted{};
+  WatchSample sample;
+};
 
 // What a cutover adds to its receipt.
 struct CutoverReceipt {
@@ -36,13 +44,18 @@ struct CutoverReceipt {
   CutoverStage failed_at = CutoverStage::guard;  // of failed_back: the stage that failed
   CutoverFailure failure = CutoverFailure::none;
   std::optional<base::WallTime> flip_at;
-  Mode mode = Mode::live;               // of the site after it
-  base::Millis held{};                  // from the hold to its end
-  std::uint64_t parked = 0;             // requests that waited when the hold ended
-  base::Millis longest_parked{};        // of these
-  std::uint64_t refused = 0;            // requests that waited in vain or found no place to wait
+  Mode mode = Mode::live;                        // of the site after it
+  base::Millis held{};                           // from the hold to its end
+  std::uint64_t parked = 0;                      // requests that waited
+  base::Millis longest_parked{};                 // of these
+  std::uint64_t left_parking = 0;                // of these: their clients went away
+  std::uint64_t refused = 0;                     // requests that waited in vain or found no place to wait
+  std::optional<base::WallTime> last_write_at;   // the old pool's last write ended; none: there was none
+  std::optional<base::WallTime> first_write_at;  // the new pool's first one began; none: not yet
+  std::optional<WatchReceipt> watched;
   std::optional<int> exit_code;         // of the command
   std::optional<std::uint64_t> writes;  // of a rollback: that the pool which was left had accepted; none: not known
+  bool writes_exact = true;             // false: at least so many
 };
 
 // What a changing command returns (DESIGN: fence, drain, receipt). Times are of the proxy's clock.

@@ -21,4 +21,14 @@ std::optional<ServerAdmin> parse_server_admin(std::string_view text) {
   return std::nullopt;
 }
 
+std::vector<const PoolView*> pools_in_use(const Snapshot& snapshot) {
+  std::vector<const PoolView*> pools;
+  for (const auto& site : snapshot.sites) {
+    pools.push_back(site->pool);
+    if (site->notice != nullptr) pools.push_back(site->notice);
+    if (site->split) pools.insert(pools.end(), site->split->pools.begin(), site->split->pools.end());
+  }
+  return pools;
+}
+
 }  // namespace drawbridge::core

@@ -148,4 +148,7 @@ struct Snapshot {
   RouteTable routes;  // (host, path) → index into `sites`
 };
 
+// Pools that a request of some site may be sent to.
+std::vector<const PoolView*> pools_in_use(const Snapshot& snapshot);
+
 }  // namespace drawbridge::core

@@ -165,6 +165,7 @@ std::string check_values(const Options& options) {
   if (auto wrong = check_duration("--drain", options.drain); !wrong.empty()) return wrong;
   if (auto wrong = check_duration("--timeout", options.timeout); !wrong.empty()) return wrong;
   if (auto wrong = check_duration("--deadline", options.deadline); !wrong.empty()) return wrong;
+  if (auto wrong = check_duration("--watch", options.watch_for); !wrong.empty()) return wrong;
   if (options.verb == Verb::mode) return check_mode(options);
   const bool moves = options.verb == Verb::cutover || options.verb == Verb::rollback;
   if (moves || options.verb == Verb::abort) return check_cutover(options);

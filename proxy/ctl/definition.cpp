@@ -70,6 +70,13 @@ void add_cutover_options(CLI::App& app, Options& options) {
       ->type_name("COMMAND");
   app.add_option("--check", options.check, "Before the flip GET this path from each server of the new pool")
       ->type_name("URL-PATH");
+  app.add_option("--watch", options.watch_for, "After the flip count the new pool's errors for so long")
+      ->type_name("DURATION");
+  app.add_option("--errors-max", options.errors_max, "What part of its answers may be 5xx; without, 5%")
+      ->type_name("PERCENT");
+  app.add_flag("--return-on-errors", options.return_on_errors, "If there are more, go back by the same steps");
+  app.add_flag("--discard-writes", options.discard_writes,
+               "Go back although the pool that is left has accepted writes");
   app.add_flag("--cut", options.cut, "At the end of the drain cut what is still open, and list it");
   app.add_flag("--dry-run", options.dry_run, "Only look whether it could begin; change nothing");
   app.add_option("--then", options.then, "The mode after it; without, the mode stays")->type_name("MODE");
@@ -88,8 +95,6 @@ void define_cutover(CLI::App& app, Options& options) {
   CLI::App* rollback = command(app, "rollback", "Move a site back to the pool it was on before its last cutover",
                                options, Verb::rollback);
   rollback->add_option("SITE", options.sites, "The site to move back")->type_name("SITE")->required()->expected(1);
-  rollback->add_flag("--discard-writes", options.discard_writes,
-                     "Although the pool that is left has accepted writes");
   add_cutover_options(*rollback, options);
 }
 

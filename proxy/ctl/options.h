@@ -43,6 +43,8 @@ struct Options {
   bool cut = false;
   std::string match, to, hold, deadline, run, check;  // cutover
   bool dry_run = false, abort = false;
+  std::string watch_for, errors_max;
+  bool return_on_errors = false;
   bool discard_writes = false;  // rollback
   std::optional<std::uint64_t> if_epoch;
 

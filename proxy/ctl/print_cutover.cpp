@@ -21,9 +21,28 @@ std::string held_text(const json::object& receipt) {
   const std::string waited = waiting == 0 ? "nobody waited"
                                           : fmt::format("{} waited, the longest {}", counted(waiting, "request"),
                                                         duration(parked, "oldest_ms"));
-  return fmt::format("held for {}: {}; refused: {}\ndrained after {}; ended meanwhile: {}\n",
-                     duration(cutover, "held_ms"), waited, number(cutover, "refused"),
-                     duration(receipt, "drained_ms"), print_counts(object_in(receipt, "drained")));
+  const std::int64_t left = number(parked, "left");
+  return fmt::format("held for {}: {}{}; refused: {}\ndrained after {}; ended meanwhile: {}\n",
+                     duration(cutover, "held_ms"), waited, left == 0 ? "" : fmt::format(", {} gave up", left),
+                     number(cutover, "refused"), duration(receipt, "drained_ms"),
+                     print_counts(object_in(receipt, "drained")));
+}
+
+// When the two pools were written to: nothing lies between the two but the flip.
+std::string writes_text(const json::object& cutover) {
+  const std::string last = text(cutover, "last_write_at");
+  const std::string first = text(cutover, "first_write_at");
+  std::string out;
+  if (!last.empty()) out += fmt::format("last write on {} ended at {}", text(cutover, "from"), last);
+  if (!first.empty()) {
+    out += fmt::format("{}first write on {} began at {}", out.empty() ? "" : "; ", text(cutover, "to"), first);
+  }
+  return out.empty() ? out : out + "\n";
+}
+
+std::string watched_text(const json::object& watched) {
+  return fmt::format("{} of {} in error", number(watched, "errors"),
+                     counted(number(watched, "requests"), "answer"));
 }
 
 std::string slice_names(const json::array& slices) {
@@ -82,11 +101,27 @@ std::string print_cutover(const json::object& receipt, const Look& look) {
         held_text(receipt), lists_text(receipt, look),
         fmt::format("failed in stage {}, epoch {}", text(cutover, "failed_at"), number(receipt, "epoch")));
   }
+  if (text(receipt, "result") == "returned") {
+    return fmt::format("{}: {}\n{}{}back in epoch {}\n", site,
+                       look.paint(Tone::bad, fmt::format("back on {}: {}", to, note)), held_text(receipt),
+                       lists_text(receipt, look), number(receipt, "epoch"));
+  }
   std::string out = fmt::format("{}: from {} to {} at {}, epoch {}\n", site, from, look.paint(Tone::bold, to),
                                 text(cutover, "flip_at"), number(receipt, "epoch"));
-  out += slices_text(cutover, false) + held_text(receipt) + lists_text(receipt, look);
+  out += slices_text(cutover, false) + held_text(receipt) + writes_text(cutover) + lists_text(receipt, look);
+  if (cutover.contains("watched")) {
+    const json::object& watched = object_in(cutover, "watched");
+    out += fmt::format("watched {} for {}: {}\n", to, duration(watched, "watched_ms"), watched_text(watched));
+  }
+  if (text(receipt, "result") == "watch_failed") {
+    return out + look.paint(Tone::bad, fmt::format("{} is on {}, but not well: {}", site, to, note)) +
+           fmt::format("\nTo go back: proxyctl rollback {}\n", joined(receipt, "sites"));
+  }
   if (const auto writes = number(cutover, "discarded_writes"); writes > 0) {
-    out += look.paint(Tone::warning, fmt::format("left behind on {}: {}", from, counted(writes, "write"))) + "\n";
+    out += look.paint(Tone::warning, fmt::format("left behind on {}: {}{}", from,
+                                                 flag(cutover, "discarded_writes_at_least") ? "at least " : "",
+                                                 counted(writes, "write"))) +
+           "\n";
   }
   if (const auto mode = text(cutover, "mode"); mode != "live") {
     out += look.paint(Tone::warning, fmt::format("{} stays in {}", joined(receipt, "sites"), mode)) + "\n";
@@ -108,6 +143,10 @@ std::string print_cutover_progress(const json::object& progress) {
   if (stage == "drain" && progress.contains("open")) {
     return fmt::format("held; waiting for {} of {} to end, {} left", print_counts(object_in(progress, "open")),
                        text(progress, "from"), left);
+  }
+  if (stage == "watch") {
+    return fmt::format("on {}; watching: {}, {} left", text(progress, "to"),
+                       watched_text(object_in(progress, "watched")), left);
   }
   if (stage == "check") return fmt::format("held; checking {}, {} left", text(progress, "to"), left);
   return fmt::format("held; {} left", left);

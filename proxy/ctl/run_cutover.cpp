@@ -99,7 +99,9 @@ Exit tell_receipt(const Options& options, const Console& console, const json::ob
   } else {
     console.out(print_cutover(receipt, console.look));
   }
-  return text(receipt, "result") == "failed_back" ? Exit::refused : Exit::done;
+  const std::string result = text(receipt, "result");
+  if (result == "failed_back" || result == "returned") return Exit::refused;
+  return result == "watch_failed" ? Exit::undrained : Exit::done;
 }
 
 Exit tell_failure(const Console& console, const WireFailure& failure, const Followed& followed) {

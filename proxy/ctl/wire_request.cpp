@@ -88,6 +88,9 @@ WireRequest cutover_request(const Options& options) {
   put_if(body, "deadline", options.deadline);
   put_if(body, "check", options.check);
   put_if(body, "then", options.then);
+  put_if(body, "watch", options.watch_for);
+  put_if(body, "errors_max", options.errors_max);
+  if (options.return_on_errors) body["return_on_errors"] = true;
   if (!options.run.empty()) body["run"] = true;
   if (options.cut) body["cut"] = true;
   if (options.dry_run) body["dry_run"] = true;

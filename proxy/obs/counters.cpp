@@ -48,17 +48,22 @@ struct SiteCounters {
   Tally request_bytes;
   Tally response_bytes;
   Histogram duration;
+  Tally writes_sent;
+  std::atomic<std::int64_t> last_write_ended{0};  // of the steady clock; 0: none
+  std::atomic<std::int64_t> first_write_sent{0};  // likewise; the control thread takes it back
 };
 
 Counters::Counters()
     : sites_(std::make_unique<std::atomic<SiteCounters*>[]>(site_slots)),
       servers_(std::make_unique<std::atomic<ServerCounters*>[]>(base::limits::servers_max)),
-      slices_(std::make_unique<std::atomic<SliceCounters*>[]>(base::limits::slices_max)) {}
+      slices_(std::make_unique<std::atomic<SliceCounters*>[]>(base::limits::slices_max)),
+      pools_(std::make_unique<std::atomic<PoolCounters*>[]>(base::limits::pools_max)) {}
 
 Counters::~Counters() {
   free_all(sites_, site_slots);
   free_all(servers_, base::limits::servers_max);
   free_all(slices_, base::limits::slices_max);
+  free_all(pools_, base::limits::pools_max);
 }
 
 SiteCounters& Counters::site(core::SiteId id) {
@@ -107,25 +112,26 @@ core::ClassCounts Counters::forwarded_of_slice(core::SliceId id) const {
   return counts;
 }
 
-std::uint64_t Counters::forwarded(core::SiteId id, core::RequestClass request_class) const {
-  const auto* counted = sites_[site_row(id)].load(std::memory_order_acquire);
-  if (counted == nullptr) return 0;
-  auto sum = counted->in_flight[static_cast<std::size_t>(request_class)].value();
-  for (const auto& ended : counted->requests[plan_slot(core::Verdict::forward, request_class)])
-    sum += ended.value();
-  return sum;
+SiteCounters* Counters::find(core::SiteId id) const {
+  return sites_[site_row(id)].load(std::memory_order_acquire);
 }
 
-std::uint64_t Counters::refused(core::SiteId id) const {
-  const auto* counted = sites_[site_row(id)].load(std::memory_order_acquire);
-  if (counted == nullptr) return 0;
-  std::uint64_t sum = 0;
-  for (const auto verdict : {core::Verdict::refuse, core::Verdict::park}) {
-    for (const auto one : {core::RequestClass::read, core::RequestClass::write, core::RequestClass::tunnel}) {
-      sum += counted->requests[plan_slot(verdict, one)][status_slot(503)].value();
-    }
-  }
-  return sum;
+void Counters::answered(core::PoolId id, unsigned status) {
+  DRAWBRIDGE_CHECK(id < base::limits::pools_max);
+  auto& pool = made(pools_[id]);
+  pool.requests.add();
+  if (is_server_error(status)) pool.errors.add();
+}
+
+void Counters::write_sent(core::SiteId id, base::SteadyTime now) {
+  auto& counted = site(id);
+  counted.writes_sent.add();
+  std::int64_t none = 0;
+  counted.first_write_sent.compare_exchange_strong(none, now.time_since_epoch().count(), std::memory_order_relaxed);
+}
+
+void Counters::write_ended(core::SiteId id, base::SteadyTime now) {
+  site(id).last_write_ended.store(now.time_since_epoch().count(), std::memory_order_relaxed);
 }
 
 void Counters::connect_failed(core::ServerId id) {
@@ -267,7 +273,7 @@ Registry::Registry(std::size_t workers) {
 std::uint64_t Registry::writes_of(core::SiteId site) const {
   std::uint64_t sum = 0;
   for (const auto& worker : workers_) {
-    sum += worker->forwarded(site, core::RequestClass::write) + worker->forwarded(site, core::RequestClass::tunnel);
+    if (const auto* counted = worker->find(site)) sum += counted->writes_sent.value();
   }
   return sum;
 }
@@ -284,9 +290,40 @@ std::uint64_t Registry::in_flight_at(core::ServerId server) const {
   return sum;
 }
 
-std::uint64_t Registry::refused_of(core::SiteId site) const {
-  std::uint64_t sum = 0;
-  for (const auto& worker : workers_) sum += worker->refused(site);
+std::optional<base::SteadyTime> Registry::last_write_of(core::SiteId site) const {
+  std::int64_t last = 0;
+  for (const auto& worker : workers_) {
+    if (const auto* counted = worker->find(site)) last = std::max(last, counted->last_write_ended.load());
+  }
+  if (last == 0) return std::nullopt;
+  return base::SteadyTime(base::SteadyClock::duration(last));
+}
+
+std::optional<base::SteadyTime> Registry::first_write_of(core::SiteId site) const {
+  std::int64_t first = 0;
+  for (const auto& worker : workers_) {
+    const auto* counted = worker->find(site);
+    const auto own = counted == nullptr ? 0 : counted->first_write_sent.load();
+    if (own != 0) first = first == 0 ? own : std::min(first, own);
+  }
+  if (first == 0) return std::nullopt;
+  return base::SteadyTime(base::SteadyClock::duration(first));
+}
+
+void Registry::forget_first_write(core::SiteId site) {
+  for (const auto& worker : workers_) {
+    if (auto* counted = worker->find(site)) counted->first_write_sent.store(0);
+  }
+}
+
+Registry::Answers Registry::answers_of(core::PoolId pool) const {
+  Answers sum;
+  for (const auto& worker : workers_) {
+    const auto* counted = worker->pools_[pool].load(std::memory_order_acquire);
+    if (counted == nullptr) continue;
+    sum.requests += counted->requests.value();
+    sum.errors += counted->errors.value();
+  }
   return sum;
 }
 

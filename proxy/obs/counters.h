@@ -2,6 +2,7 @@
 
 #include "proxy/base/failure.h"
 #include "proxy/base/limits.h"
+#include "proxy/base/time.h"
 #include "proxy/core/ledger.h"
 #include "proxy/core/plan.h"
 #include "proxy/core/snapshot.h"
@@ -14,6 +15,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -38,6 +40,12 @@ struct SliceCounters {
   std::array<Tally, core::request_class_count> forwarded;
 };
 
+// What was forwarded to one pool, as clients saw it: a server that could not be reached counts like its error.
+struct PoolCounters {
+  Tally requests;
+  Tally errors;  // 5xx
+};
+
 // What one worker counts for one site (or for requests of no site).
 struct SiteCounters;
 
@@ -52,9 +60,11 @@ class Counters {
 
   // Once a request, at its end: by site, class, verdict and status; bytes; retries; what the server took.
   void finished(const Record& record);
-  // Any thread:
-  std::uint64_t forwarded(core::SiteId site, core::RequestClass request_class) const;  // ended or in flight
-  std::uint64_t refused(core::SiteId site) const;                     // by a mode, or after a wait in vain
+  // What was forwarded to a pool has ended, with this status (0: none).
+  void answered(core::PoolId pool, unsigned status);
+  // A write or tunnel leaves for a server; it has ended.
+  void write_sent(core::SiteId site, base::SteadyTime now);
+  void write_ended(core::SiteId site, base::SteadyTime now);
   void entered(core::SiteId site, core::RequestClass request_class);  // admitted: in flight
   void left(core::SiteId site, core::RequestClass request_class);
   void entered_slice(core::SliceId slice, core::RequestClass request_class);  // beside entered()
@@ -78,7 +88,9 @@ class Counters {
 
  private:
   friend class Collector;
+  friend class Registry;
   SiteCounters& site(core::SiteId id);
+  SiteCounters* find(core::SiteId id) const;  // any thread
   ServerCounters& server(core::ServerId id);
 
   static constexpr std::size_t site_slots = base::limits::sites_max + 1;  // the last one: of no site
@@ -87,6 +99,7 @@ class Counters {
   std::unique_ptr<std::atomic<SiteCounters*>[]> sites_;
   std::unique_ptr<std::atomic<ServerCounters*>[]> servers_;
   std::unique_ptr<std::atomic<SliceCounters*>[]> slices_;
+  std::unique_ptr<std::atomic<PoolCounters*>[]> pools_;
 };
 
 // Sums over all workers, as plain values.
@@ -132,18 +145,25 @@ struct Totals {
 // The counters of all workers.
 class Registry {
  public:
+  struct Answers {
+    std::uint64_t requests = 0, errors = 0;
+  };
+  Answers answers_of(core::PoolId pool) const;  // any thread
+
   explicit Registry(std::size_t workers);
 
   Counters& worker(std::size_t index) { return *workers_[index]; }
   Totals collect() const;  // any thread
-  // Writes and tunnels that were forwarded for a site: those that have ended and those in flight. Any thread.
+  // Writes and tunnels of a site that left for a server: those that have ended and those in flight. Any thread.
   std::uint64_t writes_of(core::SiteId site) const;
   // Requests of a slice that were forwarded, likewise. Any thread.
   core::ClassCounts forwarded_of_slice(core::SliceId slice) const;
-  // Requests of a site that its mode refused, those that waited in vain included. Any thread.
-  std::uint64_t refused_of(core::SiteId site) const;
   // Requests that hold a connection of a server, or wait for one. Any thread.
   std::uint64_t in_flight_at(core::ServerId server) const;
+  // When the last of them ended; when the first of them began since forget_first_write(). None: there was none.
+  std::optional<base::SteadyTime> last_write_of(core::SiteId site) const;
+  std::optional<base::SteadyTime> first_write_of(core::SiteId site) const;
+  void forget_first_write(core::SiteId site);
 
  private:
   std::vector<std::unique_ptr<Counters>> workers_;

@@ -51,7 +51,9 @@ void admit(Call& call, core::Admission& admission, core::Admission::Owner& owner
                               .owner = &owner});
   if (!forwarded) return;
   call.worker.counters().entered(plan.site->id, plan.request_class);
-  if (plan.slice != nullptr) call.worker.counters().entered_slice(plan.slice->id, plan.request_class);
+  // Writes are counted when they leave for a server (serve/forward): a rollback asks how many have.
+  const bool reads = plan.request_class == core::RequestClass::read;
+  if (plan.slice != nullptr && reads) call.worker.counters().entered_slice(plan.slice->id, plan.request_class);
 }
 
 }  // namespace drawbridge::serve

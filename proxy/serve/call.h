@@ -24,6 +24,7 @@ struct Call {
   base::SteadyTime since;
   obs::Record record;
   bool head_sent = false;      // the final response head is on its way to the client
+  bool write_sent = false;     // counted as a write that left for a server
   bool sent_upstream = false;  // at least one byte of the request has left for an upstream
   bool keep = true;            // the connection may serve another request
   bool late = false;           // its client's own deadline has passed (gRPC)

@@ -71,12 +71,16 @@ net::Task<> Exchange::carry_out_plan() {
 // that is still `park` afterwards is answered: the upstream never saw a byte.
 net::Task<> Exchange::park() {
   auto end = Parking::End::released;
+  const auto since = call_.worker.loop().now();
   while (call_.plan.verdict == core::Verdict::park && end == Parking::End::released) {
-    auto wait = call_.worker.parking().wait(*call_.plan.site, call_.channel, *this);
+    auto wait = call_.worker.parking().wait(*call_.plan.site, call_.channel, *this, since);
     admission_.leave();
     call_.space().rest();
     end = co_await wait;
     admit(call_, admission_, *this);
+  }
+  if (end == Parking::End::released && call_.plan.verdict == core::Verdict::refuse) {
+    call_.worker.parking().waited_in_vain(call_.plan.site->id);
   }
   if (end != Parking::End::client_gone && end != Parking::End::shutdown) co_return;
   call_.keep = false;
@@ -243,7 +247,9 @@ void Exchange::finish() {
   record.referer = head.headers.value(http::Field::referer);
   if (plan.site != nullptr && plan.verdict == core::Verdict::forward) {
     worker.counters().left(plan.site->id, plan.request_class);
+    worker.counters().answered(plan.pool->id, record.status);
   }
+  if (call_.write_sent) worker.counters().write_ended(plan.site->id, worker.loop().now());
   worker.counters().finished(record);
   worker.log().write(record);
   admission_.leave();

@@ -51,6 +51,7 @@ net::Task<Result<void>> Forward::run() {
     if (call_.cut || call_.late)
       co_return std::unexpected(Failure{.fault = Fault::proxy, .reason = Reason::cancelled});
 
+    note_write();
     const auto result = co_await attempt();
     note_result(result);
     if (result) co_return result;
@@ -122,6 +123,14 @@ bool Forward::may_retry(const Failure& failure) {
                                .cut = call_.cut || call_.late || call_.worker.stopping(),
                                .request_class = call_.plan.request_class};
   return core::may_retry(facts);
+}
+
+void Forward::note_write() {
+  if (call_.plan.request_class == core::RequestClass::read || call_.write_sent) return;
+  call_.write_sent = true;
+  auto& counters = call_.worker.counters();
+  counters.write_sent(call_.plan.site->id, call_.worker.loop().now());
+  if (call_.plan.slice != nullptr) counters.entered_slice(call_.plan.slice->id, call_.plan.request_class);
 }
 
 void Forward::note_result(const Result<void>& result) {

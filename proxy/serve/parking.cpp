@@ -1,92 +1,55 @@
 #include "proxy/serve/parking.h"
 
-#include "proxy/base/limits.h"
-
-#include <algorithm>
-#include <atomic>
-
 namespace drawbridge::serve {
 
-ParkedCounts::ParkedCounts() : counts_(new std::atomic<std::uint32_t>[base::limits::sites_max] {}) {}
+static_assert(core::ParkingLot::kept == 2 * net::Wheel::tick, "the pace is looked at once a tick");
 
-bool ParkedCounts::enter(core::SiteId site, std::uint32_t requests_max) {
-  if (counts_[site].fetch_add(1, std::memory_order_relaxed) < requests_max) return true;
-  leave(site);
-  return false;
-}
-
-void ParkedCounts::leave(core::SiteId site) {
-  counts_[site].fetch_sub(1, std::memory_order_relaxed);
-}
-
-std::uint32_t ParkedCounts::of(core::SiteId site) const {
-  return counts_[site].load(std::memory_order_relaxed);
-}
-
-Parking::Parking(net::Loop& loop, ParkedCounts& counts, std::size_t workers)
+Parking::Parking(net::Loop& loop, core::ParkedCounts& counts, std::size_t workers)
     : loop_(loop), counts_(counts), workers_(workers), pace_(loop.wheel(), *this) {}
 
 Parking::~Parking() = default;
 
-Parking::Wait Parking::wait(const core::SiteView& site, ClientChannel& client, const Parked& parked) {
-  return {*this, site, client, parked};
+Parking::Wait Parking::wait(const core::SiteView& site, ClientChannel& client, const Parked& parked,
+                            base::SteadyTime since) {
+  return {*this, site, client, parked, since};
 }
 
 void Parking::review(const core::Snapshot& snapshot) {
   for (auto& [site, lot] : lots_) {
-    for (auto& waiter : lot.waiters) waiter.released = !waiter.parked->still_parks(snapshot);
+    lot.review(
+        [&](core::ParkingLot::Waiter& waiter) { return static_cast<Wait&>(waiter).parked_.still_parks(snapshot); });
   }
   deadline_passed(pace_);
 }
 
 void Parking::close() {
   closed_ = true;
-  for (auto& [site, lot] : lots_) {
-    while (!lot.waiters.empty()) lot.waiters.front().deny(End::shutdown);
-  }
+  for (auto& [site, lot] : lots_) lot.end_all(End::shutdown, loop_.now());
 }
 
 Parking::Load Parking::load(core::SiteId site) const {
   const auto found = lots_.find(site);
-  if (found == lots_.end() || found->second.waiters.empty()) return {};
-  const auto& waiters = found->second.waiters;
-  return {.waiting = waiters.size(),
-          .oldest = std::chrono::duration_cast<base::Millis>(loop_.now() - waiters.front().since)};
-}
-
-// True if more of this lot is due later. What was not used is kept for two ticks at most, and the pace is lower by
-// as much: a short queue goes at once, and no second sees more than the configured number.
-bool Parking::release_due(Lot& lot) {
-  constexpr double kept_seconds = 2 * std::chrono::duration<double>(net::Wheel::tick).count();
-  const std::chrono::duration<double> passed = loop_.now() - lot.counted_at;
-  lot.counted_at = loop_.now();
-  const auto earned = passed.count() * lot.per_second * (1 - kept_seconds);
-  lot.allowance = std::min(lot.allowance + earned, std::max(1.0, lot.per_second * kept_seconds));
-  auto at = lot.waiters.begin();
-  while (at != lot.waiters.end()) {
-    auto& waiter = *at++;
-    if (!waiter.released) continue;
-    if (lot.allowance < 1) return true;
-    lot.allowance -= 1;
-    waiter.deny(End::released);
-  }
-  return false;
+  if (found == lots_.end()) return {};
+  const auto& lot = found->second;
+  return {.waiting = lot.waiting(), .oldest = lot.oldest(loop_.now()), .account = lot.account()};
 }
 
 void Parking::deadline_passed(net::Deadline&) {
   bool more = false;
-  for (auto& [site, lot] : lots_) more = release_due(lot) || more;
+  for (auto& [site, lot] : lots_) more = lot.release_due(loop_.now()) || more;
   if (more) pace_.arm(loop_.now() + net::Wheel::tick);
 }
 
-Parking::Wait::Wait(Parking& parking, const core::SiteView& site, ClientChannel& client, const Parked& parked)
+Parking::Wait::Wait(Parking& parking, const core::SiteView& site, ClientChannel& client, const Parked& parked,
+                    base::SteadyTime since)
     : parking_(parking),
       client_(client),
+      parked_(parked),
       site_(site.id),
       spec_(site.hold),
-      deadline_(parking.loop_.wheel(), *this) {
-  Waiter::parked = &parked;
-}
+      hold_since_(core::hold_since(site)),
+      since_(since),
+      deadline_(parking.loop_.wheel(), *this) {}
 
 Parking::Wait::~Wait() {
   if (counted_) parking_.counts_.leave(site_);
@@ -98,23 +61,25 @@ bool Parking::Wait::await_ready() {
     return true;
   }
   counted_ = parking_.counts_.enter(site_, spec_.requests_max);
-  if (!counted_) end_ = End::overflow;
-  return !counted_;
+  if (counted_) return false;
+  parking_.lots_[site_].overflow(hold_since_);
+  end_ = End::overflow;
+  return true;
 }
 
 void Parking::Wait::await_suspend(std::coroutine_handle<> waiter) {
   coroutine_ = waiter;
-  since = parking_.loop_.now();
-  deadline_.arm(since + spec_.wait_max);
-  auto& lot = parking_.lots_[site_];
-  lot.per_second = static_cast<double>(spec_.release_per_second) / static_cast<double>(parking_.workers_);
-  lot.waiters.push_back(*this);
+  deadline_.arm(since_ + spec_.wait_max);
+  const auto per_second = static_cast<double>(spec_.release_per_second) / static_cast<double>(parking_.workers_);
+  parking_.lots_[site_].enter(*this, hold_since_, per_second, parking_.loop_.now());
   client_.on_hangup(this);
 }
 
-void Parking::Wait::deny(End end) {
-  if (!is_linked()) return;
-  unlink();
+void Parking::Wait::end(End end) {
+  parking_.lots_[site_].end(*this, end, parking_.loop_.now());
+}
+
+void Parking::Wait::go_on(End end) {
   deadline_.disarm();
   client_.on_hangup(nullptr);
   end_ = end;

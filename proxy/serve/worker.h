@@ -52,7 +52,7 @@ struct Shared {
   Census census;
   upstream::ServerSeats seats;
   upstream::ConnectionBudget upstream_connections;
-  ParkedCounts parked;
+  core::ParkedCounts parked;
   pages::ErrorAnswers errors;
   // Hand a result to the control thread. Any thread.
   std::function<void(std::function<void()>)> to_control;

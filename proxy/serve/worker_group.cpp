@@ -33,6 +33,7 @@ WorkerGroup::SiteLoad load_of(Worker& worker, core::SiteId site) {
   const auto parked = worker.parking().load(site);
   load.parked = parked.waiting;
   load.oldest_parked = parked.oldest;
+  load.hold = parked.account;
   load.oldest_writes = ledger.oldest(site, core::RequestClass::write, now, oldest_writes_max);
   return load;
 }
@@ -121,6 +122,7 @@ void WorkerGroup::publish(const core::Snapshot* snapshot) {
   for (auto& worker : workers_) {
     post(*worker, [&worker = *worker] {
       worker.ledger().published(worker.snapshot());
+      worker.servers().keep_only(core::pools_in_use(worker.snapshot()));
       worker.parking().review(worker.snapshot());
     });
   }
@@ -241,6 +243,7 @@ void WorkerGroup::load(std::vector<core::SiteId> sites, std::function<void(std::
             total[i].in_flight += parts[part][i].in_flight;
             total[i].parked += parts[part][i].parked;
             total[i].oldest_parked = std::max(total[i].oldest_parked, parts[part][i].oldest_parked);
+            total[i].hold += parts[part][i].hold;
             std::move(parts[part][i].oldest_writes.begin(), parts[part][i].oldest_writes.end(),
                       std::back_inserter(total[i].oldest_writes));
           }

@@ -2,6 +2,7 @@
 
 #include "proxy/base/failure.h"
 #include "proxy/core/ledger.h"
+#include "proxy/core/parking_lot.h"
 #include "proxy/core/snapshot.h"
 #include "proxy/serve/worker.h"
 #include "proxy/upstream/health_board.h"
@@ -55,6 +56,7 @@ class WorkerGroup {
     core::ClassCounts in_flight;
     std::uint64_t parked = 0;  // waiting for the end of a hold
     base::Millis oldest_parked{};
+    core::HoldAccount hold;                        // of the last hold
     std::vector<core::OpenRequest> oldest_writes;  // tunnels counted as writes included; oldest first
   };
   void load(std::vector<core::SiteId> sites, std::function<void(std::vector<SiteLoad>)> done);

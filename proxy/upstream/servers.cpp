@@ -78,8 +78,8 @@ void Lease::keep(const core::PoolView& pool) {
   auto& servers = *servers_;
   auto& server = servers.server(server_);
   const bool current = generation_ == server.generation;
-  if (current && server.idle.size() < pool.idle_connections_max && !stream_->cancelled() && !servers.closing_ &&
-      !servers.budget_.scarce()) {
+  if (current && server.kept && server.idle.size() < pool.idle_connections_max && !stream_->cancelled() &&
+      !servers.closing_ && !servers.budget_.scarce()) {
     server.idle.push_back({std::move(stream_), slot_, servers.loop_.now() + pool.timing.idle});
     if (!servers.sweep_.armed()) servers.sweep_.arm(servers.loop_.now() + sweep_interval);
     leave_server();
@@ -123,6 +123,21 @@ void Servers::set_addresses(core::ServerId id, EndpointSlots slots) {
   target.slots = std::move(slots);
   for (auto* const carrier : std::vector(target.carriers)) {
     if (carrier->generation() != target.generation) carrier->retire();
+  }
+}
+
+void Servers::keep_only(const std::vector<const core::PoolView*>& pools) {
+  for (auto& target : servers_) {
+    if (target) target->kept = false;
+  }
+  for (const auto* pool : pools) {
+    for (const auto& wanted : pool->servers) server(wanted.id).kept = true;
+  }
+  for (auto& target : servers_) {
+    if (!target || target->kept) continue;
+    closed(target->idle.size());
+    target->idle.clear();
+    retire_carriers(*target, false);
   }
 }
 

@@ -115,6 +115,9 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
       std::function<void(const core::PoolView& pool, const core::PoolServer& server, const std::string& error)>;
   void on_tls_failed(TlsFailed listener) { tls_failed_ = std::move(listener); }
 
+  // A snapshot was published: to servers of pools that no site uses no connection is kept, so that they can be
+  // switched off.
+  void keep_only(const std::vector<const core::PoolView*>& pools);
   // Closes all kept connections: somebody else needs the descriptors.
   void shed_idle();
   // Shutdown: closes all kept connections and keeps none from now on.
@@ -144,6 +147,7 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
     bool dialling = false;             // one more
     std::optional<base::Failure> dial_failure;
     std::vector<net::Signal*> waiting;  // for it
+    bool kept = true;  // connections to it are
   };
   // Where a carrier would be dialled.
   struct Boarding {

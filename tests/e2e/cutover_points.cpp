@@ -14,7 +14,8 @@ namespace {
 using Kind = core::CutoverEvent::Kind;
 
 constexpr std::array kinds = {Kind::guarded, Kind::stored,          Kind::drained, Kind::run_ended, Kind::checked,
-                              Kind::fenced,  Kind::writes_accepted, Kind::tick,    Kind::gone,      Kind::abort};
+                              Kind::fenced,  Kind::writes_accepted, Kind::watched, Kind::tick,      Kind::gone,
+                              Kind::abort};
 
 // Does not compile while a kind is missing here: add it above too.
 constexpr bool is_listed(Kind kind) {
@@ -26,6 +27,7 @@ constexpr bool is_listed(Kind kind) {
     case Kind::checked:
     case Kind::fenced:
     case Kind::writes_accepted:
+    case Kind::watched:
     case Kind::tick:
     case Kind::gone:
     case Kind::abort:

@@ -116,7 +116,7 @@ class Trouble(ProxyCase):
         running.kill()
         status, out, _ = self.end_of(waiting)
         self.assertEqual(status, 1)
-        self.assertIn("web is on blue, the cutover to green came to nothing", out)
+        self.assertIn("web is on blue, the cutover came to nothing", out)
         self.assertEqual(self.end_of(live)[0], 0)
 
     def test_the_second_operator_is_told_who_is_first(self):
@@ -187,11 +187,75 @@ class Trouble(ProxyCase):
         self.assertEqual((status, "no server of green is ready" in out), (1, True), out)
         self.assert_on("blue")
 
+    def test_a_new_pool_with_errors_is_reported_or_left(self):
+        self.green.script = answer(b"broken", status="500 Internal Server Error")
+        proxy = self.shop()
+        for options, expected, pool, says in (
+                ([], 4, "green", "web is on green, but not well"), (["--return-on-errors"], 1, "blue", "back on blue")):
+            with self.subTest(options):
+                running = self.cut_over("--watch", "2s", *options)
+                self.until_stage("watch")
+                for _ in range(25):
+                    self.client(proxy).get()
+                status, out, error = self.end_of(running)
+                self.assertEqual(status, expected, out + error)
+                self.assertIn(says, out)
+                self.assertRegex(out, r"2\d of 2\d answers of green were errors")
+                self.assertEqual(self.site()["pool"], pool)
+                if pool == "green":
+                    self.assertEqual(proxy.ctl("rollback", "web")[0], 0)
+
+    def test_writes_that_the_new_pool_has_accepted_forbid_the_way_back(self):
+        self.green.script = answer(b"broken", status="500 Internal Server Error")
+        proxy = self.shop()
+        running = self.cut_over("--watch", "1s", "--return-on-errors")
+        self.until_stage("watch")
+        self.assertEqual(self.client(proxy).send(POST % b"order").read_response("POST").status, 500)
+        status, out, _ = self.end_of(running)
+        self.assertEqual(status, 4)
+        self.assertIn("it has accepted writes, and --discard-writes was not given, so web stays there", out)
+        self.assertIn("has accepted 1 write since", proxy.ctl("rollback", "web")[2])
+
+    def test_a_new_pool_that_dies_after_the_flip_is_left_though_writes_were_tried(self):
+        proxy = self.shop()
+        running = self.cut_over("--watch", "20s", "--return-on-errors")
+        self.until_stage("watch")
+        self.green.stop()
+        for _ in range(25):
+            self.assertGreaterEqual(self.client(proxy).send(POST % b"order").read_response("POST").status, 502)
+        status, out, error = self.end_of(running)
+        self.assertEqual((status, "back on blue" in out), (1, True), out + error)
+        self.assert_on("blue")
+
+    # Its old side.
+
+    def test_no_connection_is_kept_to_the_pool_that_was_left(self):
+        proxy = self.shop(pool="health = { active = false }\ntimeouts = { idle = '60s' }")
+        for _ in range(3):
+            self.assertEqual(self.client(proxy).get().status, 200)
+        self.assertGreater(self.blue.open_connections, 0)
+        self.assertEqual(self.end_of(self.cut_over())[0], 0)
+        eventually(lambda: self.blue.open_connections == 0, "the end of idle connections")
+
+    def test_the_receipt_names_the_last_write_there_and_the_first_one_here(self):
+        proxy = self.shop()
+        self.client(proxy).send(POST % b"old").read_response("POST")
+        gate = proxy.folder / "gate"
+        running = self.cut_over("--json", "--run", f"while [ ! -e {gate} ]; do sleep 0.02; done")
+        self.until_stage("run")
+        parked = self.parked_post()
+        gate.touch()
+        self.assertEqual(parked.read_response("POST").body, b"green")
+        status, out, _ = self.end_of(running)
+        self.assertEqual(status, 0)
+        cutover = json.loads(out)["receipt"]["cutover"]
+        self.assertLess(cutover["last_write_at"], cutover["flip_at"])
+        self.assertGreaterEqual(cutover["first_write_at"], cutover["flip_at"])
+
     # Its disk.
 
     def test_a_disk_that_takes_nothing_refuses_before_the_hold_and_is_not_needed_after_it(self):
         proxy = self.shop()
-        status, _, error = None, None, None
         self.fill_disk(proxy)
         status, _, error = self.end_of(self.cut_over())
         self.assertEqual(status, 1, error)

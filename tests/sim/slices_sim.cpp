@@ -227,6 +227,9 @@ class World final : core::Ledger::Listener {
       case CutoverAction::fence:
         waited_for_ = Kind::fenced;
         return;
+      case CutoverAction::watch:  // this world asks for no watch
+      case CutoverAction::turn_back:
+        return;
       case CutoverAction::report:
         ledger_.forget(drain_);
         transaction_.reset();

@@ -54,7 +54,13 @@ TEST_CASE("cutover and rollback bodies are read whole, and strictly") {
   CHECK(command.then == core::Mode::readonly);
   CHECK(parsed->if_epoch == 7);
   CHECK_FALSE(parse_cutover_command(R"({"site":"shop"})", false).has_value());
-  CHECK_FALSE(parse_cutover_command(R"({"site":"shop","to":"green","discard_writes":true})", false).has_value());
+  CHECK_FALSE(parse_cutover_command(R"({"site":"shop","to":"green","errors_max":"5"})", false).has_value());
+  CHECK_FALSE(parse_cutover_command(R"({"site":"shop","to":"green","errors_max":"101%"})", false).has_value());
+  const auto watched = parse_cutover_command(
+      R"({"site":"shop","to":"green","watch":"30s","errors_max":"0.5%","return_on_errors":true})", false);
+  REQUIRE(watched.has_value());
+  CHECK(std::get<core::CutoverCommand>(watched->what).watch == base::Millis(30'000));
+  CHECK(std::get<core::CutoverCommand>(watched->what).errors_max == 0.005);
   CHECK_FALSE(parse_cutover_command(R"({"site":"shop","to":"green"})", true).has_value());
   const auto back = parse_cutover_command(R"({"site":"shop","discard_writes":true})", true);
   REQUIRE(back.has_value());

@@ -78,7 +78,10 @@ class FakeWorkers final : public control::Workers {
   void list_open(std::uint64_t drain_id, Listing done) override;
   void cut(std::uint64_t drain_id, bool tunnels_only, Listing done) override;
   void forget(std::uint64_t drain_id) override;
-  void load(std::vector<core::SiteId>, std::function<void(std::vector<SiteLoad>)>) override {}
+  void load(std::vector<core::SiteId>, std::function<void(std::vector<SiteLoad>)> done) override {
+    alarms_.post([this, done = std::move(done)] { done({parked}); });
+  }
+  SiteLoad parked;  // what load() tells
   void on_unused(std::function<void(std::uint64_t)> listener) override { unused_ = std::move(listener); }
 
  private:

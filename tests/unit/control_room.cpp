@@ -61,7 +61,9 @@ base::Expected<void> ControlRoom::start() {
           .served = [this](core::SiteId) { return control::Cutovers::Served{.writes = writes}; },
           .at_server = [this](core::ServerId server) { return at_servers[server]; },
 
-          .slice_writes = [this](core::SliceId) { return slice_writes; }},
+          .slice_writes = [this](core::SliceId) { return slice_writes; },
+          .forget_first_write = [](core::SiteId) {},
+          .answered = [this](core::PoolId) { return answered; }},
       std::move(*config));
   return controller_->start();
 }

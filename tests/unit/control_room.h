@@ -58,6 +58,7 @@ class ControlRoom {
   bool servers_answer = true;                          // to probes
   bool check_passes = true;                            // likewise, of a path
   std::uint64_t writes = 0;                            // sent to servers so far
+  core::WatchSample answered;                          // by any pool, likewise
   std::map<core::ServerId, std::uint64_t> at_servers;  // requests they have
   std::uint64_t slice_writes = 0;
   inline static const core::Actor alice{.name = "alice", .uid = 1000, .pid = 7};

@@ -1,0 +1,192 @@
+#include "tests/unit/control_room.h"
+
+#include <doctest/doctest.h>
+
+#include <string>
+
+using namespace drawbridge;
+using core::CutoverStage;
+using core::Mode;
+using core::Outcome;
+using core::RequestClass;
+using tests::ControlRoom;
+
+namespace {
+
+core::CutoverCommand to_green(base::Millis watch = {}) {
+  core::CutoverCommand command;
+  command.site = "shop";
+  command.to = "green";
+  command.watch = watch;
+  return command;
+}
+
+core::CutoverCommand back() {
+  core::CutoverCommand command;
+  command.site = "shop";
+  command.rollback = true;
+  return command;
+}
+
+std::shared_ptr<tests::Answer> submit(ControlRoom& room, core::CutoverCommand command) {
+  return room.submit({.what = std::move(command), .if_epoch = {}, .actor = ControlRoom::alice});
+}
+
+std::string pool_of(const ControlRoom& room) {
+  return room.view("shop").pool->name;
+}
+
+constexpr base::Millis half_a_minute{30'000};
+
+}  // namespace
+
+TEST_CASE("a watch tells what the new pool answers and ends well with few errors") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.answered = {.requests = 1'000, .errors = 900};  // before the flip: nobody's fault
+  const auto answer = submit(room, to_green(half_a_minute));
+  room.alarms.settle();
+  REQUIRE(pool_of(room) == "green");
+  CHECK(room.status_of("shop").cutover->stage == CutoverStage::watch);
+  room.answered = {.requests = 1'100, .errors = 904};
+  room.alarms.advance(half_a_minute + base::Millis(600));
+  REQUIRE(answer->is_receipt());
+  CHECK(answer->receipt().outcome == Outcome::done);
+  CHECK(answer->receipt().cutover->watched->sample.requests == 100);
+  CHECK(answer->receipt().cutover->watched->sample.errors == 4);
+  CHECK_FALSE(room.status_of("shop").cutover.has_value());
+}
+
+TEST_CASE(
+    "too many errors are reported; told to, the site goes back, unless that would leave writes behind unasked") {
+  for (const bool returns : {false, true}) {
+    for (const bool wrote : {false, true}) {
+      for (const bool discards : {false, true}) {
+        if (discards && !returns) continue;
+        CAPTURE(returns);
+        CAPTURE(wrote);
+        CAPTURE(discards);
+        ControlRoom room;
+        REQUIRE(room.start().has_value());
+        auto command = to_green(half_a_minute);
+        command.return_on_errors = returns;
+        command.discard_writes = discards;
+        const auto answer = submit(room, command);
+        room.alarms.settle();
+        room.writes += wrote ? 3 : 0;
+        room.answered = {.requests = 100, .errors = 6};
+        room.alarms.advance(half_a_minute + base::Millis(600));
+        REQUIRE(answer->is_receipt());
+        const bool went_back = returns && (!wrote || discards);
+        CHECK(answer->receipt().outcome == (went_back ? Outcome::returned : Outcome::watch_failed));
+        CHECK(answer->receipt().note.find("6 of 100 answers of green were errors") != std::string::npos);
+        CHECK(pool_of(room) == (went_back ? "blue" : "green"));
+        CHECK(room.mode_of("shop") == Mode::live);
+      }
+    }
+  }
+}
+
+TEST_CASE("a way back that is not open leaves the site where it is and says so") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  auto command = to_green(half_a_minute);
+  command.return_on_errors = true;
+  const auto answer = submit(room, command);
+  room.alarms.settle();
+  room.servers_answer = false;
+  room.answered = {.requests = 100, .errors = 100};
+  room.alarms.advance(base::Millis(1'000));
+  REQUIRE(answer->is_receipt());
+  CHECK(answer->receipt().outcome == Outcome::watch_failed);
+  CHECK(answer->receipt().note.find("the way back to blue failed") != std::string::npos);
+  CHECK(pool_of(room) == "green");
+}
+
+TEST_CASE("a watch holds nobody up: modes change, a rollback ends it, and so does an abort") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  const auto watched = submit(room, to_green(half_a_minute));
+  room.alarms.settle();
+  const auto mode = room.mode(Mode::readonly, {"shop"});
+  room.alarms.advance(base::Millis(600));
+  CHECK(mode->is_receipt());
+  CHECK(room.mode_of("shop") == Mode::readonly);
+  const auto rollback = submit(room, back());
+  room.alarms.settle();
+  REQUIRE(watched->is_receipt());
+  CHECK(watched->receipt().note.find("ended the watch") != std::string::npos);
+  REQUIRE(rollback->is_receipt());
+  CHECK(pool_of(room) == "blue");
+  CHECK(room.mode_of("shop") == Mode::readonly);
+}
+
+TEST_CASE("a process that ends while it watches comes up on the new pool") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  submit(room, to_green(half_a_minute));
+  room.alarms.settle();
+  room.alarms.advance(base::Millis(1'000));
+  room.restart();
+  CHECK(pool_of(room) == "green");
+  CHECK(room.has_event("cutover_found_made"));
+}
+
+TEST_CASE("how many writes the new pool has accepted is known after a restart, or at least so many") {
+  for (const bool in_order : {true, false}) {
+    CAPTURE(in_order);
+    ControlRoom room;
+    REQUIRE(room.start().has_value());
+    submit(room, to_green());
+    room.alarms.settle();
+    room.writes += 2;
+    room.mode(Mode::live, {"forum"});  // stored, and the count with it
+    room.alarms.settle();
+    room.writes += 1;
+    if (in_order) room.controller().stop();
+    room.restart();
+    room.writes += 4;
+    const auto refused = submit(room, back());
+    room.alarms.settle();
+    REQUIRE_FALSE(refused->is_receipt());
+    CHECK(refused->refusal().message.find(in_order ? "has accepted 7 writes" : "at least 6 writes") !=
+          std::string::npos);
+  }
+}
+
+TEST_CASE("the old pool is left by all, exempt requests too") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  submit(room, to_green());
+  room.alarms.settle();
+  CHECK(pool_of(room) == "green");
+  CHECK(room.workers->last_scope.exempt_too);
+}
+
+TEST_CASE("the receipt comes when nobody waits any more and names all who did") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  auto command = to_green();
+  command.run = true;
+  const auto answer = submit(room, command);
+  room.alarms.settle();
+  room.workers->parked = {.parked = 2,
+                          .hold = {.since = room.status_of("shop").mode.since,
+                                   .held = 9,
+                                   .overflowed = 1,
+                                   .waited_in_vain = 2,
+                                   .left = 3,
+                                   .longest = base::Millis(77)}};
+  CHECK(room.controller().run_ended("shop", answer->progress.back().cutover->id, 0).has_value());
+  room.alarms.advance(base::Millis(100));
+  CHECK(pool_of(room) == "green");
+  CHECK_FALSE(answer->done.has_value());
+  room.workers->parked.parked = 0;
+  room.alarms.advance(base::Millis(100));
+  REQUIRE(answer->is_receipt());
+  const auto& cutover = *answer->receipt().cutover;
+  CHECK(cutover.parked == 9);
+  CHECK(cutover.refused == 3);
+  CHECK(cutover.left_parking == 3);
+  CHECK(cutover.longest_parked == base::Millis(77));
+}
