@@ -193,24 +193,6 @@ json::object pool_document(const control::PoolStatus& pool, const Api& api, cons
           {"servers", std::move(servers)}};
 }
 
-// Of an answer of our own; 0 if a server answers.
-unsigned own_status(core::Verdict verdict) {
-  switch (verdict) {
-    case core::Verdict::forward:
-    case core::Verdict::park:
-      return 0;
-    case core::Verdict::refuse:
-      return 503;
-    case core::Verdict::no_site:
-      return 404;
-    case core::Verdict::ambiguous:
-      return 400;
-    case core::Verdict::redirect:
-      return 308;
-  }
-  return 0;
-}
-
 bool is_wanted(const std::vector<std::string>& only, const std::string& site) {
   return only.empty() || std::find(only.begin(), only.end(), site) != only.end();
 }
@@ -349,34 +331,6 @@ json::object history_document(const std::vector<control::HistoryEntry>& entries)
     list.push_back(std::move(object));
   }
   return {{"entries", std::move(list)}};
-}
-
-json::object explain_document(const Explained& explained) {
-  if (!explained) {
-    const auto& refusal = explained.error();
-    return {{"verdict", "bad_request"},
-            {"why", refusal.rule},
-            {"status", refusal.status},
-            {"sentence", fmt::format("Answered {} before any rule of the site is asked, by the HTTP rule {}.",
-                                     refusal.status, refusal.rule)}};
-  }
-  json::object object{{"verdict", core::name(explained->verdict)}, {"why", core::name(explained->why)}};
-  if (!explained->site.empty()) {
-    object["site"] = explained->site;
-    object["mode"] = core::name(explained->mode);
-    object["class"] = core::name(explained->request_class);
-    object["class_why"] = core::name(explained->class_why);
-  }
-  put_if(object, "rule", explained->rule);
-  put_if(object, "pool", explained->pool);
-  put_if(object, "slice", explained->slice);
-  if (explained->notice) object["notice"] = true;
-  if (const unsigned status = own_status(explained->verdict); status != 0) object["status"] = status;
-  object["path"] = explained->normal_form;
-  object["readings"] = strings(explained->readings);
-  put_if(object, "doubt", explained->doubt);
-  object["sentence"] = explained->sentence;
-  return object;
 }
 
 json::object doctor_document(const std::vector<Check>& checks) {

@@ -1,0 +1,60 @@
+#include "proxy/admin/documents.h"
+
+#include <boost/json/array.hpp>
+#include <fmt/format.h>
+
+namespace drawbridge::admin {
+
+namespace json = boost::json;
+
+namespace {
+
+// Of an answer of our own; 0 if a server answers.
+unsigned own_status(core::Verdict verdict) {
+  switch (verdict) {
+    case core::Verdict::forward:
+    case core::Verdict::park:
+      return 0;
+    case core::Verdict::refuse:
+      return 503;
+    case core::Verdict::no_site:
+      return 404;
+    case core::Verdict::ambiguous:
+      return 400;
+    case core::Verdict::redirect:
+      return 308;
+  }
+  return 0;
+}
+
+}  // namespace
+
+json::object explain_document(const Explained& explained) {
+  if (!explained) {
+    const auto& refusal = explained.error();
+    return {{"verdict", "bad_request"},
+            {"why", refusal.rule},
+            {"status", refusal.status},
+            {"sentence", fmt::format("Answered {} before any rule of the site is asked, by the HTTP rule {}.",
+                                     refusal.status, refusal.rule)}};
+  }
+  json::object object{{"verdict", core::name(explained->verdict)}, {"why", core::name(explained->why)}};
+  if (!explained->site.empty()) {
+    object["site"] = explained->site;
+    object["mode"] = core::name(explained->mode);
+    object["class"] = core::name(explained->request_class);
+    object["class_why"] = core::name(explained->class_why);
+  }
+  if (!explained->rule.empty()) object["rule"] = explained->rule;
+  if (!explained->pool.empty()) object["pool"] = explained->pool;
+  if (!explained->slice.empty()) object["slice"] = explained->slice;
+  if (explained->notice) object["notice"] = true;
+  if (const unsigned status = own_status(explained->verdict); status != 0) object["status"] = status;
+  object["path"] = explained->normal_form;
+  object["readings"] = json::array(explained->readings.begin(), explained->readings.end());
+  if (!explained->doubt.empty()) object["doubt"] = explained->doubt;
+  object["sentence"] = explained->sentence;
+  return object;
+}
+
+}  // namespace drawbridge::admin
