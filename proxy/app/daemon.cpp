@@ -360,6 +360,7 @@ void Daemon::shut_down() {
 }
 
 void Daemon::finish() {
+  mask_signals(SIG_BLOCK);  // a second one would end us with another status than 0
   controller_->stop();
   watch_->stop();
   certificates_->stop();
