@@ -306,9 +306,11 @@ void Cutovers::await_release(Transaction& transaction) {
 void Cutovers::publish_new(Transaction& transaction) {
   const auto& site = transaction.command.site;
   const auto served = hands_.served(site);
+  // The last write may have been another pool's, of before this one was moved to.
+  const auto accepted = writes_since_flip(site, {});
   count_flip(transaction);
   const auto now = alarms_.now();
-  if (served.last_write && !transaction.partial)
+  if (served.last_write && !transaction.partial && (!accepted || accepted->count > 0))
     transaction.result.last_write_at = wall_of(*served.last_write, now);
   transaction.answered_before = hands_.answered(transaction.command.to);
   hands_.forget_first_write(site);

@@ -58,6 +58,7 @@ core::Outcome Cutovers::outcome_of(const Transaction& transaction) const {
   if (machine.returning) return failed ? core::Outcome::watch_failed : core::Outcome::returned;
   if (failed) return core::Outcome::failed_back;
   if (machine.failure == core::CutoverFailure::errors) return core::Outcome::watch_failed;
+  if (!transaction.ended_by.empty()) return core::Outcome::superseded;
   return transaction.receipt.cut_counts.total() > 0 ? core::Outcome::cut : core::Outcome::done;
 }
 

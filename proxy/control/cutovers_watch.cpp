@@ -67,6 +67,9 @@ void Cutovers::count_flip(const Transaction& transaction) {
   if (command.match.empty()) {
     baselines_[command.site] = {.before = {.count = 0, .exact = true},
                                 .served = hands_.served(command.site).writes};
+    // The slices end; should a rollback bring them back, nobody knows what they were sent meanwhile.
+    std::erase_if(slice_writes_at_flip_,
+                  [prefix = command.site + " "](const auto& entry) { return entry.first.starts_with(prefix); });
     return;
   }
   const auto key = slice_key({.match = command.match});

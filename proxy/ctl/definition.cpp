@@ -92,6 +92,7 @@ void define_cutover(CLI::App& app, Options& options) {
   cutover->add_flag("--abort", options.abort, "Give up the cutover that is under way, if it has not flipped yet");
   cutover->callback([&options] { options.verb = options.abort ? Verb::abort : Verb::cutover; });
   add_cutover_options(*cutover, options);
+  for (const char* other : {"--match", "--if-epoch"}) cutover->get_option("--abort")->excludes(other);
   CLI::App* rollback = command(app, "rollback", "Move a site back to the pool it was on before its last cutover",
                                options, Verb::rollback);
   rollback->add_option("SITE", options.sites, "The site to move back")->type_name("SITE")->required()->expected(1);

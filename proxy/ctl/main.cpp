@@ -35,7 +35,8 @@ void on_interrupt(int) {
 
 void on_interrupted_cutover(int) {
   constexpr std::string_view text =
-      "\nproxyctl: the cutover is given up. If it had not flipped yet, the site goes back: proxyctl status\n";
+      "\nproxyctl: no longer waiting. Unless it has flipped, the site goes back; if it has, it stays: proxyctl "
+      "status\n";
   const auto ignored = ::write(STDERR_FILENO, text.data(), text.size());
   static_cast<void>(ignored);
   ::_exit(static_cast<int>(ctl::Exit::refused));

@@ -113,6 +113,9 @@ std::string print_cutover(const json::object& receipt, const Look& look) {
     const json::object& watched = object_in(cutover, "watched");
     out += fmt::format("watched {} for {}: {}\n", to, duration(watched, "watched_ms"), watched_text(watched));
   }
+  if (text(receipt, "result") == "superseded") {
+    return out + look.paint(Tone::warning, note) + "; where it is now: proxyctl status\n";
+  }
   if (text(receipt, "result") == "watch_failed") {
     return out + look.paint(Tone::bad, fmt::format("{} is on {}, but not well: {}", site, to, note)) +
            fmt::format("\nTo go back: proxyctl rollback {}\n", joined(receipt, "sites"));
@@ -133,8 +136,7 @@ std::string print_cutover(const json::object& receipt, const Look& look) {
 }
 
 std::string print_aborted(const json::object& aborted) {
-  return fmt::format("{}: the cutover is given up, the site is on {} as before\n", text(aborted, "site"),
-                     text(aborted, "pool"));
+  return fmt::format("{}: given up; the site is on {}\n", text(aborted, "site"), text(aborted, "pool"));
 }
 
 std::string print_cutover_progress(const json::object& progress) {

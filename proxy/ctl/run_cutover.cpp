@@ -100,7 +100,7 @@ Exit tell_receipt(const Options& options, const Console& console, const json::ob
     console.out(print_cutover(receipt, console.look));
   }
   const std::string result = text(receipt, "result");
-  if (result == "failed_back" || result == "returned") return Exit::refused;
+  if (result == "failed_back" || result == "returned" || result == "superseded") return Exit::refused;
   return result == "watch_failed" ? Exit::undrained : Exit::done;
 }
 

@@ -64,7 +64,7 @@ class Trouble(ProxyCase):
         self.until_stage("run")
         parked = self.parked_post()
         status, out, _ = self.the_proxy.ctl("cutover", "web", "--abort")
-        self.assertEqual((status, out), (0, "web: the cutover is given up, the site is on blue as before\n"))
+        self.assertEqual((status, out), (0, "web: given up; the site is on blue\n"))
         self.assertEqual(parked.read_response("POST").body, b"blue")
         status, out, error = self.end_of(running)
         self.assertEqual(status, 1)
@@ -204,6 +204,33 @@ class Trouble(ProxyCase):
                 self.assertEqual(self.site()["pool"], pool)
                 if pool == "green":
                     self.assertEqual(proxy.ctl("rollback", "web")[0], 0)
+
+    def test_a_watch_that_somebody_else_ends_is_not_done(self):
+        proxy = self.shop()
+        running = self.cut_over("--watch", "20s")
+        self.until_stage("watch")
+        self.assertEqual(proxy.ctl("rollback", "web")[0], 0)
+        status, out, _ = self.end_of(running)
+        self.assertEqual(status, 1, out)
+        self.assertIn("ended the watch", out)
+        self.assertNotIn("switched off", out)
+
+    def test_a_pool_that_was_sent_no_write_has_no_last_one(self):
+        proxy = self.shop()
+        self.assertEqual(self.client(proxy).send(POST % b"order").read_response("POST").status, 200)
+        self.assertIn("last write on blue ended", self.end_of(self.cut_over())[1])
+        status, out, _ = proxy.ctl("rollback", "web")
+        self.assertEqual(status, 0, out)
+        self.assertNotIn("last write", out)
+
+    def test_a_slice_that_a_rollback_brings_back_may_have_had_writes_meanwhile(self):
+        proxy = self.shop()
+        acme = ("--match", "header:X-Tenant=acme")
+        self.assertEqual(self.end_of(self.cut_over(*acme))[0], 0)
+        self.assertEqual(self.end_of(self.cut_over())[0], 0)
+        self.assertEqual(proxy.ctl("rollback", "web")[0], 0)
+        status, _, error = proxy.ctl("rollback", "web", *acme)
+        self.assertEqual((status, "--discard-writes" in error), (1, True), error)
 
     def test_writes_that_the_new_pool_has_accepted_forbid_the_way_back(self):
         self.green.script = answer(b"broken", status="500 Internal Server Error")
