@@ -120,7 +120,7 @@ struct Health {
 };
 
 enum class Balance : std::uint8_t { round_robin, least_requests };
-enum class PoolProtocol : std::uint8_t { http1, h2c };
+enum class PoolProtocol : std::uint8_t { http1, h2c, h2 };
 
 // `tls` of a pool: how its servers are spoken to.
 struct PoolTls {

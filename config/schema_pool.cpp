@@ -18,7 +18,7 @@ struct ConnectAddress : Text<check_connect> {
   static constexpr std::string_view type = "address";
 };
 
-constexpr std::array<std::string_view, 2> protocols{"http1", "h2c"};
+constexpr std::array<std::string_view, 3> protocols{"http1", "h2c", "h2"};
 constexpr std::array<std::string_view, 2> balances{"round_robin", "least_requests"};
 
 // Each server is an address, or a table with more to say.
@@ -158,11 +158,12 @@ constexpr auto pool_keys = std::to_array<Key>({
         "\"round_robin\""),
     key<Choice<protocols>, &Pool::protocol>(
         "protocol",
-        "What the servers speak. \"h2c\" is HTTP/2 on plain TCP, without upgrade, as servers of gRPC have it: each "
-        "worker needs few connections, and each carries many requests.",
+        "What the servers speak. \"h2\" is HTTP/2 over TLS, which they must agree to (ALPN) and which wants `tls`; "
+        "\"h2c\" is HTTP/2 on plain TCP, without upgrade. Each worker then needs few connections, and each carries "
+        "many requests, as servers of gRPC have it.",
         "\"http1\""),
     key<Table<health_section>, &Pool::health>("health", "How broken servers are noticed."),
-    key<PoolTlsTable, &Pool::tls>("tls", "Speaks TLS to the servers, and verifies them. Left out: plain HTTP."),
+    key<PoolTlsTable, &Pool::tls>("tls", "Speaks TLS to the servers, and verifies them. Left out: plain TCP."),
     key<Table<upstream_timeouts_section>, &Pool::timeouts>(
         "timeouts", "Time-outs of this pool, where they differ from [timeouts]."),
     key<Duration<second, day>, &Pool::resolve_interval>("resolve_interval",

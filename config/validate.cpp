@@ -216,7 +216,12 @@ void check_listener_files(Inspector& inspector, const Config& config, const File
 void check_pool_tls(Inspector& inspector, const Pool& pool) {
   const auto& tls = pool.tls;
   if (tls.on && pool.protocol == PoolProtocol::h2c) {
-    inspector.fail({"pool", pool.name, "protocol"}, "\"h2c\" is HTTP/2 without TLS, and the pool has 'tls'");
+    inspector.fail({"pool", pool.name, "protocol"},
+                   "\"h2c\" is HTTP/2 without TLS, and the pool has 'tls'; with it write \"h2\"");
+  }
+  if (!tls.on && pool.protocol == PoolProtocol::h2 && !inspector.unsure({"pool", pool.name, "tls"})) {
+    inspector.fail({"pool", pool.name, "protocol"},
+                   "\"h2\" is HTTP/2 over TLS and wants 'tls' in the pool; without TLS write \"h2c\"");
   }
   if (tls.certificate.empty() == tls.key.empty() || inspector.unsure({"pool", pool.name, "tls"})) return;
   const auto there = tls.key.empty() ? "certificate" : "key";

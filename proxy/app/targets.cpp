@@ -6,7 +6,7 @@ namespace {
 upstream::HealthPolicy policy_of(const config::Health& health, core::UpstreamProtocol protocol) {
   return {.active = health.active,
           .path = health.path,
-          .h2c = protocol == core::UpstreamProtocol::h2c,
+          .http2 = protocol != core::UpstreamProtocol::http1,
           .grpc = health.grpc,
           .host = health.host,
           .interval = health.interval,

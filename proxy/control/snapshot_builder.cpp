@@ -60,6 +60,18 @@ Expected<http::TrustedNets> trusted_nets(const config::Server& server) {
   return nets;
 }
 
+core::UpstreamProtocol protocol_of(config::PoolProtocol protocol) {
+  switch (protocol) {
+    case config::PoolProtocol::http1:
+      return core::UpstreamProtocol::http1;
+    case config::PoolProtocol::h2c:
+      return core::UpstreamProtocol::h2c;
+    case config::PoolProtocol::h2:
+      return core::UpstreamProtocol::h2;
+  }
+  return core::UpstreamProtocol::http1;
+}
+
 std::string host_of(std::string_view address) {
   address = address.substr(0, address.rfind(':'));
   if (address.starts_with('[') && address.ends_with(']')) address = address.substr(1, address.size() - 2);
@@ -74,8 +86,7 @@ Expected<std::unique_ptr<core::PoolView>> build_pool(const config::Pool& pool, c
   view->id = *id;
   view->name = pool.name;
   view->balance = balance_of(pool.balance);
-  view->protocol =
-      pool.protocol == config::PoolProtocol::h2c ? core::UpstreamProtocol::h2c : core::UpstreamProtocol::http1;
+  view->protocol = protocol_of(pool.protocol);
   view->timing = timing_of(pool.timeouts);
   view->idle_connections_max = pool.idle_connections;
   view->drawbridge = pool.drawbridge;

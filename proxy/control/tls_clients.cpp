@@ -32,7 +32,8 @@ net::TlsClientSpec tls_spec(const config::PoolTls& tls) {
           .server_name = tls.server_name,
           .certificate = tls.certificate,
           .key = tls.key,
-          .min_version = newest ? net::TlsVersion::tls13 : net::TlsVersion::tls12};
+          .min_version = newest ? net::TlsVersion::tls13 : net::TlsVersion::tls12,
+          .http2 = false};
 }
 
 std::string describe(const net::TlsClientSpec& spec, const net::TlsClientFlaw& flaw) {
@@ -45,6 +46,7 @@ base::Expected<std::shared_ptr<const net::TlsClient>> TlsClients::of(const confi
     return nullptr;
   }
   auto spec = tls_spec(pool.tls);
+  spec.http2 = pool.protocol == config::PoolProtocol::h2;
   auto files = stamps_of(spec);
   auto& kept = kept_[pool.name];
   if (kept.client && kept.spec == spec && kept.files == files) return kept.client;

@@ -35,8 +35,9 @@ enum class ServerAdmin : std::uint8_t { ready, drain, disabled };  // what the o
 std::string_view name(ServerAdmin admin);
 std::optional<ServerAdmin> parse_server_admin(std::string_view text);
 
-// What the servers of a pool speak: HTTP/2 over plain TCP with prior knowledge (RFC 9113 section 3.3).
-enum class UpstreamProtocol : std::uint8_t { http1, h2c };
+// What the servers of a pool speak: HTTP/2 with prior knowledge over plain TCP (RFC 9113 section 3.3), or over TLS
+// where the server agrees to it (section 3.2).
+enum class UpstreamProtocol : std::uint8_t { http1, h2c, h2 };
 
 enum class Balance : std::uint8_t { least_requests, round_robin };
 

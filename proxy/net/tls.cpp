@@ -270,13 +270,17 @@ void Tls::finish() {
   ERR_clear_error();
 }
 
+std::string_view protocol_of(const SSL& ssl) {
+  const unsigned char* protocol = nullptr;
+  unsigned int bytes = 0;
+  SSL_get0_alpn_selected(&ssl, &protocol, &bytes);
+  return {reinterpret_cast<const char*>(protocol), bytes};
+}
+
 TlsFacts Tls::facts() const {
   auto* ssl = session_.ssl.get();
-  const unsigned char* protocol = nullptr;
-  unsigned int protocol_bytes = 0;
-  SSL_get0_alpn_selected(ssl, &protocol, &protocol_bytes);
   const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
-  return {.protocol = {reinterpret_cast<const char*>(protocol), protocol_bytes},
+  return {.protocol = protocol_of(*ssl),
           .version = SSL_get_version(ssl),
           .cipher = SSL_get_cipher_name(ssl),
           .server_name = name != nullptr ? name : std::string_view{},

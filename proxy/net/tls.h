@@ -44,6 +44,9 @@ struct TlsFacts {
   bool resumed = false;
 };
 
+// What the two sides of a handshake agreed to speak (ALPN); empty: nothing.
+std::string_view protocol_of(const SSL& ssl);
+
 // TLS of one connection: OpenSSL between plain bytes and a TlsWire. What it reads and writes goes through buffers
 // that all connections of a thread share; what the wire does not take at once is kept here until flush(). So
 // nothing here ever waits for room: only reading waits, for input. Loop thread only.

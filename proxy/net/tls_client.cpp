@@ -47,6 +47,7 @@ std::expected<void, TlsClientFlaw> TlsClient::load(const TlsClientSpec& spec) {
   auto& context = *context_;
   server_name_ = spec.server_name;
   verify_ = spec.verify;
+  http2_ = spec.http2;
   apply_common_settings(context, spec.min_version);
   SSL_CTX_set_session_cache_mode(&context, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
   SSL_CTX_sess_set_new_cb(&context, keep_session);

@@ -66,6 +66,11 @@ class TlsClient final {
   // Why a handshake on it failed, in words.
   static std::string error_of(const SSL& ssl, std::string_view otherwise);
 
+  // Whether what the server chose (protocol_of) is what we speak. A handshake succeeds without: servers that do not
+  // know ALPN ignore it.
+  bool takes(std::string_view protocol) const { return !http2_ || protocol == "h2"; }
+  static constexpr std::string_view not_agreed = "the server did not agree to HTTP/2 (ALPN)";
+
  private:
   struct Free {
     void operator()(SSL_CTX* context) const;
@@ -76,6 +81,7 @@ class TlsClient final {
   std::unique_ptr<SSL_CTX, Free> context_;
   std::string server_name_;
   bool verify_ = true;
+  bool http2_ = false;
 };
 
 }  // namespace drawbridge::net

@@ -60,6 +60,7 @@ class H2Carrier final : private http::H2Listener, private net::Deadline::Owner {
 
   core::ServerId server() const { return server_; }
   std::size_t slot() const { return slot_; }
+  const void* tls_maker() const { return stream_->tls_maker(); }
   std::uint32_t generation() const { return generation_; }
   bool carried() const { return carried_; }  // an exchange, before the one at hand
   bool over() const { return over_; }

@@ -33,7 +33,8 @@ H2Question::H2Question(const ProbeTask& task)
       grpc_(task.kind == ProbeKind::grpc) {
   const auto head = head_of(task);
   const auto method = grpc_ ? http::Method::post : http::Method::get;
-  session_.request({.head = head, .body_follows = grpc_, .method = method}, *this);
+  session_.request({.head = head, .scheme = task.tls ? "https" : "http", .body_follows = grpc_, .method = method},
+                   *this);
 }
 
 void H2Question::on_data(std::span<const char> data) {

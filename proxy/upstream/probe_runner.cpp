@@ -81,23 +81,8 @@ asio::awaitable<Answered> ask(Stream& stream, const ProbeTask& task) {
   co_return Answered{status >= 200 && status < 400, fmt::format("status {}", status)};
 }
 
-// Asio's TLS and not our own stream, which lives on a worker's loop: here a microsecond does not matter.
-asio::awaitable<Answered> ask_secured(beast::tcp_stream& stream, const ProbeTask& task) {
-  asio::ssl::context context(task.tls->share_context());
-  asio::ssl::stream<beast::tcp_stream&> secured(stream, context);
-  task.tls->prepare(*secured.native_handle(), task.tls_host);
-  const auto [refused] = co_await secured.async_handshake(asio::ssl::stream_base::client, awaited);
-  if (refused) {
-    const auto why = net::TlsClient::error_of(*secured.native_handle(), refused.message());
-    const bool late = refused == beast::error::timeout;
-    co_return Answered{false, late ? describe("TLS", refused, task.timeout) : "TLS failed: " + why};
-  }
-  if (task.path.empty()) co_return Answered{true, "connected"};
-  const auto answered = co_await ask(secured, task);
-  co_return answered;
-}
-
-asio::awaitable<Answered> ask_over_h2(beast::tcp_stream& stream, const ProbeTask& task) {
+template <class Stream>
+asio::awaitable<Answered> ask_over_h2(Stream& stream, const ProbeTask& task) {
   H2Question question(task);
   std::vector<char> buffer(16 * 1024);
   while (!question.over()) {
@@ -116,17 +101,36 @@ asio::awaitable<Answered> ask_over_h2(beast::tcp_stream& stream, const ProbeTask
   co_return Answered{healthy, std::move(reason)};
 }
 
-asio::awaitable<Answered> ask_by_kind(beast::tcp_stream& stream, const ProbeTask& task) {
+template <class Stream>
+asio::awaitable<Answered> ask_by_kind(Stream& stream, const ProbeTask& task) {
   switch (task.kind) {
     case ProbeKind::connect:
       break;
     case ProbeKind::http1:
       co_return co_await ask(stream, task);
-    case ProbeKind::h2c:
+    case ProbeKind::http2:
     case ProbeKind::grpc:
       co_return co_await ask_over_h2(stream, task);
   }
   co_return Answered{true, "connected"};
+}
+
+// Asio's TLS and not our own stream, which lives on a worker's loop: here a microsecond does not matter.
+asio::awaitable<Answered> ask_secured(beast::tcp_stream& stream, const ProbeTask& task) {
+  asio::ssl::context context(task.tls->share_context());
+  asio::ssl::stream<beast::tcp_stream&> secured(stream, context);
+  auto* const ssl = secured.native_handle();
+  task.tls->prepare(*ssl, task.tls_host);
+  const auto [refused] = co_await secured.async_handshake(asio::ssl::stream_base::client, awaited);
+  if (refused) {
+    const auto why = net::TlsClient::error_of(*ssl, refused.message());
+    const bool late = refused == beast::error::timeout;
+    co_return Answered{false, late ? describe("TLS", refused, task.timeout) : "TLS failed: " + why};
+  }
+  if (!task.tls->takes(net::protocol_of(*ssl))) {
+    co_return Answered{false, fmt::format("TLS failed: {}", net::TlsClient::not_agreed)};
+  }
+  co_return co_await ask_by_kind(secured, task);
 }
 
 // `stream` is the runner's and outlives the probe.

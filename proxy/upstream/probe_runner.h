@@ -19,7 +19,7 @@ namespace drawbridge::upstream {
 enum class ProbeKind : std::uint8_t {
   connect,  // nothing
   http1,    // GET
-  h2c,      // GET over HTTP/2
+  http2,    // GET over HTTP/2
   grpc,     // grpc.health.v1.Health/Check, which is served over HTTP/2
 };
 

@@ -13,7 +13,7 @@ ProbeKind kind_of(const HealthPolicy& health) {
   if (!health.active) return ProbeKind::connect;
   if (health.grpc) return ProbeKind::grpc;
   if (health.path.empty()) return ProbeKind::connect;
-  return health.h2c ? ProbeKind::h2c : ProbeKind::http1;
+  return health.http2 ? ProbeKind::http2 : ProbeKind::http1;
 }
 
 }  // namespace

@@ -216,7 +216,7 @@ void ServerWatch::check_now(const std::vector<core::ServerId>& servers, Checked 
       const auto& target = parts_->servers.at(result.server).target;
       auto task = probe_task(target, result.endpoint);
       if (!path.empty()) {
-        task.kind = target.health.h2c ? ProbeKind::h2c : ProbeKind::http1;
+        task.kind = target.health.http2 ? ProbeKind::http2 : ProbeKind::http1;
         task.path = path;
         task.timeout = std::max(task.timeout, path_timeout);
       }

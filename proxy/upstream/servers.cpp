@@ -264,10 +264,13 @@ net::Task<base::Result<std::unique_ptr<net::Stream>>> Servers::dial(const core::
   tried.dialled_ = stream.get();
   const auto ready = co_await stream->write({}, patience);
   tried.dialled_ = nullptr;
-  if (ready) co_return stream;
-  if (const auto error = stream->tls_error(); !error.empty() && tls_failed_) tls_failed_(pool, wanted, error);
+  const bool agreed = !ready || !pool.tls || pool.tls->takes(stream->tls().protocol);
+  if (ready && agreed) co_return stream;
+  const auto error = agreed ? stream->tls_error() : std::string(net::TlsClient::not_agreed);
+  if (!error.empty() && tls_failed_) tls_failed_(pool, wanted, error);
   stream.reset();
   budget_.give_back();
+  if (ready) co_return std::unexpected(base::Failure{base::Fault::upstream, base::Reason::handshake});
   co_return std::unexpected(ready.error());
 }
 

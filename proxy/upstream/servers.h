@@ -147,7 +147,7 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
     bool dialling = false;             // one more
     std::optional<base::Failure> dial_failure;
     std::vector<net::Signal*> waiting;  // for it
-    bool kept = true;  // connections to it are
+    bool kept = true;                   // connections to it are
   };
   // Where a carrier would be dialled.
   struct Boarding {
@@ -168,7 +168,7 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
   net::Task<base::Result<void>> connect(const core::PoolView& pool, const core::PoolServer& wanted,
                                         std::size_t slot, Tried& tried, Lease& lease);
   net::Task<base::Result<H2Carrier*>> board_carrier(const core::PoolView& pool, Boarding boarding, Tried& tried);
-  H2Carrier* find_carrier(Server& server, EndpointMask usable);
+  H2Carrier* find_carrier(const core::PoolView& pool, Server& server, EndpointMask usable);
   void retire_carriers(Server& server, bool unused_only);
   void carrier_gone(H2Carrier& carrier) override;
   void closed(std::size_t connections);

@@ -19,10 +19,11 @@ void Servers::carrier_gone(H2Carrier& carrier) {
   closed(1);
 }
 
-H2Carrier* Servers::find_carrier(Server& target, EndpointMask usable) {
+// One whose TLS was of other rules, before a reload, is not boarded.
+H2Carrier* Servers::find_carrier(const core::PoolView& pool, Server& target, EndpointMask usable) {
   for (auto* carrier : target.carriers) {
     const bool good = carrier->has_room() && carrier->generation() == target.generation;
-    if (good && (usable >> carrier->slot() & 1U) != 0) return carrier;
+    if (good && carrier->tls_maker() == pool.tls.get() && (usable >> carrier->slot() & 1U) != 0) return carrier;
   }
   return nullptr;
 }
@@ -40,7 +41,7 @@ net::Task<base::Result<H2Carrier*>> Servers::board_carrier(const core::PoolView&
   const auto& wanted = boarding.server;
   auto& target = server(wanted.id);
   for (;;) {
-    if (auto* const carrier = find_carrier(target, board_.usable(wanted.id, loop_.now()))) co_return carrier;
+    if (auto* const carrier = find_carrier(pool, target, board_.usable(wanted.id, loop_.now()))) co_return carrier;
     if (!target.dialling) break;
     net::Signal made(loop_);
     target.waiting.push_back(&made);
@@ -79,6 +80,7 @@ net::Task<base::Result<H2Carrier*>> Servers::board_carrier(const core::PoolView&
                                      .slot = boarding.slot,
                                      .generation = generation,
                                      .timing = pool.timing,
+                                     .scheme = pool.tls ? "https" : "http",
                                      .streams_max = streams_max});
   target.carriers.push_back(&carrier);
   if (closing_) carrier.retire();

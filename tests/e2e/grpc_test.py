@@ -5,7 +5,7 @@ import threading
 import unittest
 
 import grpc
-from harness import ProxyCase, eventually
+from harness import Certificates, ProxyCase, eventually
 
 SERVICE = "shop.Orders"
 READS = 'readonly = { read = ["POST /shop.Orders/Get", "POST /shop.Orders/List"] }'
@@ -14,7 +14,7 @@ READS = 'readonly = { read = ["POST /shop.Orders/Get", "POST /shop.Orders/List"]
 class Server:
     """Get, List, Put and Talk on bytes: unary, streaming from the server, from the client, both ways."""
 
-    def __init__(self, name=b"blue"):
+    def __init__(self, name=b"blue", credentials=None):
         self.name = name
         self.seen = []
         self.metadata = {}
@@ -32,7 +32,8 @@ class Server:
         self.server.add_generic_rpc_handlers((
             grpc.method_handlers_generic_handler(SERVICE, handlers),
             grpc.method_handlers_generic_handler("grpc.health.v1.Health", health)))
-        self.address = "127.0.0.1:%d" % self.server.add_insecure_port("127.0.0.1:0")
+        bind = self.server.add_insecure_port if credentials is None else lambda a: self.server.add_secure_port(a, credentials)
+        self.address = "127.0.0.1:%d" % bind("127.0.0.1:0")
         self.server.start()
 
     def stop(self):
@@ -67,8 +68,8 @@ class Server:
 
 
 class GrpcCase(ProxyCase):
-    def server(self, name=b"blue"):
-        server = Server(name)
+    def server(self, name=b"blue", credentials=None):
+        server = Server(name, credentials)
         self.addCleanup(server.stop)
         return server
 
@@ -151,6 +152,36 @@ class Calls(GrpcCase):
         self.assertEqual(next(call), b"blue:hello")
         call.cancel()
         eventually(lambda: server.ended, "the end at the server")
+
+
+class OverTls(GrpcCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.made = Certificates()
+        cls.addClassCleanup(cls.made.remove)
+        cls.made.issue("server", "IP:127.0.0.1")
+
+    def setUp(self):
+        key, pem = self.made.key("server").read_bytes(), self.made.pem("server").read_bytes()
+        self.secured = self.server(credentials=grpc.ssl_server_credentials([(key, pem)]))
+
+    def front(self, health):
+        pool = f'protocol = "h2"\ntls = {{ ca = "{self.made.ca}" }}\nhealth = {health}'
+        return self.proxy(self.secured, pool=pool)
+
+    def test_the_four_kinds_of_calls(self):
+        channel = self.channel(self.front("{ active = false }"))
+        self.assertEqual(self.get(channel)(b"one", timeout=20), b"blue:one")
+        self.assertEqual(list(channel.unary_stream(f"/{SERVICE}/List")(b"300", timeout=20)), [b"%d" % n for n in range(300)])
+        self.assertEqual(channel.stream_unary(f"/{SERVICE}/Put")(iter([b"x" * 10_000] * 30), timeout=20), b"300029")
+        talk = channel.stream_stream(f"/{SERVICE}/Talk")(iter([b"a", b"b"]), timeout=20)
+        self.assertEqual(list(talk), [b"blue:a", b"blue:b"])
+
+    def test_its_health_is_asked_over_tls_too(self):
+        get = self.get(self.channel(self.front('{ grpc = true, interval = "100ms", fall = 1, rise = 1 }')))
+        for serving in (True, False, True):
+            self.secured.serving = serving
+            eventually(lambda: Cutovers._fails(get) is not serving, f"the server, serving: {serving}")
 
 
 class Deadlines(GrpcCase):

@@ -62,9 +62,11 @@ class Certificates:
             context.load_cert_chain(self.pem(certificate), self.key(certificate))
         return context
 
-    def server_context(self, name, client_ca=None):
-        """A server's: shows the certificate, and wants one of the authority if there is one."""
+    def server_context(self, name, client_ca=None, protocols=()):
+        """A server's: shows the certificate, and wants one of the authority if there is one. `protocols`: of ALPN."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        if protocols:
+            context.set_alpn_protocols(list(protocols))
         context.load_cert_chain(self.pem(name), self.key(name))
         if client_ca:
             context.load_verify_locations(client_ca)

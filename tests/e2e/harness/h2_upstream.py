@@ -2,7 +2,9 @@
 
 import contextlib
 import queue
+import select
 import socket
+import ssl
 import struct
 import threading
 
@@ -49,6 +51,31 @@ class Call:
         self.peer.send(RST_STREAM, 0, self.number, struct.pack(">I", code))
 
 
+class TlsSocket:
+    """A socket with TLS that one thread reads and others write: OpenSSL takes one call at a time."""
+
+    def __init__(self, sock, context):
+        self._sock = context.wrap_socket(sock, server_side=True, suppress_ragged_eofs=False)
+        self._sock.setblocking(False)
+        self._calling = threading.Lock()
+        self.session_reused = self._sock.session_reused
+        self.close = self._sock.close
+        self.shutdown = self._sock.shutdown
+
+    def recv(self, count):
+        while True:
+            with self._calling, contextlib.suppress(ssl.SSLWantReadError):
+                return self._sock.recv(count)
+            select.select([self._sock], [], [])
+
+    def sendall(self, data):
+        while data:
+            with self._calling, contextlib.suppress(ssl.SSLWantWriteError):
+                data = data[self._sock.send(data):]
+                continue
+            select.select([], [self._sock], [])
+
+
 class Peer:
     """One connection of the proxy's."""
 
@@ -74,8 +101,11 @@ class Peer:
             self.sock.shutdown(socket.SHUT_RDWR)
 
     def run(self):
-        if self._exactly(len(PREFACE)) != PREFACE:
-            return self.close()
+        with contextlib.suppress(OSError):
+            if self.upstream.tls:
+                self.sock = TlsSocket(self.sock, self.upstream.tls)
+            if self._exactly(len(PREFACE)) != PREFACE:
+                return self.close()
         self.send(SETTINGS, 0, 0, b"".join(struct.pack(">HI", *s) for s in self.upstream.settings))
         with contextlib.suppress(OSError):
             while self._frame():
@@ -123,11 +153,13 @@ class Peer:
 
 
 class H2Upstream:
-    """`script(call)` runs when a request is whole, each on a thread of its own. `settings`: (name, value) pairs."""
+    """`script(call)` runs when a request is whole, each on a thread of its own. `settings`: (name, value) pairs; `tls`: a
+    server's context of the module ssl."""
 
-    def __init__(self, script=None, *, settings=()):
+    def __init__(self, script=None, *, settings=(), tls=None):
         self.script = script or Call.answer
         self.settings = settings
+        self.tls = tls
         self.begun = []
         self.calls = []
         self.peers = []
