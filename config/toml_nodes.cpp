@@ -196,7 +196,7 @@ std::optional<SyntaxError> read_toml(const std::vector<std::string>& lines, cons
     root = Converter(lines).convert(toml::parse(input, file));
     return std::nullopt;
   } catch (const toml::exception& thrown) {
-    const auto at = thrown.location();
+    const auto& at = thrown.location();
     return translate(thrown.what(), {.line = at.line(), .column = at.column()}, lines);
   } catch (const std::exception& thrown) {
     return SyntaxError{.place = {},

@@ -1,5 +1,7 @@
 #include "proxy/ctl/operator_command.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -156,8 +158,8 @@ Run::Wake Run::await_end(base::Millis limit, bool listens) {
 std::vector<pid_t> family() {
   std::vector<pid_t> found{::getpid()};
   for (std::size_t i = 0; i < found.size() && found.size() < family_max; ++i) {
-    const auto parent = std::to_string(found[i]);
-    std::ifstream children("/proc/" + parent + "/task/" + parent + "/children");
+    const pid_t parent = found[i];
+    std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", parent));
     for (pid_t child = 0; children >> child;) found.push_back(child);
   }
   found.erase(found.begin());

@@ -20,7 +20,7 @@ Tone result_tone(const std::string& result) {
 }
 
 std::string result_text(const json::object& receipt) {
-  const std::string result = text(receipt, "result");
+  std::string result = text(receipt, "result");
   if (result == "cut") {
     return "in force; cut, their outcome unknown: " + print_counts(object_in(receipt, "cut_counts"));
   }
@@ -100,7 +100,7 @@ std::string print_receipt(const json::object& receipt, const Look& look) {
 std::string print_progress(const json::object& progress) {
   const std::string stage = text(progress, "stage");
   if (stage == "published") return "published, waiting for the workers to pass the fence";
-  const std::string waiting =
+  std::string waiting =
       "waiting for " + (progress.contains("at_server") ? counted(number(progress, "at_server"), "request")
                                                        : print_counts(object_in(progress, "open")));
   if (!progress.contains("timeout_ms")) return waiting;

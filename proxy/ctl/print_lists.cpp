@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <map>
+#include <utility>
 
 namespace drawbridge::ctl {
 
@@ -12,22 +13,22 @@ namespace json = boost::json;
 namespace {
 
 std::string who(const json::object& entry) {
-  const std::string user = text(entry, "user");
+  std::string user = text(entry, "user");
   if (!entry.contains("uid")) return user;
   return fmt::format("{} (uid {}, pid {})", user, number(entry, "uid"), number(entry, "pid"));
 }
 
 // "live → readonly" if it is the same for all sites, else what it became.
 std::string step(const json::object& entry) {
-  const std::string change = text(entry, "change");
+  std::string change = text(entry, "change");
   if (change == "start") return change;  // is no mode that something became
   const json::object& before = object_in(entry, "before");
   std::string from;
   for (const auto& site : before) {
     if (!site.value().is_string()) return change;
-    const std::string was(site.value().get_string());
+    std::string was(site.value().get_string());
     if (!from.empty() && from != was) return change;
-    from = was;
+    from = std::move(was);
   }
   return from.empty() || from == change ? change : from + " → " + change;
 }

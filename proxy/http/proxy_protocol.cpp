@@ -61,8 +61,9 @@ ProxyHeader read_v1(std::string_view bytes) {
   if (family != "TCP4" && family != "TCP6") return refused("a protocol that is not TCP4, TCP6 or UNKNOWN");
   header.client = parse_address(take_word(line), family);
   const auto destination = parse_address(take_word(line), family);
-  const bool ports = is_port(take_word(line)) && is_port(take_word(line));
-  if (!header.client || !destination || !ports || !line.empty() || ends_with_space) {
+  const bool from_port = is_port(take_word(line));
+  const bool to_port = is_port(take_word(line));
+  if (!header.client || !destination || !from_port || !to_port || !line.empty() || ends_with_space) {
     return refused("not two addresses and two ports");
   }
   return header;

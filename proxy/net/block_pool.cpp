@@ -65,7 +65,7 @@ char* BlockPool::map() {
 }
 
 void BlockPool::unmap(char* block) const {
-  auto* room = reinterpret_cast<char*>(reinterpret_cast<std::uintptr_t>(block) & ~(page_bytes - 1));
+  char* room = block - reinterpret_cast<std::uintptr_t>(block) % page_bytes;
   ASAN_UNPOISON_MEMORY_REGION(room, bytes_ + page_bytes);
   ::munmap(room, bytes_ + page_bytes);
 }

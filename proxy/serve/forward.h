@@ -72,7 +72,7 @@ class Forward final : private net::Stream::Reset, private net::Deadline::Owner {
   bool upload_stopped_ = false;  // by us: the answer is complete, or there will be none
   base::SteadyTime sent_at_;
   base::SteadyTime waiting_since_;         // the last progress that the head of the answer is waited for from
-  net::Deadline deadline_;  // that the client of gRPC has set
+  net::Deadline deadline_;                 // that the client of gRPC has set
   std::optional<base::SteadyTime> go_at_;  // told to go, perhaps before the tunnel is there
   Tunnel* tunnel_ = nullptr;
 };
