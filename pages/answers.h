@@ -30,11 +30,13 @@ class ErrorAnswers {
  public:
   ErrorAnswers();
   const core::AnswerSet& of(unsigned status) const;  // of another status: those of 500
+  // To a request of which no server has seen a byte: 502, 503 and 504 then say so, and that it may be sent again.
+  const core::AnswerSet& untouched(unsigned status) const;
   // That of 504 to a client of gRPC whose own deadline has passed: DEADLINE_EXCEEDED.
   const core::AnswerSet& grpc_late() const { return grpc_late_; }
 
  private:
-  std::map<unsigned, core::AnswerSet> by_status_;
+  std::map<unsigned, core::AnswerSet> by_status_, untouched_;
   core::AnswerSet grpc_late_;
 };
 

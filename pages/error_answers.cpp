@@ -19,11 +19,17 @@ struct ErrorKind {
   unsigned status;
   int grpc_status;  // as gRPC maps HTTP statuses (doc/http-grpc-status-mapping.md), 8 where a limit was passed
   std::string_view detail;
-  bool outcome_unknown = false;  // the upstream may have acted on the request
+  enum class Upstream : std::uint8_t { not_meant, may_have_acted, untouched } upstream = Upstream::not_meant;
+
+  bool untouched() const { return upstream == Upstream::untouched; }
 };
+
+constexpr auto may_have_acted = ErrorKind::Upstream::may_have_acted;
+constexpr auto untouched = ErrorKind::Upstream::untouched;
 
 constexpr std::string_view outcome_advice =
     "If the request was a change, check whether it took effect before sending it again.";
+constexpr std::string_view untouched_advice = "Nothing of this request was processed; it is safe to send it again.";
 
 constexpr ErrorKind error_kinds[] = {
     {400, 13, "The request is malformed or ambiguous, so it was not passed on."},
@@ -37,16 +43,22 @@ constexpr ErrorKind error_kinds[] = {
     {431, 8, "The request's header fields are larger than this server accepts."},
     {500, 2, "Something went wrong in this server."},
     {501, 12, "The request asks for something this server does not do."},
-    {502, 14, "The server behind this one could not be reached or broke off.", true},
+    {502, 14, "The server behind this one could not be reached or broke off.", may_have_acted},
     {503, 14, "This server is at its limit right now. Please try again in a moment."},
-    {504, 14, "The server behind this one took too long to answer.", true},
+    {504, 14, "The server behind this one took too long to answer.", may_have_acted},
     {505, 2, "This version of HTTP is not spoken here."},
+};
+
+constexpr ErrorKind untouched_kinds[] = {
+    {502, 14, "The server behind this one could not be reached, or did not take the request.", untouched},
+    {503, 14, "This server is at its limit right now. Please try again in a moment.", untouched},
+    {504, 14, "The server behind this one could not be reached in time.", untouched},
 };
 
 // `advise`: the request was a change, or the form does not know.
 std::string detail_of(const ErrorKind& kind, bool advise) {
-  return kind.outcome_unknown && advise ? fmt::format("{} {}", kind.detail, outcome_advice)
-                                        : std::string{kind.detail};
+  if (kind.upstream == ErrorKind::Upstream::not_meant || !advise) return std::string{kind.detail};
+  return fmt::format("{} {}", kind.detail, kind.untouched() ? untouched_advice : outcome_advice);
 }
 
 core::Answer make_html(const ErrorKind& kind, bool write) {
@@ -59,37 +71,49 @@ core::Answer make_html(const ErrorKind& kind, bool write) {
   };
   auto body = compile_page(builtin::error, "built-in error page", values);
   DRAWBRIDGE_CHECK(body.has_value());
-  return {make_head({kind.status, "text/html; charset=utf-8", false, builtin_policy_field()}), std::move(*body)};
+  return {make_head({kind.status, "text/html; charset=utf-8", kind.untouched(), builtin_policy_field()}),
+          std::move(*body)};
 }
 
 core::Answer make_json(const ErrorKind& kind) {
   JsonWriter json;
   json.string("type", "about:blank").string("title", reason_phrase(kind.status)).number("status", kind.status);
-  json.string("detail", detail_of(kind, true)).string_hole("request_id", Hole::request_id);
-  return {make_head({kind.status, "application/problem+json", false, ""}), json.take()};
+  json.string("detail", detail_of(kind, true));
+  if (kind.untouched()) json.number_hole("retry_after", Hole::retry_after);
+  json.string_hole("request_id", Hole::request_id);
+  return {make_head({kind.status, "application/problem+json", kind.untouched(), ""}), json.take()};
 }
 
 core::Answer make_text(const ErrorKind& kind) {
   TemplateWriter text;
   text.text(fmt::format("{} {}\n\n{}\nRequest: ", kind.status, reason_phrase(kind.status), detail_of(kind, true)));
   text.hole(Hole::request_id).text("\n");
-  return {make_head({kind.status, "text/plain; charset=utf-8", false, ""}), text.take()};
+  return {make_head({kind.status, "text/plain; charset=utf-8", kind.untouched(), ""}), text.take()};
+}
+
+core::AnswerSet make_answers(const ErrorKind& kind) {
+  core::AnswerSet answers;
+  answers.status = kind.status;
+  answers.html = make_html(kind, false);
+  answers.html_write = make_html(kind, true);
+  answers.problem_json = make_json(kind);
+  answers.text = make_text(kind);
+  answers.grpc = make_grpc(kind.grpc_status, detail_of(kind, true), kind.untouched());
+  return answers;
 }
 
 }  // namespace
 
 ErrorAnswers::ErrorAnswers() {
-  for (const auto& kind : error_kinds) {
-    core::AnswerSet& answers = by_status_[kind.status];
-    answers.status = kind.status;
-    answers.html = make_html(kind, false);
-    answers.html_write = make_html(kind, true);
-    answers.problem_json = make_json(kind);
-    answers.text = make_text(kind);
-    answers.grpc = make_grpc(kind.grpc_status, detail_of(kind, true), false);
-  }
+  for (const auto& kind : error_kinds) by_status_[kind.status] = make_answers(kind);
+  for (const auto& kind : untouched_kinds) untouched_[kind.status] = make_answers(kind);
   grpc_late_ = of(504);
   grpc_late_.grpc = make_grpc(grpc_deadline_exceeded, "The deadline of this call has passed.", false);
+}
+
+const core::AnswerSet& ErrorAnswers::untouched(unsigned status) const {
+  const auto found = untouched_.find(status);
+  return found != untouched_.end() ? found->second : of(status);
 }
 
 const core::AnswerSet& ErrorAnswers::of(unsigned status) const {

@@ -144,7 +144,8 @@ net::Task<> Exchange::forward() {
 
 // Once the response head is out, a failure can only show as a truncated answer. Before, also what was cut gets one:
 // a connection that ends without a word on a request makes browsers send it again at once, a POST too, and the copy
-// would then be refused as not processed. 502 promises nothing about what the upstream did.
+// would then be refused as not processed. 502 promises nothing about what the upstream did, unless no byte has
+// left.
 net::Task<> Exchange::answer_failure(base::Failure failure) {
   call_.record.failure = call_.cut ? "cut" : call_.late ? "deadline" : base::name(failure.reason);
   const bool write = call_.plan.request_class == core::RequestClass::write;
@@ -169,7 +170,9 @@ net::Task<> Exchange::answer_failure(base::Failure failure) {
   } else if (failure.reason == base::Reason::no_server) {
     co_await answer(call_.worker.no_server_answers(*call_.plan.site));
   } else {
-    co_await answer(call_.worker.shared().errors.of(status));
+    const auto& errors = call_.worker.shared().errors;
+    const bool untouched = !call_.sent_upstream && failure.fault != base::Fault::client;
+    co_await answer(untouched ? errors.untouched(status) : errors.of(status));
   }
 }
 

@@ -60,8 +60,7 @@ net::Task<Result<void>> Forward::run() {
       co_return result;
     }
     first_failure = result.error();
-    // A server that did not take the request, and says so, may take it now.
-    if (!lease_.reused() && !result.error().retry_safe) tried_.add(place_);
+    if (asks_elsewhere(result.error())) tried_.add(place_);
     wish_.fresh = true;
     let_go();
     call_.channel.rewind();
@@ -125,6 +124,12 @@ bool Forward::may_retry(const Failure& failure) {
   return core::may_retry(facts);
 }
 
+// A server that did not take the request, and says so, may take it now if there is no other.
+bool Forward::asks_elsewhere(const Failure& failure) const {
+  if (failure.retry_safe) return call_.worker.servers().others_can_answer(pool_, place_, tried_);
+  return !lease_.reused();
+}
+
 void Forward::note_write() {
   if (call_.plan.request_class == core::RequestClass::read || call_.write_sent) return;
   call_.write_sent = true;
@@ -141,6 +146,8 @@ void Forward::note_result(const Result<void>& result) {
   }
   call_.sent_upstream = call_.sent_upstream || upstream_->request_seen();
   if (result.error().fault != Fault::upstream || call_.cut) return;
+  const bool left_out = result.error().retry_safe && result.error().reason == Reason::closed;
+  if (left_out) return;
   call_.worker.counters().exchange_failed(lease_.server());
   // A server that takes connections but breaks answers is passed over only while another can answer: a visitor who
   // finds an address that makes the last one break must not take the site away from all.

@@ -32,6 +32,7 @@ class Forward final : private net::Stream::Reset, private net::Deadline::Owner {
  private:
   net::Task<base::Result<void>> attempt();
   bool may_retry(const base::Failure& failure);
+  bool asks_elsewhere(const base::Failure& failure) const;
   void note_write();
   void note_result(const base::Result<void>& result);
 

@@ -64,7 +64,7 @@ bool Forward::start_response() {
   http::ResponseSpec spec{.keep_alive = call_.keep,
                           .date = call_.worker.http_date(),
                           .request_id = call_.request_id,
-                          .not_processed = pool_.drawbridge && call_.record.retries == 0,
+                          .not_processed = pool_.drawbridge && !call_.sent_upstream,
                           .edits = {.set = set, .remove = site.forward.response_remove}};
   std::vector<http::FieldSetting> notice;
   if (call_.plan.notice) {

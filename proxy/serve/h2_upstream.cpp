@@ -175,7 +175,9 @@ void H2Upstream::cancel(Failure failure) {
 
 Failure H2Upstream::why_closed() const {
   if (cancelled_) return failure_;
-  if (closed_->not_processed) return {.fault = Fault::upstream, .reason = Reason::refused, .retry_safe = true};
+  // A server that says goodbye and leaves out what came too late is none that fails.
+  const auto not_taken = carrier_.retired() ? Reason::closed : Reason::refused;
+  if (closed_->not_processed) return {.fault = Fault::upstream, .reason = not_taken, .retry_safe = true};
   if (!closed_->rule.empty()) return {.fault = Fault::upstream, .reason = Reason::malformed};
   // Whatever ended the connection, to its exchanges it is a reset: a time-out would be taken for one that may be
   // waited for again.

@@ -64,6 +64,7 @@ class H2Carrier final : private http::H2Listener, private net::Deadline::Owner {
   std::uint32_t generation() const { return generation_; }
   bool carried() const { return carried_; }  // an exchange, before the one at hand
   bool over() const { return over_; }
+  bool retired() const { return retired_; }
   base::Failure failure() const { return failure_; }  // why it is over
 
   // Lets nobody in any more, and ends when the last has left.

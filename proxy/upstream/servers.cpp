@@ -179,11 +179,11 @@ std::optional<std::size_t> Servers::choose(const core::PoolView& pool, const Tri
   return core::pick(pool.balance, candidates_, balance_[pool.id]);
 }
 
-bool Servers::others_can_answer(const core::PoolView& pool, std::size_t place) const {
+bool Servers::others_can_answer(const core::PoolView& pool, std::size_t place, const Tried& tried) const {
   for (std::size_t other = 0; other < pool.servers.size(); ++other) {
     const auto& target = pool.servers[other];
     const bool ready = target.admin == core::ServerAdmin::ready;
-    if (other != place && ready && board_.eligible(target.id, loop_.now())) return true;
+    if (other != place && ready && !tried.has(other) && board_.eligible(target.id, loop_.now())) return true;
   }
   return false;
 }

@@ -123,8 +123,8 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
   // Shutdown: closes all kept connections and keeps none from now on.
   void close_idle();
 
-  // Whether another server of the pool could be asked now.
-  bool others_can_answer(const core::PoolView& pool, std::size_t place) const;
+  // Whether another server of the pool, none of those tried, could be asked now.
+  bool others_can_answer(const core::PoolView& pool, std::size_t place, const Tried& tried = {}) const;
 
   HealthBoard& board() { return board_; }
   obs::Counters& counters() { return counters_; }

@@ -236,6 +236,19 @@ TEST_CASE("a site without servers does not look like maintenance") {
   CHECK(problem.at("mode").as_string() == "live");
 }
 
+TEST_CASE("a failure of which no server has seen a byte says so in every form, and sends nobody to check") {
+  const pages::ErrorAnswers errors;
+  for (const unsigned status : {502U, 503U, 504U}) {
+    for (const auto form : {AnswerForm::html, AnswerForm::problem_json, AnswerForm::text, AnswerForm::grpc}) {
+      const std::string response = reply_to(errors.untouched(status), ask(form));
+      CAPTURE(response);
+      CHECK(field(response, "Drawbridge-Not-Processed") == "1");
+      CHECK(field(response, "Retry-After") == "90");
+      CHECK_FALSE(has(response, "took effect"));
+    }
+  }
+}
+
 TEST_CASE("plain failures come in the same four forms and never claim that nothing was processed") {
   const pages::ErrorAnswers errors;
   for (const unsigned status :
@@ -251,6 +264,8 @@ TEST_CASE("plain failures come in the same four forms and never claim that nothi
     }
     CHECK(field(reply_to(answers, ask(AnswerForm::grpc)), "grpc-status") != "(none)");
   }
+  CHECK(errors.untouched(413).status == 413);
+  CHECK(field(reply_to(errors.untouched(413), ask(AnswerForm::text)), "Drawbridge-Not-Processed") == "(none)");
   CHECK(errors.of(418).status == 500);
   CHECK(errors.of(505).status == 505);
 }
