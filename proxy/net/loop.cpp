@@ -12,7 +12,8 @@ namespace drawbridge::net {
 namespace {
 
 constexpr std::size_t events_per_turn_max = 256;
-constexpr std::chrono::milliseconds sleep_max{1'000};
+// Between two looks at what a burst has left behind, and while there is more of it.
+constexpr std::chrono::milliseconds sleep_max{1'000}, tidy_interval{50};
 
 // Nobody cancels our threads, but glibc prepares for it at each system call that may block, with two locked
 // instructions; where a thread counts as cancellable at any point it sees nothing to prepare. 2 % of a small
@@ -34,12 +35,13 @@ struct Loop::Root {
   struct promise_type {
     static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
     static void operator delete(void* frame, std::size_t bytes) { free_frame(frame, bytes); }
-    Root get_return_object() const noexcept { return {}; }
-    std::suspend_never initial_suspend() const noexcept { return {}; }
+    Root get_return_object() { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
+    std::suspend_always initial_suspend() const noexcept { return {}; }
     std::suspend_never final_suspend() const noexcept { return {}; }
     void return_void() const noexcept {}
     void unhandled_exception() const noexcept { std::terminate(); }  // run_root() catches all
   };
+  std::coroutine_handle<> frame;
 };
 
 Loop::Loop()
@@ -83,7 +85,6 @@ void Loop::post(std::function<void()> work) {
 }
 
 Loop::Root Loop::run_root(Task<> task) {
-  ++tasks_;
   try {
     co_await std::move(task);
   } catch (const std::exception&) {
@@ -93,7 +94,15 @@ Loop::Root Loop::run_root(Task<> task) {
 }
 
 void Loop::spawn(Task<> task) {
-  run_root(std::move(task));
+  const auto root = run_root(std::move(task));
+  ++tasks_;
+  root.frame.resume();
+}
+
+void Loop::spawn_soon(Task<> task) {
+  const auto root = run_root(std::move(task));
+  ++tasks_;
+  ready(root.frame);
 }
 
 void Loop::watch(int fd, std::uint32_t events, Watcher& watcher) {
@@ -116,10 +125,16 @@ void Loop::forget(Watcher& watcher) {
 void Loop::turn() {
   std::array<epoll_event, events_per_turn_max> room;
   const auto sleep =
-      anybody_ready() ? std::chrono::milliseconds(0) : wheel_.until_next(base::SteadyClock::now(), sleep_max);
+      anybody_ready() ? std::chrono::milliseconds(0) : wheel_.until_next(base::SteadyClock::now(), sleep_most_);
   take_events(room, sleep);
   now_ = base::SteadyClock::now();
   tell_all();
+  if (now_ >= tidy_at_) tidy();
+}
+
+void Loop::tidy() {
+  sleep_most_ = put_frames_away() ? tidy_interval : sleep_max;
+  tidy_at_ = now_ + sleep_most_;
 }
 
 bool Loop::turn_at(base::SteadyTime now) {

@@ -36,7 +36,7 @@ class Loop {
   Loop(const Loop&) = delete;
   Loop& operator=(const Loop&) = delete;
 
-  // Turns until stop() was called and no task is left.
+  // Turns until stop() was called and no task and no guest is left.
   void run();
 
   // One turn of run() without sleep, as if it were `now` (not before the last turn's): for tests that own the time.
@@ -55,6 +55,22 @@ class Loop {
   // Starts `task` as a task of its own, now; it runs to its first wait before spawn returns. An exception ends the
   // task and is counted.
   void spawn(Task<> task);
+  // The same, but it begins later in this turn.
+  void spawn_soon(Task<> task);
+
+  // What may still spawn tasks although it is none: run() does not end before it.
+  class Guest {
+   public:
+    explicit Guest(Loop& loop) : loop_(loop) { ++loop_.tasks_; }
+    ~Guest() { --loop_.tasks_; }
+    Guest(const Guest&) = delete;
+    Guest& operator=(const Guest&) = delete;
+
+   private:
+    Loop& loop_;
+  };
+
+  // Tasks and guests.
   std::size_t tasks() const { return tasks_; }
   std::uint64_t failed_tasks() const { return failed_tasks_.load(std::memory_order_relaxed); }
 
@@ -88,6 +104,7 @@ class Loop {
   struct Root;
   Root run_root(Task<> task);
   void turn();
+  void tidy();
   void take_events(std::span<epoll_event> room, std::chrono::milliseconds sleep);
   void tell_all();
   void run_ready();
@@ -99,6 +116,8 @@ class Loop {
   base::SteadyTime now_;
   Wheel wheel_;
   std::vector<std::coroutine_handle<>> ready_, ready_last_, resuming_;
+  base::SteadyTime tidy_at_;
+  std::chrono::milliseconds sleep_most_{0};
   std::span<epoll_event> untold_;  // events of this turn still to be told
   std::size_t tasks_ = 0;
   std::atomic<std::uint64_t> failed_tasks_{0};

@@ -74,6 +74,17 @@ void Stream::wake_reader() {
     reader_ = nullptr;
   }
   if (watcher_ != nullptr && input_waits()) watcher_->finish({});
+  if (rest_ != nullptr && input_waits()) stir({});
+}
+
+void Stream::rest(Rest& listener, SteadyTime deadline) {
+  DRAWBRIDGE_CHECK(reader_ == nullptr && watcher_ == nullptr && rest_ == nullptr);
+  rest_ = &listener;
+  read_deadline_.arm(deadline);
+}
+
+void Stream::stir(Result<void> result) {
+  if (rest_ != nullptr) std::exchange(rest_, nullptr)->stirred(result);
 }
 
 void Stream::wake_writer() {
@@ -93,8 +104,7 @@ void Stream::deadline_passed(Deadline& deadline) {
     if (writer_ != nullptr) writer_->finish(late);
     return;
   }
-  if (reader_ != nullptr) reader_->finish(late);
-  if (watcher_ != nullptr) watcher_->finish(std::unexpected(late));
+  interrupt_read();
 }
 
 void Stream::on_reset(Reset* listener) {
@@ -107,6 +117,7 @@ void Stream::cancel(base::Failure failure) {
   broken_ = failure;
   if (reader_ != nullptr) reader_->finish(*broken_);
   if (watcher_ != nullptr) watcher_->finish(std::unexpected(*broken_));
+  stir(std::unexpected(*broken_));
   if (writer_ != nullptr) writer_->finish(*broken_);
   tell_hangup();
 }
@@ -126,6 +137,7 @@ void Stream::interrupt_read() {
   const auto late = failure(base::Reason::timed_out);
   if (reader_ != nullptr) reader_->finish(late);
   if (watcher_ != nullptr) watcher_->finish(std::unexpected(late));
+  stir(std::unexpected(late));
 }
 
 void Stream::shutdown_send() {
@@ -177,7 +189,7 @@ bool Stream::Read::attempt() {
 }
 
 void Stream::Read::await_suspend(std::coroutine_handle<> waiter) {
-  DRAWBRIDGE_CHECK(stream_.reader_ == nullptr && stream_.watcher_ == nullptr);
+  DRAWBRIDGE_CHECK(stream_.reader_ == nullptr && stream_.watcher_ == nullptr && stream_.rest_ == nullptr);
   waiter_ = waiter;
   stream_.reader_ = this;
   stream_.read_deadline_.arm(deadline_);
@@ -198,7 +210,7 @@ bool Stream::Readable::await_ready() {
 }
 
 void Stream::Readable::await_suspend(std::coroutine_handle<> waiter) {
-  DRAWBRIDGE_CHECK(stream_.reader_ == nullptr && stream_.watcher_ == nullptr);
+  DRAWBRIDGE_CHECK(stream_.reader_ == nullptr && stream_.watcher_ == nullptr && stream_.rest_ == nullptr);
   waiter_ = waiter;
   stream_.watcher_ = this;
   stream_.read_deadline_.arm(deadline_);

@@ -59,6 +59,21 @@ class Stream final : public Watcher, private Deadline::Owner, private TlsWire {
   // Waits until a read would not wait (data, end or error), reading nothing.
   Readable readable(SteadyTime deadline);
 
+  // False if a read would wait. Costs a system call only with TLS, and only when something has come.
+  bool would_read() { return broken_ || input_waits(); }
+
+  // Instead of readable(), for a connection on which no task waits: tells once that a read would not wait any more,
+  // or why nothing is to be read, `deadline` included. Not while a read would not wait; ends with the stream.
+  class Rest {
+   public:
+    // From within the loop's event: go on later in the turn. The stream must not end here.
+    virtual void stirred(Result<void> result) = 0;
+
+   protected:
+    ~Rest() = default;
+  };
+  void rest(Rest& listener, SteadyTime deadline);
+
   // Writes all of `parts` (at most parts_max; empty ones are fine). `patience` bounds the time without progress.
   // On failure bytes_written() tells how far it came; with TLS it counts what may have left.
   static constexpr std::size_t parts_max = 12;
@@ -137,6 +152,7 @@ class Stream final : public Watcher, private Deadline::Owner, private TlsWire {
   bool input_waits();
   base::Failure tls_failure() const;
   void wake_reader();
+  void stir(Result<void> result);
   void wake_writer();
 
   void tell_hangup();
@@ -156,6 +172,7 @@ class Stream final : public Watcher, private Deadline::Owner, private TlsWire {
   std::optional<base::Failure> broken_;
   Read* reader_ = nullptr;
   Readable* watcher_ = nullptr;
+  Rest* rest_ = nullptr;
   Write* writer_ = nullptr;
   Hangup* hangup_ = nullptr;
   Reset* on_reset_ = nullptr;

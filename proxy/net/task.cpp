@@ -1,7 +1,10 @@
 #include "proxy/net/task.h"
 
+#include "proxy/net/slabs.h"
+
 #include <array>
 #include <new>
+#include <utility>
 
 namespace drawbridge::net {
 
@@ -14,31 +17,23 @@ void* allocate_frame(std::size_t bytes) {
 void free_frame(void* frame, std::size_t) noexcept {
   ::operator delete(frame);
 }
+bool put_frames_away() {
+  return false;
+}
 
 #else
 
 namespace {
 
 constexpr std::size_t step_bytes = 128;
-constexpr std::size_t classes = 32;  // frames up to 4 KiB are recycled
-constexpr std::size_t kept_per_class_max = 1'024;
+constexpr std::size_t classes = 32;  // larger frames than 4 KiB are rare
 
-struct FreeFrame {
-  FreeFrame* next;
-};
+template <std::size_t... I>
+auto make_slabs(std::index_sequence<I...>) {
+  return std::array<Slabs, classes>{Slabs((I + 1) * step_bytes)...};
+}
 
-struct FreeLists {
-  std::array<FreeFrame*, classes> first{};
-  std::array<std::size_t, classes> count{};
-
-  ~FreeLists() {
-    for (auto* frame : first) {
-      while (frame != nullptr) ::operator delete(std::exchange(frame, frame->next));
-    }
-  }
-};
-
-thread_local FreeLists lists;
+thread_local auto frames = make_slabs(std::make_index_sequence<classes>());
 
 std::size_t class_of(std::size_t bytes) {
   return (bytes - 1) / step_bytes;
@@ -48,18 +43,19 @@ std::size_t class_of(std::size_t bytes) {
 
 void* allocate_frame(std::size_t bytes) {
   const auto size_class = class_of(bytes);
-  if (size_class >= classes) return ::operator new(bytes);
-  auto*& first = lists.first[size_class];
-  if (first == nullptr) return ::operator new((size_class + 1) * step_bytes);
-  --lists.count[size_class];
-  return std::exchange(first, first->next);
+  return size_class < classes ? frames[size_class].take() : ::operator new(bytes);
 }
 
 void free_frame(void* frame, std::size_t bytes) noexcept {
   const auto size_class = class_of(bytes);
-  if (size_class >= classes || lists.count[size_class] >= kept_per_class_max) return ::operator delete(frame);
-  lists.first[size_class] = new (frame) FreeFrame{lists.first[size_class]};
-  ++lists.count[size_class];
+  if (size_class >= classes) return ::operator delete(frame);
+  frames[size_class].give_back(frame);
+}
+
+bool put_frames_away() {
+  bool more = false;
+  for (auto& of_a_size : frames) more |= of_a_size.put_away();
+  return more;
 }
 
 #endif

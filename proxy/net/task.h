@@ -10,10 +10,12 @@
 
 namespace drawbridge::net {
 
-// Memory of coroutine frames: free lists of the calling thread, so that a steady stream of requests allocates
+// Memory of coroutine frames: slabs of the calling thread, so that a steady stream of requests allocates
 // nothing. A frame must be freed on the thread that made it, which holds since no task changes its loop.
 void* allocate_frame(std::size_t bytes);
 void free_frame(void* frame, std::size_t bytes) noexcept;
+// To be called now and then: what the thread has not used since may go back to the kernel. True: better soon again.
+bool put_frames_away();
 
 template <class T>
 class Task;

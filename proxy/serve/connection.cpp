@@ -22,37 +22,64 @@ constexpr std::size_t head_bytes_cap = net::Buffer::size() - 4096;
 
 }  // namespace
 
-Connection::Connection(Worker& worker, net::UniqueFd fd, const http::IpAddress& peer, const Door& door)
+Connection::Connection(Worker& worker, net::UniqueFd fd, const http::IpAddress& peer, const Door& door,
+                       Census::Seat seat)
     : worker_(worker),
       door_(door),
+      seat_(std::move(seat)),
+      guest_(worker.loop()),
       stream_(worker.loop(), std::move(fd), base::Fault::client),
       address_text_(http::format_ip(peer)),
       client_{.address = peer, .address_text = address_text_.view()},
-      opened_(worker.loop().now()) {
+      opened_(worker.loop().now()),
+      speaks_(door.tls || door.h2c ? Speaks::unknown : Speaks::http1) {
+  worker.counters().connections_open.add();
   if (!door.tls) return;
   client_.scheme = "https";
   stream_.secure(net::TlsServer::accept(door.tls), opened_ + worker.snapshot().bounds.head_timeout);
 }
 
-Connection::~Connection() = default;
-
-net::Task<> Connection::run() {
-  const auto speaks = co_await first_words();
-  if (speaks == Speaks::http1) co_await run_h1();
-  if (speaks == Speaks::http2) co_await run_h2();
-  co_await close();
+Connection::~Connection() {
+  worker_.counters().connections_open.subtract();
 }
 
-net::Task<> Connection::run_h1() {
-  while (co_await next_request()) {
-    const bool keep = co_await serve_request();
-    if (!keep) break;
+void Connection::rest(std::unique_ptr<Connection> self) {
+  auto& it = *self.release();
+  it.stream_.rest(it, it.worker_.loop().now() + it.worker_.snapshot().bounds.idle_timeout);
+}
+
+void Connection::stirred(base::Result<void> result) {
+  std::unique_ptr<Connection> self(this);
+  if (!result) speaks_ = Speaks::nothing;
+  worker_.loop().spawn_soon(serve(std::move(self)));
+}
+
+net::Task<> Connection::serve(std::unique_ptr<Connection> self) {
+  auto& it = *self;
+  if (it.speaks_ == Speaks::unknown) it.speaks_ = co_await it.first_words();
+  bool rests = false;
+  if (it.speaks_ == Speaks::http1) rests = co_await it.serve_h1();
+  if (rests) {
+    rest(std::move(self));
+    co_return;
   }
+  if (it.speaks_ == Speaks::http2) co_await it.run_h2();
+  co_await it.close();
+}
+
+// What has come, to the next silence: true. False at the end of the connection.
+net::Task<bool> Connection::serve_h1() {
+  do {
+    if (!space_) space_ = worker_.workspaces().take();
+    bool good = co_await read_head();
+    if (good) good = co_await serve_request();
+    if (!good) co_return false;
+  } while (request_follows());
+  co_return !worker_.stopping();
 }
 
 net::Task<> Connection::run_h2() {
   served_ = true;
-  client_.certificate_subject = stream_.tls().client_subject;
   H2Connection h2(worker_, stream_, client_);
   h2_ = &h2;
   const std::string first(space_ ? space_->client.view() : std::string_view{});
@@ -61,12 +88,12 @@ net::Task<> Connection::run_h2() {
   h2_ = nullptr;
 }
 
-// What was read to tell stays in the workspace. Most listeners need not ask.
+// Most listeners need not ask. What was read to tell stays in the workspace.
 net::Task<Connection::Speaks> Connection::first_words() {
-  if (!door_.h2c && !stream_.is_secure()) co_return Speaks::http1;
-  const auto readable = co_await stream_.readable(worker_.loop().now() + worker_.snapshot().bounds.idle_timeout);
-  if (!readable) co_return Speaks::nothing;
-  if (stream_.is_secure()) co_return stream_.tls().protocol == "h2" ? Speaks::http2 : Speaks::http1;
+  if (stream_.is_secure()) {
+    client_.certificate_subject = stream_.tls().client_subject;
+    co_return stream_.tls().protocol == "h2" ? Speaks::http2 : Speaks::http1;
+  }
   space_ = worker_.workspaces().take();
   auto& input = space_->client;
   const auto deadline = worker_.loop().now() + worker_.snapshot().bounds.head_timeout;
@@ -78,20 +105,12 @@ net::Task<Connection::Speaks> Connection::first_words() {
   co_return input.view().starts_with(h2_preface) ? Speaks::http2 : Speaks::http1;
 }
 
-// Without a request there is no workspace: an idle connection holds no buffers.
-net::Task<bool> Connection::next_request() {
-  if (space_) space_->client.restart();
-  if (!space_ || space_->client.empty()) {
-    space_.reset();
-    if (worker_.stopping()) co_return false;
-    const auto& bounds = worker_.snapshot().bounds;
-    const auto readable = co_await stream_.readable(worker_.loop().now() + bounds.idle_timeout);
-    if (!readable) co_return false;
-    if (!served_) client_.certificate_subject = stream_.tls().client_subject;
-    space_ = worker_.workspaces().take();
-  }
-  const bool read = co_await read_head();
-  co_return read;
+// Something of it is here. Without a request there is no workspace: a connection that rests holds no buffers.
+bool Connection::request_follows() {
+  space_->client.restart();
+  if (!space_->client.empty()) return true;
+  space_.reset();
+  return !worker_.stopping() && stream_.would_read();
 }
 
 net::Task<bool> Connection::read_head() {

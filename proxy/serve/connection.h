@@ -4,6 +4,7 @@
 #include "proxy/http/reader.h"
 #include "proxy/net/stream.h"
 #include "proxy/net/task.h"
+#include "proxy/serve/census.h"
 #include "proxy/serve/client_channel.h"
 #include "proxy/serve/door.h"
 #include "proxy/serve/workspace.h"
@@ -12,6 +13,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <memory>
 #include <string_view>
 
 namespace drawbridge::serve {
@@ -21,19 +23,23 @@ class H2Connection;
 class Worker;
 
 // One client connection. Speaking HTTP/1 it reads heads, has each served by an Exchange, in order, and closes so
-// that the last answer arrives; HTTP/2 has a class of its own. Lives in the frame of Worker::serve; worker thread
-// only.
+// that the last answer arrives; HTTP/2 has a class of its own. Between two requests it rests: no task waits and no
+// buffer is held, and this object is all there is of it. It owns itself while it rests; else the task that serves
+// it does. Worker thread only.
 class Connection final
-    : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+    : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>,
+      private net::Stream::Rest {
  public:
   static constexpr std::chrono::milliseconds first_moment{1'000};
 
-  Connection(Worker& worker, net::UniqueFd fd, const http::IpAddress& peer, const Door& door);
+  // `seat`: its place among the connections of the process.
+  Connection(Worker& worker, net::UniqueFd fd, const http::IpAddress& peer, const Door& door, Census::Seat seat);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  net::Task<> run();
+  // Waits for something to come.
+  static void rest(std::unique_ptr<Connection> self);
 
   // Shutdown: a connection between two requests ends now; one with a request ends after it, a tunnel is told to go.
   // One that has just come has a moment for its first request: its client could not know.
@@ -46,11 +52,14 @@ class Connection final
   void end();
 
  private:
-  net::Task<> run_h1();
+  enum class Speaks : std::uint8_t { unknown, nothing, http1, http2 };
+
+  void stirred(base::Result<void> result) override;
+  static net::Task<> serve(std::unique_ptr<Connection> self);
+  net::Task<bool> serve_h1();
   net::Task<> run_h2();
-  enum class Speaks : std::uint8_t { nothing, http1, http2 };
   net::Task<Speaks> first_words();
-  net::Task<bool> next_request();
+  bool request_follows();
   net::Task<bool> read_head();
   net::Task<bool> serve_request();
   net::Task<> refuse(http::Refusal refusal);
@@ -58,6 +67,8 @@ class Connection final
 
   Worker& worker_;
   const Door& door_;
+  Census::Seat seat_;
+  net::Loop::Guest guest_;
   net::Stream stream_;
   http::IpText address_text_;
   Client client_;
@@ -65,6 +76,7 @@ class Connection final
   Exchange* exchange_ = nullptr;
   H2Connection* h2_ = nullptr;
   base::SteadyTime opened_;
+  Speaks speaks_;
   bool served_ = false;  // at least one request
   bool broken_ = false;  // a write has failed: no orderly close
   bool linger_ = false;  // the client may still be sending what nobody read: take it, so that our answer arrives

@@ -58,7 +58,9 @@ Worker::Worker(Shared& shared, std::size_t index)
       [this](const auto& pool, const auto& server, const auto& error) { server_not_trusted(pool, server, error); });
 }
 
-Worker::~Worker() = default;
+Worker::~Worker() {
+  connections_.clear_and_dispose(std::default_delete<Connection>());
+}
 
 void Worker::run() {
   loop_.run();
@@ -131,38 +133,36 @@ void Worker::accepted(net::UniqueFd fd, const sockaddr_storage& peer, std::size_
   if (balanced && !door.proxies.contains(address)) return greeting_refused(address, "not in proxy_protocol_from");
   auto seat = shared_.census.enter(address, balanced || snapshot().trusted.contains(address));
   if (!seat) return counters_.connections_refused.add();
-  loop_.spawn(serve(std::move(fd), address, door, std::move(*seat)));
+  if (balanced) return loop_.spawn(introduce(std::move(fd), address, door, std::move(*seat)));
+  welcome(std::move(fd), address, door, std::move(*seat));
 }
 
-net::Task<> Worker::serve(net::UniqueFd fd, http::IpAddress peer, const Door& door, Census::Seat seat) {
+void Worker::welcome(net::UniqueFd fd, const http::IpAddress& client, const Door& door, Census::Seat seat) {
+  auto connection = std::make_unique<Connection>(*this, std::move(fd), client, door, std::move(seat));
+  connections_.push_back(*connection);
+  Connection::rest(std::move(connection));
+}
+
+net::Task<> Worker::introduce(net::UniqueFd fd, http::IpAddress balancer, const Door& door, Census::Seat seat) {
   counters_.connections_open.add();
-  std::optional<Census::Seat> place(std::move(seat));
-  bool welcome = true;
-  if (!door.proxies.empty()) welcome = co_await introduce(fd, peer, place);
-  if (welcome) {
-    Connection connection(*this, std::move(fd), peer, door);
-    connections_.push_back(connection);
-    co_await connection.run();
-  }
+  const auto heard = co_await greeting_of(fd);
   counters_.connections_open.subtract();
+  if (!heard) {
+    // A balancer that only looks whether we are there says nothing.
+    if (heard.error().reason != base::Reason::closed) greeting_refused(balancer, base::name(heard.error().reason));
+    co_return;
+  }
+  if (!*heard) co_return welcome(std::move(fd), balancer, door, std::move(seat));
+  auto own = shared_.census.enter(**heard, snapshot().trusted.contains(**heard));
+  if (!own) co_return counters_.connections_refused.add();
+  welcome(std::move(fd), **heard, door, std::move(*own));
 }
 
-net::Task<bool> Worker::introduce(net::UniqueFd& fd, http::IpAddress& peer, std::optional<Census::Seat>& seat) {
+net::Task<Worker::Heard> Worker::greeting_of(net::UniqueFd& fd) {
   net::Stream stream(loop_, std::move(fd), base::Fault::client);
-  const auto client = co_await hear_greeting(stream, loop_.now() + greeting_time);
+  auto heard = co_await hear_greeting(stream, loop_.now() + greeting_time);
   fd = stream.release();
-  if (!client) {
-    // A balancer that only looks whether we are there says nothing.
-    if (client.error().reason != base::Reason::closed) greeting_refused(peer, base::name(client.error().reason));
-    co_return false;
-  }
-  if (!*client) co_return true;
-  peer = **client;
-  seat.reset();
-  auto own = shared_.census.enter(peer, snapshot().trusted.contains(peer));
-  if (own) seat.emplace(std::move(*own));
-  if (!own) counters_.connections_refused.add();
-  co_return own.has_value();
+  co_return heard;
 }
 
 void Worker::greeting_refused(const http::IpAddress& balancer, std::string_view reason) {

@@ -1,0 +1,117 @@
+#include "proxy/net/loop.h"
+#include "proxy/net/slabs.h"
+#include "proxy/net/stream.h"
+
+#include <doctest/doctest.h>
+
+#include <array>
+#include <cerrno>
+#include <cstdint>
+#include <optional>
+#include <set>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <vector>
+
+using namespace drawbridge;
+using namespace std::chrono_literals;
+
+namespace {
+
+struct Sleeper final : net::Stream::Rest {
+  std::vector<base::Result<void>> told;
+  void stirred(base::Result<void> result) override { told.push_back(result); }
+};
+
+// A stream that rests, and the descriptor of who is on its other side.
+struct Bed {
+  Bed() {
+    int fds[2];
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fds) == 0);
+    stream.emplace(loop, net::UniqueFd(fds[0]), base::Fault::client);
+    other = net::UniqueFd(fds[1]);
+    stream->rest(sleeper, now + 1s);
+  }
+  void turn(std::chrono::milliseconds later = 0ms) {
+    now += later;
+    for (int i = 0; i < 3; ++i) loop.turn_at(now);
+  }
+
+  net::Loop loop;
+  base::SteadyTime now = loop.now();
+  std::optional<net::Stream> stream;
+  net::UniqueFd other;
+  Sleeper sleeper;
+};
+
+bool is_mapped(const void* address) {
+  const auto page = reinterpret_cast<std::uintptr_t>(address) & ~std::uintptr_t{4095};
+  unsigned char here = 0;
+  return mincore(reinterpret_cast<void*>(page), 1, &here) == 0 || errno != ENOMEM;
+}
+
+}  // namespace
+
+TEST_CASE("a stream that rests tells once that something has come, and reads nothing of it") {
+  Bed bed;
+  bed.turn(500ms);
+  CHECK(bed.sleeper.told.empty());
+  CHECK(send(bed.other.get(), "ab", 2, 0) == 2);
+  bed.turn();
+  CHECK(send(bed.other.get(), "c", 1, 0) == 1);
+  bed.turn(2'000ms);
+  REQUIRE(bed.sleeper.told.size() == 1);
+  CHECK(bed.sleeper.told[0].has_value());
+  CHECK(bed.stream->would_read());
+  std::array<char, 8> seen{};
+  CHECK(bed.stream->peek(seen) == 3);
+}
+
+TEST_CASE("a stream that rests tells of its end, of its deadline and of being cancelled, each once") {
+  Bed ended, late, cancelled;
+  ended.other.reset();
+  cancelled.stream->cancel(base::Reason::cancelled);
+  for (auto* bed : {&ended, &late, &cancelled}) bed->turn(2'000ms);
+  for (auto* bed : {&ended, &late, &cancelled}) REQUIRE(bed->sleeper.told.size() == 1);
+  CHECK(ended.sleeper.told[0].has_value());
+  CHECK(late.sleeper.told[0].error().reason == base::Reason::timed_out);
+  CHECK(cancelled.sleeper.told[0].error().reason == base::Reason::cancelled);
+}
+
+TEST_CASE("a loop does not end before its guests, nor before what was spawned for later in the turn") {
+  net::Loop loop;
+  std::optional<net::Loop::Guest> guest(loop);
+  bool ran = false;
+  const auto leave = [](std::optional<net::Loop::Guest>& guest_of, bool& flag) -> net::Task<> {
+    flag = true;
+    guest_of.reset();
+    co_return;
+  };
+  loop.post([&] { loop.post([&] { loop.spawn_soon(leave(guest, ran)); }); });
+  loop.stop();
+  loop.run();
+  CHECK(ran);
+  CHECK(loop.tasks() == 0);
+}
+
+TEST_CASE("a slab goes back to the kernel when all in it has lain unused, and no place is lent twice") {
+  net::Slabs slabs(1'024);
+  std::vector<void*> places(1'000);
+  for (auto& place : places) place = slabs.take();
+  CHECK(std::set(places.begin(), places.end()).size() == places.size());
+  for (std::size_t i = 1; i < places.size(); ++i) slabs.give_back(places[i]);
+  while (slabs.put_away()) {
+  }
+  for (int twice = 0; twice < 2; ++twice) {
+    while (slabs.put_away()) {
+    }
+  }
+  CHECK(is_mapped(places.front()));
+  CHECK(!is_mapped(places.back()));
+  std::set<void*> again;
+  for (int i = 0; i < 200; ++i) again.insert(slabs.take());
+  CHECK(again.size() == 200);
+  CHECK(!again.contains(places.front()));
+  for (auto* place : again) slabs.give_back(place);
+  slabs.give_back(places.front());
+}
