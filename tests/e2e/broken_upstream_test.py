@@ -2,9 +2,8 @@
 
 import socket
 import threading
-import unittest
 
-from harness import Broken, ProxyCase, TestClient, answer, eventually
+from harness import Broken, ExchangeCase, ProxyCase, answer, eventually, main
 
 
 def unused_address():
@@ -14,26 +13,21 @@ def unused_address():
         return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
-class Truncation(ProxyCase):
+class Truncation(ExchangeCase):
     """An answer that broke off never looks complete."""
 
-    def cut_short(self, sent, request=b"GET / HTTP/1.1\r\nHost: a\r\n\r\n", end="close"):
+    def cut_short(self, sent, end="close"):
         def script(exchange):
             exchange.read_body()
             exchange.send(sent)
             getattr(exchange, end)()
-        client = self.client(self.proxy(self.upstream(script), workers=1))
-        with self.assertRaises(Broken) as caught:
-            client.ask(request)
-        return caught.exception.got, client.wire.ended
+        return self.visitor(self.proxy(self.upstream(script), workers=1)).begin().cut()
 
     def test_a_sized_answer_that_breaks_off_is_short(self):
-        got, _ = self.cut_short(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
-        self.assertEqual(got, b"half")
+        self.assertEqual(self.cut_short(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"), b"half")
 
-    def test_a_chunked_answer_that_breaks_off_has_no_last_chunk(self):
-        got, _ = self.cut_short(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n")
-        self.assertTrue(got.startswith(b"half"))
+    def test_a_chunked_answer_that_breaks_off_has_no_end(self):
+        self.assertEqual(self.cut_short(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n"), b"half")
 
     def test_a_chunk_that_breaks_off_is_not_passed_as_a_whole_one(self):
         self.cut_short(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n40\r\nhalf")
@@ -47,11 +41,6 @@ class Truncation(ProxyCase):
     def test_a_reset_in_mid_body_cuts_the_answer(self):
         self.cut_short(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf", end="reset")
 
-    def test_a_chunked_answer_that_breaks_off_resets_a_client_of_http_1_0(self):
-        _, ended = self.cut_short(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n",
-                                  request=b"GET / HTTP/1.0\r\n\r\n")
-        self.assertEqual(ended, "reset")
-
     def test_a_reset_of_a_body_that_ends_with_the_connection_is_not_its_end(self):
         started = threading.Event()
 
@@ -59,155 +48,158 @@ class Truncation(ProxyCase):
             exchange.send(b"HTTP/1.1 200 OK\r\n\r\nhalf")
             exchange.wait(started)
             exchange.reset()
-        client = self.client(self.proxy(self.upstream(script)))
-        client.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
-        response = client.read_head()
+        asked = self.visitor(self.proxy(self.upstream(script))).begin()
+        asked.head()
         started.set()
+        asked.cut()
+
+
+class TruncationInHttp1(ProxyCase):
+    def test_a_chunked_answer_that_breaks_off_resets_a_client_of_http_1_0(self):
+        def script(exchange):
+            exchange.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nhalf\r\n")
+            exchange.close()
+        client = self.client(self.proxy(self.upstream(script)))
         with self.assertRaises(Broken):
-            client.read_body(response)
+            client.ask(b"GET / HTTP/1.0\r\n\r\n")
+        self.assertEqual(client.wire.ended, "reset")
 
 
-class Retries(ProxyCase):
+class Retries(ExchangeCase):
     """Once, on another connection, only when nothing came back and repeating is safe."""
 
     def warm(self, second, **options):
         """A proxy with one kept connection, on which the second request meets `second`."""
         upstream = self.upstream([answer(b"first"), second, answer(b"again")])
-        client = self.client(self.proxy(upstream, workers=1, **options))
-        self.assertEqual(client.get().body, b"first")
-        return upstream, client
+        visitor = self.visitor(self.proxy(upstream, workers=1, **options))
+        self.assertEqual(visitor.get().body, b"first")
+        return upstream, visitor
 
     def test_a_get_is_repeated_when_a_kept_connection_breaks(self):
         for end in ("close", "reset"):
             with self.subTest(end=end):
-                upstream, client = self.warm(lambda e, end=end: getattr(e, end)())
-                self.assertEqual(client.get("/again").body, b"again")
+                upstream, visitor = self.warm(lambda e, end=end: getattr(e, end)())
+                self.assertEqual(visitor.get("/again").body, b"again")
                 self.assertEqual([r.target for r in upstream.requests], ["/", "/again", "/again"])
                 self.assertEqual(upstream.connections, 2)
 
     def test_a_post_is_never_sent_twice(self):
         for end in ("close", "reset"):
             with self.subTest(end=end):
-                upstream, client = self.warm(lambda e, end=end: (e.read_body(), getattr(e, end)()))
-                self.assertEqual(client.post(b"x").status, 502)
+                upstream, visitor = self.warm(lambda e, end=end: (e.read_body(), getattr(e, end)()))
+                self.assertEqual(visitor.post(b"x").status, 502)
                 self.assertEqual([r.method for r in upstream.requests], ["GET", "POST"])
 
     def test_nothing_is_repeated_after_the_first_byte_of_an_answer(self):
-        upstream, client = self.warm(lambda e: (e.send(b"HTT"), e.close()))
-        self.assertEqual(client.get().status, 502)
+        upstream, visitor = self.warm(lambda e: (e.send(b"HTT"), e.close()))
+        self.assertEqual(visitor.get().status, 502)
         self.assertEqual(len(upstream.requests), 2)
 
     def test_a_get_is_repeated_once_and_no_more(self):
         upstream = self.upstream([answer(b"first")] + [lambda e: e.close()])
-        client = self.client(self.proxy(upstream, workers=1))
-        client.get()
-        self.assertEqual(client.get().status, 502)
+        visitor = self.visitor(self.proxy(upstream, workers=1))
+        visitor.get()
+        self.assertEqual(visitor.get().status, 502)
         self.assertEqual(len(upstream.requests), 3)
 
     def test_a_connection_that_was_closed_while_idle_is_not_used_for_a_post(self):
         upstream = self.upstream([answer(b"first"), answer(b"second")])
-        client = self.client(self.proxy(upstream, workers=1))
-        client.get()
+        visitor = self.visitor(self.proxy(upstream, workers=1))
+        visitor.get()
         upstream.close_connections()
         eventually(lambda: upstream.open_connections == 0, "the end of the kept connection")
-        self.assertEqual(client.post(b"x").body, b"second")
+        self.assertEqual(visitor.post(b"x").body, b"second")
         self.assertEqual([r.method for r in upstream.requests], ["GET", "POST"])
 
     def test_a_large_upload_is_never_sent_twice_even_by_put(self):
-        upstream, client = self.warm(lambda e: e.reset())
-        response = client.send(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 300000\r\n\r\n" + b"x" * 300000).read_response()
-        self.assertEqual(response.status, 502)
+        upstream, visitor = self.warm(lambda e: e.reset())
+        upload = visitor.begin("PUT", length=300_000).send(b"x" * 300_000)
+        self.assertEqual(upload.answer().status, 502)
         self.assertEqual([r.method for r in upstream.requests], ["GET", "PUT"])
 
     def test_an_answer_before_the_end_of_an_upload_reaches_the_client(self):
-        def script(exchange):
+        def close(exchange):
             exchange.send(answer(b"enough", "413 Content Too Large", "Connection: close\r\n"))
             exchange.close()
-        client = self.client(self.proxy(self.upstream(script)))
-        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n" + b"x" * 10000)
-        self.assertEqual(client.read_response().status, 413)
-
-    def test_an_answer_before_the_end_of_an_upload_says_that_the_connection_closes(self):
-        upstream = self.upstream(lambda e: e.send(answer(b"enough", "413 Content Too Large")))
-        client = self.client(self.proxy(upstream))
-        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 100000000\r\n\r\n" + b"x" * 10000)
-        self.assertTrue(client.read_response().says_close)
+        for script in (close, lambda e: e.send(answer(b"enough", "413 Content Too Large"))):
+            upload = self.visitor(self.proxy(self.upstream(script))).begin("POST", length=100_000_000)
+            upload.send(b"x" * 10_000)
+            self.assertEqual(upload.answer().status, 413)
+            upload.check_spent()
 
 
-class Failures(ProxyCase):
+class Failures(ExchangeCase):
     def test_a_server_that_refuses_connections_is_passed_over(self):
         upstream = self.upstream()
-        client = self.client(self.proxy(unused_address(), upstream, workers=1))
+        visitor = self.visitor(self.proxy(unused_address(), upstream, workers=1))
         for _ in range(4):
-            self.assertEqual(client.post(b"x").body, b"hello")
+            self.assertEqual(visitor.post(b"x").body, b"hello")
 
     def test_when_no_server_can_be_connected_to_the_answer_is_502(self):
-        client = self.client(self.proxy(unused_address(), unused_address()))
-        response = client.get()
-        self.assertEqual((response.status, response.says_close), (502, True))
+        visitor = self.visitor(self.proxy(unused_address(), unused_address()))
+        self.assertEqual(visitor.get().status, 502)
 
     def test_an_upstream_that_is_silent_is_504(self):
         upstream = self.upstream(lambda e: e.say_nothing())
-        client = self.client(self.proxy(upstream, timeouts='upstream_head = "200ms"'))
-        self.assertEqual(client.get().status, 504)
+        visitor = self.visitor(self.proxy(upstream, timeouts='upstream_head = "200ms"'))
+        self.assertEqual(visitor.get().status, 504)
         self.assertEqual(len(upstream.requests), 1)
 
     def test_an_upstream_that_stops_in_mid_body_is_cut_after_its_time(self):
         head = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
         upstream = self.upstream(lambda e: (e.send(head + b"half"), e.say_nothing()))
-        client = self.client(self.proxy(upstream, timeouts='upstream_body = "200ms"'))
-        with self.assertRaises(Broken):
-            client.get()
+        visitor = self.visitor(self.proxy(upstream, timeouts='upstream_body = "200ms"'))
+        self.assertEqual(visitor.begin().cut(), b"half")
 
     def test_an_upstream_without_a_server_process_is_502_not_a_hang(self):
         upstream = self.upstream(lambda e: e.close())
-        client = self.client(self.proxy(upstream))
-        response = client.post(b"x")
+        visitor = self.visitor(self.proxy(upstream))
+        response = visitor.post(b"x")
         self.assertEqual(response.status, 502)
-        self.assertIsNone(response.value("Drawbridge-Not-Processed"))
+        self.assertFalse(response.not_processed)
 
     def test_what_a_server_may_have_seen_is_never_called_unprocessed(self):
         upstream = self.upstream(lambda e: e.close())
-        response = self.client(self.proxy(upstream)).get()
-        self.assertEqual((response.status, response.value("Drawbridge-Not-Processed")), (502, None))
+        response = self.visitor(self.proxy(upstream)).get()
+        self.assertEqual((response.status, response.not_processed), (502, False))
         self.assertEqual(len(upstream.requests), 1)
 
     def test_only_a_drawbridge_is_believed_that_nothing_was_processed(self):
         says_so = answer(b"", "503 Service Unavailable", "Drawbridge-Not-Processed: 1\r\n")
-        for pool, passed_on in (("", None), ("drawbridge = false", None), ("drawbridge = true", "1")):
+        for pool, passed_on in (("", False), ("drawbridge = false", False), ("drawbridge = true", True)):
             with self.subTest(pool=pool):
                 proxy = self.proxy(self.upstream(says_so), pool=pool)
-                self.assertEqual(self.client(proxy).post(b"x").value("Drawbridge-Not-Processed"), passed_on)
+                self.assertEqual(self.visitor(proxy).post(b"x").not_processed, passed_on)
 
     def test_even_a_drawbridge_does_not_know_what_the_first_attempt_did(self):
         says_so = answer(b"", "503 Service Unavailable", "Drawbridge-Not-Processed: 1\r\n")
         upstream = self.upstream([answer(b"kept"), lambda e: e.close(), says_so])
-        client = self.client(self.proxy(upstream, workers=1, pool="drawbridge = true"))
-        self.assertEqual(client.get().body, b"kept")
-        response = client.ask(b"PUT / HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n")
-        self.assertEqual((response.status, response.value("Drawbridge-Not-Processed")), (503, None))
+        visitor = self.visitor(self.proxy(upstream, workers=1, pool="drawbridge = true"))
+        self.assertEqual(visitor.get().body, b"kept")
+        response = visitor.ask("PUT", body=b"")
+        self.assertEqual((response.status, response.not_processed), (503, False))
         self.assertEqual(len(upstream.requests), 3)
 
     def test_a_server_that_breaks_during_an_upload_is_not_blamed_on_the_client(self):
         for end in ("close", "reset"):
             with self.subTest(end=end):
-                client = self.client(self.proxy(self.upstream(lambda e, end=end: getattr(e, end)())))
-                client.send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n")
-                self.assertEqual(client.read_response().status, 502)
+                proxy = self.proxy(self.upstream(lambda e, end=end: getattr(e, end)()))
+                upload = self.visitor(proxy).begin("POST", length="unknown").send(b"hello")
+                self.assertEqual(upload.answer().status, 502)
 
     def test_the_only_server_is_not_taken_out_by_requests_that_break_it(self):
         upstream = self.upstream([lambda e: e.close()] * 8 + [answer(b"still here")])
         proxy = self.proxy(upstream, workers=1)
         for _ in range(8):
-            self.assertEqual(self.client(proxy).post(b"x", "/crash").status, 502)
-        self.assertEqual(self.client(proxy).get().body, b"still here")
+            self.assertEqual(self.visitor(proxy).post(b"x", "/crash").status, 502)
+        self.assertEqual(self.visitor(proxy).get().body, b"still here")
 
     def test_no_healthy_server_is_a_503_of_its_own(self):
         health = 'health = { interval = "100ms", timeout = "1s", rise = 1, fall = 1 }'
         proxy = self.proxy(unused_address(), pool=health)
         eventually(lambda: '"down"' in str(proxy.ctl("pool", "--json")[1]), "the server to be seen down")
-        response = self.client(proxy).get(fields="Accept: application/json\r\n")
-        self.assertEqual((response.status, response.value("Drawbridge-Not-Processed")), (503, "1"))
+        response = self.visitor(proxy).get("/", {"Accept": "application/json"})
+        self.assertEqual((response.status, response.not_processed), (503, True))
         self.assertIn(b"No server available", response.body)
 
     def test_a_server_that_comes_back_is_used_again(self):
@@ -218,46 +210,46 @@ class Failures(ProxyCase):
         self.upstream(port=int(address.rsplit(":", 1)[1]))
 
         def answers():
-            with TestClient(proxy.address) as client:
-                return client.get().status == 200
+            with self.visitor(proxy) as visitor:
+                return visitor.get().status == 200
         eventually(answers, "an answer of the server")
 
 
-class Operators(ProxyCase):
+class Operators(ExchangeCase):
     def test_a_drained_server_gets_nothing_new_and_a_ready_one_does(self):
         first, second = self.upstream(answer(b"first")), self.upstream(answer(b"second"))
         proxy = self.proxy(first, second, workers=1)
-        client = self.client(proxy)
+        visitor = self.visitor(proxy)
         for word, expected in (("drain", {b"second"}), ("ready", {b"first", b"second"}), ("disable", {b"second"})):
             code, _, error = proxy.ctl("server", word, "blue", first.address)
             self.assertEqual((code, error), (0, ""), word)
-            self.assertEqual({client.get().body for _ in range(8)}, expected, word)
+            self.assertEqual({visitor.get().body for _ in range(8)}, expected, word)
 
     def test_a_request_in_flight_survives_the_drain_of_its_server(self):
         released = threading.Event()
         upstream = self.upstream(lambda e: (e.wait(released), e.send(answer(b"late"))))
         proxy = self.proxy(upstream)
-        client = self.client(proxy).send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        asked = self.visitor(proxy).begin()
         upstream.wait_for_requests(1)
         self.assertEqual(proxy.ctl("server", "drain", "blue", upstream.address, "--drain", "100ms")[0], 4)
         released.set()
-        self.assertEqual(client.read_response().body, b"late")
-        self.assertEqual(self.client(proxy).get().status, 503)
+        self.assertEqual(asked.answer().body, b"late")
+        self.assertEqual(self.visitor(proxy).get().status, 503)
 
     def test_a_name_with_several_addresses_uses_them_all(self):
         four = self.upstream(answer(b"four"))
         six = self.upstream(answer(b"six"), host="::1", port=four.port)
         proxy = self.proxy(f"localhost:{four.port}", workers=1)
-        client = self.client(proxy)
-        eventually(lambda: client.get().status == 200, "the name to be looked up")
-        bodies = {client.get(fields="Connection: keep-alive\r\n").body for _ in range(4)}
+        visitor = self.visitor(proxy)
+        eventually(lambda: visitor.get().status == 200, "the name to be looked up")
+        bodies = {visitor.get().body for _ in range(4)}
         four.close_connections()
         six.close_connections()
-        bodies |= {client.get().body for _ in range(4)}
+        bodies |= {visitor.get().body for _ in range(4)}
         self.assertTrue(bodies <= {b"four", b"six"})
         six.stop()
-        self.assertEqual({client.get().body for _ in range(4)}, {b"four"})
+        self.assertEqual({visitor.get().body for _ in range(4)}, {b"four"})
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

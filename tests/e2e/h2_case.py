@@ -1,7 +1,6 @@
 """What tests of HTTP/2 share."""
 
-from harness import ProxyCase, answer
-from harness.certificates import TLS_EVERYWHERE
+from harness import TRANSPORT, ProxyCase, answer
 
 
 def echo(exchange):
@@ -10,7 +9,7 @@ def echo(exchange):
 
 class H2Case(ProxyCase):
     def proxy(self, *upstreams, **options):
-        return super().proxy(*upstreams, **({} if TLS_EVERYWHERE else {"listener": "h2c = true"}) | options)
+        return super().proxy(*upstreams, **({} if TRANSPORT.tls else {"listener": "h2c = true"}) | options)
 
     def parked(self, proxy):
         _, status = proxy.admin("GET", "/v1/status")

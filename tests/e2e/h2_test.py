@@ -7,8 +7,7 @@ import threading
 import unittest
 
 from h2_case import H2Case, echo
-from harness import answer, chunked, eventually, h2_client, hpack
-from harness.certificates import TLS_EVERYWHERE
+from harness import TRANSPORT, answer, chunked, eventually, h2_client, hpack
 
 
 class Exchanges(H2Case):
@@ -96,7 +95,7 @@ class Exchanges(H2Case):
         self.assertEqual(client.request().body, b"hello")
 
     def test_where_it_is_not_allowed_the_preface_is_refused(self):
-        client = self.client(self.proxy(self.upstream(), **({} if TLS_EVERYWHERE else {"listener": ""})))
+        client = self.client(self.proxy(self.upstream(), **({} if TRANSPORT.tls else {"listener": ""})))
         self.assertEqual(client.ask(h2_client.PREFACE).status, 505)
 
     def test_records_name_the_protocol(self):

@@ -1,27 +1,49 @@
 """Connections are kept on both sides, and messages on them never mix."""
 
-import unittest
-
-from harness import ProxyCase, answer
+from harness import ExchangeCase, ProxyCase, answer, main
 
 
-class KeepAlive(ProxyCase):
+class KeepAlive(ExchangeCase):
     def test_requests_of_one_client_share_one_connection_on_each_side(self):
         upstream = self.upstream()
-        client = self.client(self.proxy(upstream, workers=1))
+        visitor = self.visitor(self.proxy(upstream, workers=1))
         for number in range(5):
-            self.assertEqual(client.get(f"/{number}").body, b"hello")
+            self.assertEqual(visitor.get(f"/{number}").body, b"hello")
         self.assertEqual([r.target for r in upstream.requests], ["/0", "/1", "/2", "/3", "/4"])
-        self.assertEqual(upstream.connections, 1)
+        self.assertEqual((visitor.connections, upstream.connections), (1, 1))
 
     def test_an_upstream_connection_serves_one_client_after_the_other(self):
         upstream = self.upstream()
         proxy = self.proxy(upstream, workers=1)
         for _ in range(3):
-            with self.client(proxy) as client:
-                client.get()
+            with self.visitor(proxy) as visitor:
+                visitor.get()
         self.assertEqual(upstream.connections, 1)
 
+    def test_an_upstream_that_asks_to_close_is_not_asked_again(self):
+        upstream = self.upstream(answer(b"last", fields="Connection: close\r\n"))
+        visitor = self.visitor(self.proxy(upstream, workers=1))
+        for _ in range(3):
+            self.assertEqual(visitor.get().body, b"last")
+        self.assertEqual((visitor.connections, upstream.connections), (1, 3))
+
+    def test_bytes_after_a_response_poison_no_later_request(self):
+        upstream = self.upstream([answer(b"good") + answer(b"evil"), answer(b"next")])
+        visitor = self.visitor(self.proxy(upstream, workers=1))
+        self.assertEqual([visitor.get().body for _ in range(2)], [b"good", b"next"])
+        self.assertEqual(upstream.connections, 2)
+
+    def test_an_idle_connection_that_speaks_unasked_is_not_used(self):
+        upstream = self.upstream()
+        visitor = self.visitor(self.proxy(upstream, workers=1))
+        visitor.get()
+        upstream.say(answer(b"evil"))
+        self.assertEqual(visitor.post(b"x").body, b"hello")
+        self.assertEqual(visitor.get().body, b"hello")
+        self.assertEqual(upstream.connections, 2)
+
+
+class Http1(ProxyCase):
     def test_pipelined_requests_are_answered_in_order(self):
         upstream = self.upstream(lambda e: e.send(answer(e.read_body() or e.request.target.encode())))
         client = self.client(self.proxy(upstream, workers=1))
@@ -36,14 +58,6 @@ class KeepAlive(ProxyCase):
         self.assertTrue(response.says_close)
         self.assertEqual(client.end(), "fin")
 
-    def test_an_upstream_that_asks_to_close_is_not_asked_again(self):
-        upstream = self.upstream(answer(b"last", fields="Connection: close\r\n"))
-        client = self.client(self.proxy(upstream, workers=1))
-        for _ in range(3):
-            response = client.get()
-            self.assertEqual((response.body, response.says_close), (b"last", False))
-        self.assertEqual(upstream.connections, 3)
-
     def test_http_1_0_is_closed_unless_it_asks_to_be_kept(self):
         upstream = self.upstream()
         proxy = self.proxy(upstream)
@@ -55,21 +69,6 @@ class KeepAlive(ProxyCase):
             response = client.ask(b"GET / HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\n\r\n")
             self.assertEqual((response.body, response.says_close), (b"hello", False))
 
-    def test_bytes_after_a_response_poison_no_later_request(self):
-        upstream = self.upstream([answer(b"good") + answer(b"evil"), answer(b"next")])
-        client = self.client(self.proxy(upstream, workers=1))
-        self.assertEqual([client.get().body for _ in range(2)], [b"good", b"next"])
-        self.assertEqual(upstream.connections, 2)
-
-    def test_an_idle_connection_that_speaks_unasked_is_not_used(self):
-        upstream = self.upstream()
-        client = self.client(self.proxy(upstream, workers=1))
-        client.get()
-        upstream.say(answer(b"evil"))
-        self.assertEqual(client.post(b"x").body, b"hello")
-        self.assertEqual(client.get().body, b"hello")
-        self.assertEqual(upstream.connections, 2)
-
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -2,25 +2,24 @@
 
 import json
 import time
-import unittest
 
-from harness import ProxyCase, eventually
+from harness import ExchangeCase, eventually, main
 
 LATE_SECONDS = 5.0  # what a busy machine may add
 
 
-class ModeEnd(ProxyCase):
+class ModeEnd(ExchangeCase):
     def refusal(self, proxy):
         """(Retry-After of the field, of the body, the body's until) of a refused write."""
-        with self.client(proxy) as client:
-            response = client.post(b"hi", "/orders", "Accept: application/json\r\n")
-        self.assertEqual((response.status, response.value("Drawbridge-Not-Processed")), (503, "1"))
+        with self.visitor(proxy) as visitor:
+            response = visitor.post(b"hi", "/orders", {"Accept": "application/json"})
+        self.assertEqual((response.status, response.not_processed), (503, True))
         body = json.loads(response.body)
         return int(response.value("Retry-After")), body["retry_after"], body["until"]
 
     def status_of_write(self, proxy):
-        with self.client(proxy) as client:
-            return client.post(b"hi", "/orders").status
+        with self.visitor(proxy) as visitor:
+            return visitor.post(b"hi", "/orders").status
 
     def site(self, proxy):
         status, out, err = proxy.ctl("status", "--json")
@@ -70,8 +69,8 @@ class ModeEnd(ProxyCase):
         status, _, _ = proxy.ctl("wait", "--until", "mode=readonly", "--timeout", "10s")
         self.assertEqual(status, 0)
         self.assertEqual(self.status_of_write(proxy), 503)
-        with self.client(proxy) as client:
-            self.assertEqual(client.get().status, 200)
+        with self.visitor(proxy) as visitor:
+            self.assertEqual(visitor.get().status, 200)
 
     def test_a_restart_neither_stretches_nor_forgets_it(self):
         proxy = self.proxy(self.upstream())
@@ -120,4 +119,4 @@ class ModeEnd(ProxyCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

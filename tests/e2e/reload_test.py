@@ -1,12 +1,9 @@
 """A reload while requests are in flight: what the older configuration let in is not forgotten."""
 
 import threading
-import unittest
 
-from harness import ProxyCase, answer
+from harness import ExchangeCase, answer, main
 
-TUNNEL = (b"GET /ws HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-          b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 
 WEB = 'hosts = ["a.example"]'
@@ -16,7 +13,7 @@ hosts = ["b.example"]
 pool = "blue"
 readonly = { read = ["POST /orders"] }
 """
-MOVED_WRITE = b"POST /orders/7 HTTP/1.1\r\nHost: b.example\r\nContent-Length: 2\r\n\r\nhi"
+MOVED_WRITE = ("POST", "/orders/7", "b.example", b"hi")
 
 
 def moved(text):
@@ -25,25 +22,25 @@ def moved(text):
     return text.replace('hosts = ["a.example"]', 'hosts = ["a.example", "b.example"]')
 
 
-class RenamedSite(ProxyCase):
+class RenamedSite(ExchangeCase):
     """The site `web` becomes `shop`; its hosts and its pool stay."""
 
     def renamed(self, script):
         server = self.upstream(script)
         proxy = self.proxy(server)
-        client = self.client(proxy)
+        visitor = self.visitor(proxy)
 
         def rename():
             text = proxy.config.read_text(encoding="utf-8")
             proxy.config.write_text(text.replace("[site.web]", "[site.shop]"), encoding="utf-8")
             self.assertEqual(proxy.ctl("reload")[0], 0)
-        return server, proxy, client, rename
+        return server, proxy, visitor, rename
 
     def test_its_writes_are_named_in_the_receipt_of_the_new_name(self):
         released = threading.Event()
-        server, proxy, client, rename = self.renamed(
+        server, proxy, visitor, rename = self.renamed(
             lambda e: (e.read_body(), e.wait(released), e.send(answer(b"stored"))))
-        client.send(b"POST /orders HTTP/1.1\r\nHost: a.example\r\nContent-Length: 2\r\n\r\nhi")
+        write = visitor.begin("POST", "/orders", body=b"hi")
         server.wait_until_complete()
         rename()
         code, out, _ = proxy.ctl("mode", "readonly", "shop", "--drain", "100ms")
@@ -52,25 +49,26 @@ class RenamedSite(ProxyCase):
         self.assertEqual(proxy.ctl("wait", "shop", "--until", "drained", "--timeout", "100ms")[0], 1)
         released.set()
         self.assertEqual(proxy.ctl("wait", "shop", "--until", "drained", "--timeout", "20s")[0], 0)
-        self.assertEqual(client.read_response().body, b"stored")
+        self.assertEqual(write.answer().body, b"stored")
 
     def test_its_websockets_do_not_outlive_a_readonly_of_the_new_name(self):
-        server, proxy, client, rename = self.renamed(lambda e: (e.send(SWITCHED), e.read_rest()))
-        client.send(TUNNEL).read_response()
+        _, proxy, visitor, rename = self.renamed(lambda e: (e.send(SWITCHED), e.read_rest()))
+        tunnel = visitor.tunnel("/ws")
+        tunnel.opened()
         rename()
         receipt = proxy.mode("readonly", sites=["shop"], drain="200ms")
         self.assertEqual(receipt["cut_counts"]["tunnels"], 1)
-        self.assertEqual(client.wire.rest()[:4], b"\x88\x02\x03\xf4", "close 1012")
+        self.assertEqual(tunnel.rest()[:4], b"\x88\x02\x03\xf4", "close 1012")
 
     def test_a_removed_site_delays_nobody_once_its_requests_have_ended(self):
-        _, proxy, client, rename = self.renamed(answer(b"ok"))
-        client.post(b"hi")
+        _, proxy, visitor, rename = self.renamed(answer(b"ok"))
+        visitor.post(b"hi")
         rename()
         receipt = proxy.mode("maintenance", sites=["shop"])
         self.assertEqual((receipt["result"], receipt["drained"]["writes"]), ("done", 0))
 
 
-class NewRules(ProxyCase):
+class NewRules(ExchangeCase):
     """A reload while a request is at its server: to whom it belongs, or what it is, is another matter afterwards."""
 
     def assert_waited_for(self, request, edit, site):
@@ -78,8 +76,8 @@ class NewRules(ProxyCase):
         released = threading.Event()
         server = self.upstream(lambda e: (e.read_body(), e.wait(released), e.send(answer(b"stored"))))
         proxy = self.proxy(server, site=WEB, more=FORUM)
-        client = self.client(proxy)
-        client.send(request)
+        method, target, host, body = request
+        asked = self.visitor(proxy).begin(method, target, body=body, host=host)
         server.wait_until_complete()
         text = proxy.config.read_text(encoding="utf-8")
         self.assertNotEqual(edit(text), text)
@@ -89,7 +87,7 @@ class NewRules(ProxyCase):
         self.assertEqual(code, 4, out)
         self.assertIn("/orders", out)
         released.set()
-        self.assertEqual(client.read_response().body, b"stored")
+        self.assertEqual(asked.answer().body, b"stored")
         self.assertEqual(proxy.ctl("wait", site, "--until", "drained", "--timeout", "20s")[0], 0)
         self.assertEqual(proxy.ctl("mode", "readonly", site)[0], 0)
 
@@ -100,13 +98,13 @@ class NewRules(ProxyCase):
         self.assert_waited_for(MOVED_WRITE, moved, "forum")
 
     def test_a_get_that_a_new_write_rule_names_is_waited_for(self):
-        self.assert_waited_for(b"GET /orders HTTP/1.1\r\nHost: a.example\r\n\r\n",
+        self.assert_waited_for(("GET", "/orders", "a.example", None),
                                lambda text: text.replace(WEB, WEB + '\nreadonly = { write = ["GET /orders"] }'), "web")
 
     def test_a_post_that_a_read_rule_no_longer_names_is_waited_for(self):
-        self.assert_waited_for(b"POST /orders HTTP/1.1\r\nHost: b.example\r\nContent-Length: 2\r\n\r\nhi",
+        self.assert_waited_for(("POST", "/orders", "b.example", b"hi"),
                                lambda text: text.replace('"POST /orders"', '"POST /search"'), "forum")
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

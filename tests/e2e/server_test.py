@@ -3,14 +3,11 @@
 import json
 import subprocess
 import threading
-import unittest
 
-from harness import BIN, PATIENCE, ProxyCase, answer, eventually
-
-ASK = b"GET /slow HTTP/1.1\r\nHost: a.example\r\n\r\n"
+from harness import BIN, PATIENCE, ExchangeCase, answer, eventually, main
 
 
-class TakenOut(ProxyCase):
+class TakenOut(ExchangeCase):
     def scene(self):
         """Two servers, the first of which holds a request until `go` is set."""
         self.go = threading.Event()
@@ -22,9 +19,9 @@ class TakenOut(ProxyCase):
         first = self.upstream(held)
         second = self.upstream(answer(b"second"))
         proxy = self.proxy(first, second, workers=1)
-        client = self.client(proxy).send(ASK)
+        asked = self.visitor(proxy).begin("GET", "/slow")
         first.wait_for_requests(1)
-        return first, second, proxy, client
+        return first, second, proxy, asked
 
     def drain(self, proxy, server, *arguments):
         status, out, err = proxy.ctl("server", "drain", "blue", server.address, *arguments, "--json")
@@ -32,27 +29,27 @@ class TakenOut(ProxyCase):
         return status, document.get("receipt", document)
 
     def test_the_command_returns_when_the_server_has_nothing_left(self):
-        first, _, proxy, client = self.scene()
+        first, _, proxy, asked = self.scene()
         command = subprocess.Popen(
             [BIN / "proxyctl", "server", "drain", "blue", first.address, "--json", "--socket", proxy.socket_path],
             stdout=subprocess.PIPE, text=True)
         eventually(lambda: self.taken_out(proxy) == [first.address], "the fence")
-        others = [self.client(proxy).get().body for _ in range(10)]
+        others = [self.visitor(proxy).get().body for _ in range(10)]
         self.assertEqual(set(others), {b"second"})
         self.assertIsNone(command.poll())
         self.go.set()
         out, _ = command.communicate(timeout=PATIENCE)
         receipt = json.loads(out.strip().splitlines()[-1])
         self.assertEqual((command.returncode, receipt.get("receipt", receipt)["result"]), (0, "done"))
-        self.assertEqual(client.read_response().body, b"first")
+        self.assertEqual(asked.answer().body, b"first")
         self.assertEqual(len(first.requests), 1)
 
     def test_what_is_left_at_the_end_of_the_wait_is_counted_and_goes_on(self):
-        first, _, proxy, client = self.scene()
+        first, _, proxy, asked = self.scene()
         status, receipt = self.drain(proxy, first, "--drain", "100ms")
         self.assertEqual((status, receipt["result"], receipt["at_server"]), (4, "outstanding", 1))
         self.go.set()
-        self.assertEqual(client.read_response().body, b"first")
+        self.assertEqual(asked.answer().body, b"first")
         self.assertEqual(self.drain(proxy, first)[1]["result"], "done")
 
     def test_the_last_server_is_taken_out_with_a_warning(self):
@@ -60,7 +57,7 @@ class TakenOut(ProxyCase):
         self.go.set()
         self.assertNotIn("warning", self.drain(proxy, first)[1])
         self.assertIn("no server of blue", self.drain(proxy, second)[1]["warning"])
-        self.assertEqual(self.client(proxy).get().status, 503)
+        self.assertEqual(self.visitor(proxy).get().status, 503)
 
     def test_a_second_attempt_does_not_go_to_a_server_that_was_taken_out_meanwhile(self):
         gone = threading.Event()
@@ -70,12 +67,12 @@ class TakenOut(ProxyCase):
             exchange.close()
         servers = [self.upstream(broken), self.upstream(broken)]
         proxy = self.proxy(*servers, workers=1)
-        client = self.client(proxy).send(ASK)
+        request = self.visitor(proxy).begin("GET", "/slow")
         asked = eventually(lambda: [s for s in servers if s.requests], "the first attempt")[0]
         other = servers[1 - servers.index(asked)]
         self.assertEqual(self.drain(proxy, other)[1]["result"], "done")
         gone.set()
-        self.assertEqual(client.read_response().status, 502)
+        self.assertEqual(request.answer().status, 502)
         self.assertEqual(len(other.requests), 0)
 
     def taken_out(self, proxy):
@@ -84,4 +81,4 @@ class TakenOut(ProxyCase):
 
 
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -1,9 +1,8 @@
 """Upgraded connections: bytes both ways, half-close, and how they are told to go."""
 
 import threading
-import unittest
 
-from harness import ProxyCase, answer, eventually
+from harness import ExchangeCase, ProxyCase, answer, eventually, main
 
 SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: %s\r\n\r\n"
 ASK = b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: %s\r\nSec-WebSocket-Version: 13\r\n\r\n"
@@ -26,109 +25,109 @@ def echo(exchange):
     exchange.close()
 
 
-class TunnelCase(ProxyCase):
-    def open(self, script=echo, protocol=b"websocket", **options):
+class WebSocketCase(ExchangeCase):
+    def open(self, script=echo, **options):
         self.server = self.upstream(script)
         self.front = self.proxy(self.server, **options)
-        client = self.client(self.front)
-        response = client.send(ASK % protocol).read_response()
-        self.assertEqual((response.status, response.value("Upgrade")), (101, protocol.decode()))
-        return client
+        self.asker = self.visitor(self.front)
+        tunnel = self.asker.tunnel("/ws")
+        tunnel.opened()
+        return tunnel
 
 
-class Tunnels(TunnelCase):
+class WebSockets(WebSocketCase):
     def test_a_websocket_carries_frames_both_ways(self):
-        client = self.open()
+        tunnel = self.open()
         for size in (0, 5, 125, 1000, 60000):
             data = frame(b"x" * size, masked=True)
-            self.assertEqual(client.send(data).wire.exactly(len(data)), data)
+            self.assertEqual(tunnel.send(data).read(len(data)), data)
         request = self.server.requests[0]
+        self.assertEqual((request.method, request.target), ("GET", "/ws"))
         self.assertEqual((request.value("Upgrade"), request.value("Connection").lower()), ("websocket", "upgrade"))
         self.assertEqual(request.value("Sec-WebSocket-Version"), "13")
 
-    def test_any_other_protocol_is_carried_as_bytes(self):
-        client = self.open(protocol=b"echo/1")
-        data = bytes(range(256)) * 400
-        self.assertEqual(client.send(data).wire.exactly(len(data)), data)
+    def test_a_websocket_keeps_no_other_request_of_its_visitor_waiting(self):
+        upstream = self.upstream(lambda e: echo(e) if e.request.target == "/ws" else e.send(answer(b"page")))
+        visitor = self.visitor(self.proxy(upstream, workers=1))
+        tunnel = visitor.tunnel("/ws")
+        tunnel.opened()
+        self.assertEqual(visitor.get().body, b"page")
+        self.assertEqual(tunnel.send(b"\x81\x80abcd").read(6), b"\x81\x80abcd")
 
     def test_bytes_right_behind_the_switch_are_not_lost(self):
-        client = self.open(lambda e: (e.send(SWITCH % b"websocket" + frame(b"hello")), e.say_nothing()))
-        self.assertEqual(client.wire.exactly(7), frame(b"hello"))
+        tunnel = self.open(lambda e: (e.send(SWITCH % b"websocket" + frame(b"hello")), e.say_nothing()))
+        self.assertEqual(tunnel.read(7), frame(b"hello"))
 
     def test_bytes_right_behind_the_request_arrive_after_the_switch(self):
-        upstream = self.upstream(echo)
-        client = self.client(self.proxy(upstream))
-        client.send(ASK % b"websocket" + frame(b"early", masked=True))
-        self.assertEqual(client.read_response().status, 101)
-        self.assertEqual(client.wire.exactly(11), frame(b"early", masked=True))
+        tunnel = self.visitor(self.proxy(self.upstream(echo))).tunnel("/ws")
+        tunnel.send(frame(b"early", masked=True)).opened()
+        self.assertEqual(tunnel.read(11), frame(b"early", masked=True))
 
     def test_a_half_close_passes_and_the_other_direction_goes_on(self):
         def script(exchange):
-            exchange.send(SWITCH % b"echo/1")
+            exchange.send(SWITCH % b"websocket")
             exchange.send(b"got " + exchange.wire.rest())
             exchange.close()
-        client = self.open(script, b"echo/1")
-        client.send(b"all of it").finish_sending()
-        self.assertEqual(client.wire.rest(), b"got all of it")
-        self.assertEqual(client.wire.ended, "fin")
+        tunnel = self.open(script)
+        tunnel.send(b"all of it").finish_sending()
+        self.assertEqual(tunnel.answer().body, b"got all of it")
 
     def test_a_half_close_of_the_upstream_passes_too(self):
         def script(exchange):
-            exchange.send(SWITCH % b"echo/1" + b"bye")
+            exchange.send(SWITCH % b"websocket" + b"bye")
             exchange.wire.sock.shutdown(1)
             heard.append(exchange.wire.exactly(5))
             done.set()
         heard, done = [], threading.Event()
-        client = self.open(script, b"echo/1")
-        self.assertEqual(client.wire.rest(), b"bye")
-        client.send(b"still")
+        tunnel = self.open(script)
+        self.assertEqual(tunnel.answer().body, b"bye")
+        tunnel.send(b"still")
         self.assertTrue(done.wait(10))
         self.assertEqual(heard, [b"still"])
 
-    def test_a_refused_upgrade_leaves_an_ordinary_connection(self):
-        upstream = self.upstream(answer(b"no"))
-        client = self.client(self.proxy(upstream))
-        self.assertEqual(client.ask(ASK % b"websocket").body, b"no")
-        self.assertEqual(client.get().body, b"no")
-
     def test_a_switch_that_nobody_asked_for_is_a_broken_answer(self):
         upstream = self.upstream([SWITCH % b"websocket", answer(b"good")])
-        client = self.client(self.proxy(upstream, workers=1))
-        self.assertEqual(client.get().status, 502)
+        self.assertEqual(self.visitor(self.proxy(upstream, workers=1)).get().status, 502)
 
     def test_a_switch_to_another_protocol_is_a_broken_answer(self):
         upstream = self.upstream([SWITCH % b"tcp", answer(b"good")])
-        client = self.client(self.proxy(upstream, workers=1))
-        self.assertEqual(client.ask(ASK % b"websocket").status, 502)
+        self.assertEqual(self.visitor(self.proxy(upstream, workers=1)).tunnel("/ws").answer().status, 502)
 
-    def test_a_tunnel_is_closed_when_both_sides_are_silent_too_long(self):
-        client = self.open(timeouts='tunnel_idle = "200ms"')
-        self.assertEqual(client.wire.rest(), b"")
+    def test_a_refused_upgrade_is_an_ordinary_answer_on_an_ordinary_connection(self):
+        upstream = self.upstream(answer(b"no", "403 Forbidden"))
+        visitor = self.visitor(self.proxy(upstream))
+        refused = visitor.tunnel("/ws").answer()
+        self.assertEqual((refused.status, refused.body), (403, b"no"))
+        self.assertEqual((visitor.get().body, visitor.connections), (b"no", 1))
+
+    def test_a_tunnel_is_ended_when_both_sides_are_silent_too_long(self):
+        tunnel = self.open(timeouts='tunnel_idle = "200ms"')
+        self.assertEqual(tunnel.rest(), b"")
         eventually(lambda: self.server.open_connections == 0, "the upstream's end of it")
 
-    def test_a_client_that_resets_ends_the_tunnel_on_the_other_side(self):
-        client = self.open()
-        client.reset()
-        eventually(lambda: self.server.open_connections == 0, "the upstream's end of it")
+    def test_a_client_that_leaves_ends_the_tunnel_on_the_other_side(self):
+        for leave in ("reset", "close"):
+            self.open().leave(leave)
+            eventually(lambda: self.server.open_connections == 0, "the upstream's end of it")
 
     def test_a_slow_reader_of_a_tunnel_holds_the_other_side_back(self):
         sent = []
 
         def script(exchange):
-            exchange.send(SWITCH % b"echo/1")
+            exchange.send(SWITCH % b"websocket")
             for _ in range(1000):
                 exchange.send(b"x" * 65536)
                 sent.append(1)
             exchange.close()
-        client = self.open(script, b"echo/1")
+        tunnel = self.open(script)
         before = self.front.rss_bytes()
-        self.assertEqual(len(client.wire.exactly(100 * 65536)), 100 * 65536)
+        self.assertEqual(len(tunnel.read(100 * 65536)), 100 * 65536)
         self.assertLess(len(sent), 1000)
-        self.assertEqual(len(client.wire.rest()), 900 * 65536)
+        self.assertEqual(len(tunnel.rest()), 900 * 65536)
         self.assertLess(self.front.rss_bytes() - before, 16 * 1024 * 1024)
 
 
-class ToldToGo(TunnelCase):
+class ToldToGo(WebSocketCase):
     site = 'drain = { timeout = "10s", tunnel_spread = "0s" }'
 
     def switch_beside(self, mode, **more):
@@ -147,11 +146,11 @@ class ToldToGo(TunnelCase):
             heard.append(exchange.wire.exactly(8))
             exchange.send(CLOSE_1012)
             exchange.close()
-        client = self.open(script, site=self.site)
+        tunnel = self.open(script, site=self.site)
         thread, receipts = self.switch_beside("maintenance")
-        self.assertEqual(client.wire.exactly(4), CLOSE_1012)
-        client.send(frame(b"\x03\xf4", masked=True, opcode=8)).finish_sending()
-        self.assertEqual(client.wire.rest(), b"")
+        self.assertEqual(tunnel.read(4), CLOSE_1012)
+        tunnel.send(frame(b"\x03\xf4", masked=True, opcode=8)).finish_sending()
+        self.assertEqual(tunnel.rest(), b"")
         thread.join()
         self.assertEqual(receipts[0]["drained"]["tunnels"], 1)
         close = heard[0]
@@ -168,52 +167,73 @@ class ToldToGo(TunnelCase):
             exchange.wait(go_on)
             exchange.send(data[300:])
             exchange.say_nothing()
-        client = self.open(script, site=self.site)
+        tunnel = self.open(script, site=self.site)
         self.assertTrue(halfway.wait(10))
-        self.assertEqual(client.wire.exactly(300), data[:300])
+        self.assertEqual(tunnel.read(300), data[:300])
         thread, _ = self.switch_beside("readonly")
         eventually(lambda: self.front.admin("GET", "/v1/status")[1]["sites"][0]["mode"] == "readonly", "the mode")
-        self.assertTrue(client.stays_open())
+        self.assertTrue(tunnel.is_quiet())
         go_on.set()
-        self.assertEqual(client.wire.exactly(708), data[300:] + CLOSE_1012)
-        client.finish_sending()
+        self.assertEqual(tunnel.read(708), data[300:] + CLOSE_1012)
+        tunnel.finish_sending()
         thread.join()
 
     def test_a_websocket_that_does_not_go_is_cut_and_listed(self):
-        client = self.open(lambda e: (e.send(SWITCH % b"websocket"), e.say_nothing()), site=self.site)
+        tunnel = self.open(lambda e: (e.send(SWITCH % b"websocket"), e.say_nothing()), site=self.site)
         receipt = self.front.mode("maintenance", drain="1s")
         self.assertEqual((receipt["cut_counts"]["tunnels"], receipt["cut"][0]["path"]), (1, "/ws"))
-        self.assertEqual(client.wire.exactly(4), CLOSE_1012)
-        self.assertEqual(client.wire.rest(), b"")
-
-    def test_another_protocol_is_cut_at_the_deadline_without_a_word(self):
-        client = self.open(protocol=b"echo/1", site=self.site)
-        receipt = self.front.mode("maintenance", drain="300ms")
-        self.assertEqual((receipt["result"], receipt["cut_counts"]["tunnels"]), ("cut", 1))
-        self.assertEqual(client.wire.rest(), b"")
+        self.assertEqual(tunnel.read(4), CLOSE_1012)
+        self.assertEqual(tunnel.rest(), b"")
 
     def test_a_tunnel_that_a_read_rule_names_stays_in_readonly(self):
-        client = self.open(site=self.site + '\nreadonly = { read = ["GET /ws"] }')
+        tunnel = self.open(site=self.site + '\nreadonly = { read = ["GET /ws"] }')
         receipt = self.front.mode("readonly", drain="300ms")
         self.assertEqual((receipt["result"], receipt["cut"]), ("done", []))
         data = frame(b"still here", masked=True)
-        self.assertEqual(client.send(data).wire.exactly(len(data)), data)
+        self.assertEqual(tunnel.send(data).read(len(data)), data)
 
     def test_new_tunnels_are_refused_in_readonly_and_the_upstream_sees_none(self):
         upstream = self.upstream(echo)
         proxy = self.proxy(upstream)
         proxy.mode("readonly")
-        response = self.client(proxy).ask(ASK % b"websocket")
-        self.assertEqual((response.status, response.value("Drawbridge-Not-Processed")), (503, "1"))
+        response = self.visitor(proxy).tunnel("/ws").answer()
+        self.assertEqual((response.status, response.not_processed), (503, True))
         self.assertEqual(upstream.requests, [])
 
     def test_a_websocket_is_told_to_go_when_the_process_ends(self):
-        client = self.open(site=self.site)
+        tunnel = self.open(site=self.site)
         self.front.signal(15)
-        self.assertEqual(client.wire.exactly(4), CLOSE_1012)
-        client.finish_sending()
+        self.assertEqual(tunnel.read(4), CLOSE_1012)
+        tunnel.finish_sending()
         self.assertEqual(self.front.wait(), 0)
 
 
+class OtherProtocols(ProxyCase):
+    """HTTP/2 has no way to ask for them."""
+
+    def open(self, protocol, **options):
+        self.front = self.proxy(self.upstream(echo), **options)
+        client = self.client(self.front)
+        response = client.send(ASK % protocol).read_response()
+        self.assertEqual((response.status, response.value("Upgrade")), (101, protocol.decode()))
+        return client
+
+    def test_any_other_protocol_is_carried_as_bytes(self):
+        client = self.open(b"echo/1")
+        data = bytes(range(256)) * 400
+        self.assertEqual(client.send(data).wire.exactly(len(data)), data)
+
+    def test_another_protocol_is_cut_at_the_deadline_without_a_word(self):
+        client = self.open(b"echo/1", site=ToldToGo.site)
+        receipt = self.front.mode("maintenance", drain="300ms")
+        self.assertEqual((receipt["result"], receipt["cut_counts"]["tunnels"]), ("cut", 1))
+        self.assertEqual(client.wire.rest(), b"")
+
+    def test_an_upgrade_that_the_server_passes_over_leaves_an_ordinary_connection(self):
+        client = self.client(self.proxy(self.upstream(answer(b"no"))))
+        self.assertEqual(client.ask(ASK % b"websocket").body, b"no")
+        self.assertEqual(client.get().body, b"no")
+
+
 if __name__ == "__main__":
-    unittest.main()
+    main()

@@ -1,21 +1,26 @@
 """What the end-to-end tests are made of: the real programs, an upstream and a client that speak raw bytes."""
 
-from .case import ProxyCase
-from .certificates import SCHEME, Certificates
+from .case import ExchangeCase, ProxyCase, main
+from .certificates import Certificates
 from .client import Response, TestClient
 from .hosts import Hosts
 from .proxy import BIN, TestProxy
+from .transports import TRANSPORT
 from .upstream import Exchange, FakeUpstream, Request, answer, chunked
+from .visitor import Answer, Cut
 from .waiting import PATIENCE, eventually
 from .wire import Broken, Late
 
 __all__ = [
     "BIN",
     "PATIENCE",
-    "SCHEME",
+    "TRANSPORT",
+    "Answer",
     "Broken",
     "Certificates",
+    "Cut",
     "Exchange",
+    "ExchangeCase",
     "FakeUpstream",
     "Hosts",
     "Late",
@@ -27,4 +32,5 @@ __all__ = [
     "answer",
     "chunked",
     "eventually",
+    "main",
 ]

@@ -1,17 +1,12 @@
 """Certificates for tests, made by the program openssl."""
 
 import atexit
-import os
 import pathlib
 import shutil
 import socket
 import ssl
 import subprocess
 import tempfile
-
-# With DRAWBRIDGE_TEST_TLS in the environment clients and proxies of the harness speak TLS unless told otherwise.
-TLS_EVERYWHERE = bool(os.environ.get("DRAWBRIDGE_TEST_TLS"))
-SCHEME = "https" if TLS_EVERYWHERE else "http"
 
 
 class Certificates:
@@ -83,7 +78,7 @@ _everywhere = None
 
 
 def everywhere():
-    """The certificates of a run with DRAWBRIDGE_TEST_TLS: one for a.example, for the whole process."""
+    """The certificates of a run over TLS: one for a.example, for the whole process."""
     global _everywhere
     if _everywhere is None:
         _everywhere = Certificates()

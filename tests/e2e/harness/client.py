@@ -1,10 +1,13 @@
 """A client that sends exactly the bytes it is told and believes nothing."""
 
+import contextlib
 import dataclasses
+import os
 import socket
+import ssl
 
 from . import wire
-from .certificates import TLS_EVERYWHERE, everywhere
+from .transports import TRANSPORT
 from .waiting import PATIENCE
 
 
@@ -46,8 +49,7 @@ class TestClient:
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock.connect(address)
         self.sock.sendall(greeting)
-        if tls is None and TLS_EVERYWHERE:
-            tls = everywhere().context()
+        tls = tls or TRANSPORT.context()
         if tls:
             self.sock = tls.wrap_socket(self.sock, server_hostname=name, suppress_ragged_eofs=False)
         self.wire = wire.Wire(self.sock)
@@ -123,8 +125,28 @@ class TestClient:
         return not self.wire.has_more(seconds)
 
     def finish_sending(self):
-        self.sock.shutdown(socket.SHUT_WR)
+        if isinstance(self.sock, ssl.SSLSocket):
+            self._say_close_notify()
+        else:
+            self.sock.shutdown(socket.SHUT_WR)
         return self
+
+    def _say_close_notify(self):
+        """Ours, and not a byte of theirs: unwrap() would throw away what comes before it. So for that moment the socket
+        is one on which nothing comes, and what was said there is sent."""
+        here, there = socket.socketpair()
+        kept = os.dup(self.sock.fileno())
+        self.sock.settimeout(0)
+        here.setblocking(False)
+        os.dup2(here.fileno(), self.sock.fileno())
+        with contextlib.suppress(ssl.SSLWantReadError):
+            self.sock.unwrap()
+        os.dup2(kept, self.sock.fileno())
+        os.close(kept)
+        here.close()
+        self.sock.settimeout(PATIENCE)
+        with there, socket.socket(fileno=os.dup(self.sock.fileno())) as plain:
+            plain.sendall(there.recv(65536))
 
     def reset(self):
         wire.reset(self.sock)

@@ -1,11 +1,13 @@
 """An HTTP/2 client of frames: one connection, as many streams as a test wants, nothing done behind its back but the
 answers to SETTINGS and PING."""
 
+import contextlib
 import socket
 import struct
+import time
 
 from . import hpack
-from .certificates import TLS_EVERYWHERE, everywhere
+from .transports import TRANSPORT
 from .waiting import PATIENCE
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
@@ -25,7 +27,7 @@ class Stream:
         self.interim = []
         self.fields = None
         self.trailers = None
-        self.body = b""
+        self.body = bytearray()
         self.ended = False
         self.reset = None
         self.window = WINDOW
@@ -48,15 +50,16 @@ class Stream:
 class H2Client:
     """`tls` is an ssl.SSLContext for h2 by ALPN; without one the connection begins with the preface at once."""
 
-    def __init__(self, address, *, tls=None, settings=(), preface=True, give_back=True):
+    def __init__(self, address, *, tls=None, settings=(), preface=True, give_back=True, receive_buffer=None):
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
         self.sock = socket.socket(family, socket.SOCK_STREAM)
         self.sock.settimeout(PATIENCE)
+        if receive_buffer:
+            self.sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.sock.connect(address)
         self.scheme = "http"
-        if tls is None and TLS_EVERYWHERE:
-            tls = everywhere().context()
+        tls = tls or TRANSPORT.context()
         if tls:
             tls.set_alpn_protocols(["h2"])
             self.sock = tls.wrap_socket(self.sock, server_hostname="a.example")
@@ -67,7 +70,9 @@ class H2Client:
         self.next_number = 1
         self.window = WINDOW
         self.initial_window = WINDOW
-        self.give_back = give_back  # the window of what has come, at once
+        self.give_back = give_back
+        self.stream_window = dict(settings).get(INITIAL_WINDOW, WINDOW)  # ours, for each answer
+        self.taken = 0  # of the window of the connection
         self.settings = {}
         self.goaway = []  # (last stream, code) of each
         self.pongs = []
@@ -98,6 +103,11 @@ class H2Client:
     def send(self, kind, flags, stream, payload=b""):
         return self.send_raw(self.frame(kind, flags, stream, payload))
 
+    def reply(self, kind, flags, stream, payload=b""):
+        """What every client says by itself. The other side may be gone, and what it said before is still to be read."""
+        with contextlib.suppress(OSError):
+            self.send(kind, flags, stream, payload)
+
     def open(self, method="GET", path="/", fields=(), *, end=True, authority="a.example", pseudo=None):
         """Sends the head of a request; `pseudo` replaces the pseudo-fields."""
         stream = Stream(self.next_number)
@@ -112,6 +122,7 @@ class H2Client:
 
     def send_data(self, stream, data, *, end=False):
         """As much at a time as the windows allow; reads what comes while it waits for them."""
+        data = memoryview(data)
         while True:
             room = min(len(data), stream.window, self.window, 16384)
             if room == 0 and data:
@@ -153,6 +164,25 @@ class H2Client:
                 assert done(), f"the connection ended ({self.ended}, GOAWAY {self.goaway})"
                 return
 
+    def listen(self, done, seconds):
+        """Reads frames until `done()`, for so long at most; whether it is done."""
+        until = time.monotonic() + seconds
+        try:
+            with contextlib.suppress(TimeoutError):
+                while not done() and not self.ended:
+                    self.sock.settimeout(max(0.001, until - time.monotonic()))
+                    self.read_frame()
+        finally:
+            self.sock.settimeout(PATIENCE)
+        return done()
+
+    def check_alive(self):
+        """The connection goes on: a PING is answered."""
+        heard = len(self.pongs)
+        self.send(PING, 0, 0, b"are you?")
+        self.pump(lambda: len(self.pongs) > heard)
+        assert not self.goaway, self.goaway
+
     def read_to_end(self):
         while self.read_frame():
             pass
@@ -160,28 +190,33 @@ class H2Client:
 
     def read_frame(self):
         """One frame, dealt with; its kind, flags, stream and payload. None at the end of the connection."""
-        header = self._exactly(9)
-        if header is None:
+        if not self._has(9):
             return None
-        length = int.from_bytes(header[:3], "big")
+        length = int.from_bytes(self.buffer[:3], "big")
+        if not self._has(9 + length):
+            return None
+        header, payload = self._exactly(9), self._exactly(length)
         kind, flags, number = header[3], header[4], int.from_bytes(header[5:], "big") & 0x7FFFFFFF
-        payload = self._exactly(length)
-        if payload is None:
-            return None
         self._handle(kind, flags, number, payload)
         return kind, flags, number, payload
 
-    def _exactly(self, count):
+    def _has(self, count):
+        """Whether so many bytes come; nothing is lost when the time is up before."""
         while len(self.buffer) < count:
             try:
                 got = self.sock.recv(65536)
             except ConnectionResetError:
                 self.ended = "reset"
-                return None
+                return False
             if not got:
                 self.ended = "fin"
-                return None
+                return False
             self.buffer += got
+        return True
+
+    def _exactly(self, count):
+        if not self._has(count):
+            return None
         taken, self.buffer = self.buffer[:count], self.buffer[count:]
         return taken
 
@@ -193,7 +228,7 @@ class H2Client:
             if flags & ACK:
                 self.pongs.append(payload)
             else:
-                self.send(PING, ACK, 0, payload)
+                self.reply(PING, ACK, 0, payload)
         elif kind == GOAWAY:
             self.goaway.append(struct.unpack(">II", payload[:8]))
         elif kind == WINDOW_UPDATE:
@@ -218,7 +253,7 @@ class H2Client:
             self.initial_window += change
             for stream in self.streams.values():
                 stream.window += change
-        self.send(SETTINGS, ACK, 0)
+        self.reply(SETTINGS, ACK, 0)
 
     def _take_headers(self, flags, stream, payload):
         block = payload
@@ -243,6 +278,15 @@ class H2Client:
             stream.body += payload
             stream.taken += len(payload)
             stream.ended = bool(flags & END_STREAM)
-        if self.give_back and payload:
-            for target in (0, number) if stream and not stream.ended else (0,):
-                self.send(WINDOW_UPDATE, 0, target, struct.pack(">I", len(payload)))
+        self.taken += len(payload)
+        if self.give_back:
+            self._give_back(stream)
+
+    def _give_back(self, stream):
+        """The window of what has come, once that is half of it, as clients do."""
+        if self.taken >= WINDOW // 2:
+            self.reply(WINDOW_UPDATE, 0, 0, struct.pack(">I", self.taken))
+            self.taken = 0
+        if stream is not None and stream.taken >= self.stream_window // 2 and not stream.ended:
+            self.reply(WINDOW_UPDATE, 0, stream.number, struct.pack(">I", stream.taken))
+            stream.taken = 0

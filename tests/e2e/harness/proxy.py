@@ -14,7 +14,7 @@ import subprocess
 import tempfile
 import threading
 
-from .certificates import TLS_EVERYWHERE, everywhere
+from .transports import TRANSPORT
 from .waiting import PATIENCE, eventually
 
 BIN = pathlib.Path(os.environ.get("DRAWBRIDGE_BIN", pathlib.Path(__file__).parents[3] / "build/dev/bin")).resolve()
@@ -57,8 +57,7 @@ class TestProxy:
         self.folder = pathlib.Path(tempfile.mkdtemp(prefix="drawbridge-e2e-"))
         (self.folder / "state").mkdir()
         servers = ", ".join(f'"{getattr(u, "address", u)}"' for u in upstreams)
-        if listener is None:
-            listener = f"tls = {everywhere().table('server')}" if TLS_EVERYWHERE else ""
+        listener = TRANSPORT.listener() if listener is None else listener
         text = config or CONFIG.format(
             listener=listener, workers=workers, server=server, limits=limits, timeouts=timeouts, servers=servers, pool=pool, site=site,
             more=more, folder="{folder}")

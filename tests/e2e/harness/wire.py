@@ -46,6 +46,8 @@ class Wire:
             raise Late(f"nothing within {self.deadline_seconds:g} s after {self.buffer[-200:]!r}")
         try:
             got = self.sock.recv(65536)
+        except ssl.SSLZeroReturnError:  # as b"", once we have said close_notify ourselves
+            got = b""
         except (ConnectionResetError, ssl.SSLError):
             self.ended = "reset"
             return False
@@ -94,14 +96,16 @@ class Wire:
 
     def _take_what_comes(self, seconds):
         """Of TLS only reading tells bytes from tickets."""
-        patience = self.sock.gettimeout()
-        self.sock.settimeout(max(seconds, 0.01))
+        patience, deadline = self.sock.gettimeout(), self.deadline_seconds
+        self.deadline_seconds = max(seconds, 0.01)
+        self.sock.settimeout(self.deadline_seconds)
         try:
             self.fill()
         except (Late, TimeoutError):
             pass
         finally:
             self.sock.settimeout(patience)
+            self.deadline_seconds = deadline
 
 
 def parse_fields(lines):
@@ -143,12 +147,17 @@ def framing(fields):
     return None
 
 
-def read_chunk(wire):
-    """The data of one chunk; b"" for the last one, whose trailers follow."""
+def read_chunk_size(wire):
+    """0 for the last chunk, whose trailers follow."""
     line = wire.until(b"\r\n", 1024)[:-2]
     if not re.fullmatch(rb"[0-9A-Fa-f]{1,15}(;[\t\x20-\x7e]*)?", line):
         raise Broken("bad chunk line", line)
-    size = int(line.split(b";")[0], 16)
+    return int(line.split(b";")[0], 16)
+
+
+def read_chunk(wire):
+    """The data of one chunk; b"" for the last one."""
+    size = read_chunk_size(wire)
     if size == 0:
         return b""
     data = wire.exactly(size)
