@@ -1,6 +1,7 @@
 #include "pages/negotiate.h"
 
 #include "proxy/base/ascii.h"
+#include "proxy/http/grpc.h"
 
 #include <algorithm>
 #include <optional>
@@ -106,13 +107,6 @@ bool has_prefix(std::string_view text, std::string_view prefix) {
   return text.size() >= prefix.size() && base::iequals(text.substr(0, prefix.size()), prefix);
 }
 
-bool is_grpc(std::string_view content_type) {
-  constexpr std::string_view name = "application/grpc";
-  if (!has_prefix(content_type, name)) return false;
-  const auto rest = content_type.substr(name.size());
-  return rest.empty() || std::string_view{"+;-"}.contains(rest.front()) || base::trim(rest).empty();
-}
-
 // A whole segment "api" anywhere: /api/orders, /v2/api, /shop/api/cart.
 bool is_api_path(std::string_view path) {
   while (!path.empty()) {
@@ -150,7 +144,7 @@ AnswerForm break_tie(const ClientHints& client, const Tastes& tastes, bool html,
 }  // namespace
 
 AnswerForm negotiate(const ClientHints& client) {
-  if (is_grpc(client.content_type)) return AnswerForm::grpc;
+  if (http::is_grpc(client.content_type)) return AnswerForm::grpc;
   const Tastes tastes = parse_accept(client.accept);
   const int best = std::max({tastes.html.weight, tastes.json.weight, tastes.text.weight});
   if (best == 0) return AnswerForm::text;

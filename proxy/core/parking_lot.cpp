@@ -50,7 +50,7 @@ void ParkingLot::end(Waiter& waiter, ParkEnd end, base::SteadyTime now) {
   if (!waiter.is_linked()) return;
   waiter.unlink();
   account_.longest = std::max(account_.longest, std::chrono::duration_cast<base::Millis>(now - waiter.since_));
-  account_.left += end == ParkEnd::client_gone ? 1 : 0;
+  account_.left += end == ParkEnd::client_gone || end == ParkEnd::late ? 1 : 0;
   account_.waited_in_vain += end == ParkEnd::wait_over || end == ParkEnd::shutdown ? 1 : 0;
   waiter.go_on(end);
 }

@@ -16,6 +16,7 @@ enum class ParkEnd : std::uint8_t {
   released,     // decide again
   overflow,     // hold.max_requests wait already
   wait_over,    // hold.max_wait has passed
+  late,         // what the client itself wanted to wait has passed (gRPC)
   client_gone,  // the client has closed at least its half of the connection
   shutdown,
 };
@@ -40,7 +41,7 @@ struct HoldAccount {
   std::uint64_t held = 0;  // requests that waited or wait
   std::uint64_t overflowed = 0;
   std::uint64_t waited_in_vain = 0;  // for hold.max_wait, or until the process ended
-  std::uint64_t left = 0;            // clients that went away
+  std::uint64_t left = 0;            // clients that went away, or did not want to wait longer
   base::Millis longest{};            // wait that is over
 
   HoldAccount& operator+=(const HoldAccount& other);  // of another worker; the later hold counts

@@ -36,8 +36,15 @@ std::optional<base::Millis> parse_grpc_timeout(std::string_view text) {
   }
 }
 
+bool is_grpc(std::string_view content_type) {
+  constexpr std::string_view name = "application/grpc";
+  if (!base::iequals(content_type.substr(0, name.size()), name)) return false;
+  const auto rest = content_type.substr(name.size());
+  return rest.empty() || std::string_view("+;-").contains(rest.front()) || base::trim(rest).empty();
+}
+
 std::optional<base::Millis> grpc_timeout(const RequestHead& head) {
-  if (!head.headers.value(Field::content_type).starts_with("application/grpc")) return std::nullopt;
+  if (!is_grpc(head.headers.value(Field::content_type))) return std::nullopt;
   const auto* const field = head.headers.find(std::string_view("grpc-timeout"));
   return field != nullptr ? parse_grpc_timeout(field->value) : std::nullopt;
 }

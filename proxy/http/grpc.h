@@ -12,6 +12,9 @@ namespace drawbridge::http {
 // to milliseconds.
 std::optional<base::Millis> parse_grpc_timeout(std::string_view text);
 
+// Whether a message with this Content-Type is gRPC's: application/grpc, with a suffix or parameters or without.
+bool is_grpc(std::string_view content_type);
+
 // How long the client of this call waits; nullopt if it is no call of gRPC, or has no end.
 std::optional<base::Millis> grpc_timeout(const RequestHead& head);
 

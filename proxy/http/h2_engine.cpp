@@ -277,7 +277,7 @@ void H2Engine::stream_closed(H2StreamId id, H2Code code) {
 }
 
 H2Pulled H2Engine::pull(H2Stream& stream, std::span<char> into, bool window_is_tiny) {
-  if (stream.dead) return {};
+  if (stream.dead || stream.ended_early) return {};
   const auto pulled = stream.user->on_pull(into);
   DRAWBRIDGE_CHECK(pulled.bytes <= into.size());
   if (window_is_tiny && pulled.bytes == into.size() && !pulled.ended) spend(H2Excess::tiny_frames);

@@ -24,6 +24,7 @@ struct H2Stream : boost::intrusive::list_base_hook<> {
   bool head_seen = false;        // the final one: another block is trailers
   bool sent = true;              // client: false until the request has left
   bool dead = false;             // its message broke a rule: its user hears nothing but the end
+  bool ended_early = false;      // its trailers are on their way: nothing of its body is to follow
   bool reset_by_user = false;    // no error of the other side
   bool reset_received = false;
   std::string_view rule;

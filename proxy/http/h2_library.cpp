@@ -263,10 +263,7 @@ std::ptrdiff_t H2Library::pull(H2StreamId id, H2Stream& stream, std::size_t byte
   if (pulled.ended) flags |= NGHTTP2_DATA_FLAG_EOF;
   if (!pulled.trailers.empty()) {
     flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-    H2Fields fields;
-    read_field_lines(pulled.trailers, fields);
-    const auto values = name_values(fields);
-    nghttp2_submit_trailer(session_, number(id), values.data(), values.size());
+    submit_trailers(id, pulled.trailers);
   }
   return static_cast<std::ptrdiff_t>(pulled.bytes);
 }
@@ -306,6 +303,13 @@ std::optional<H2StreamId> H2Library::submit_request(const H2Fields& fields, H2St
   const auto id = nghttp2_submit_request(session_, nullptr, values.data(), values.size(),
                                          body_follows ? &provider : nullptr, &stream);
   return id > 0 ? std::optional(static_cast<H2StreamId>(id)) : std::nullopt;
+}
+
+void H2Library::submit_trailers(H2StreamId stream, std::string_view lines) {
+  H2Fields fields;
+  read_field_lines(lines, fields);
+  const auto values = name_values(fields);
+  nghttp2_submit_trailer(session_, number(stream), values.data(), values.size());
 }
 
 void H2Library::submit_reset(H2StreamId stream, H2Code code) {

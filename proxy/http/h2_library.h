@@ -61,6 +61,7 @@ class H2Library {
   void submit_response(H2StreamId stream, const H2Fields& fields, H2Stream* body);  // null: ends with the head
   void submit_interim(H2StreamId stream, const H2Fields& fields);
   std::optional<H2StreamId> submit_request(const H2Fields& fields, H2Stream& stream, bool body_follows);
+  void submit_trailers(H2StreamId stream, std::string_view lines);  // they end the message
   void submit_reset(H2StreamId stream, H2Code code);
   void submit_ping(std::uint64_t token);
   void announce_goaway();

@@ -108,6 +108,12 @@ void H2Session::consume(H2StreamId id, std::size_t bytes) {
   engine_->library.consume(id, bytes);
 }
 
+void H2Session::end_early(H2StreamId id, std::string_view trailers) {
+  auto* const stream = engine_->find(id);
+  if (stream == nullptr || stream->dead || std::exchange(stream->ended_early, true)) return;
+  engine_->library.submit_trailers(id, trailers);
+}
+
 void H2Session::reset(H2StreamId id, H2Code code) {
   auto* const stream = engine_->find(id);
   if (stream == nullptr || stream->dead) return;

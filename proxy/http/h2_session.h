@@ -180,6 +180,10 @@ class H2Session {
   // That many bytes of on_data() are dealt with: the windows open by as much. What a closed stream had outstanding
   // has been given back with it; for it this does nothing.
   void consume(H2StreamId stream, std::size_t bytes);
+  // Ends the message that body_follows was said of, now and with these trailers (lines as of H2Pulled), whatever of
+  // its body has not left: on_pull() is not asked any more. They need no window. Nothing for a stream that is
+  // closed.
+  void end_early(H2StreamId stream, std::string_view trailers);
   // Ends the stream now; on_closed() follows. Nothing for a stream that is closed.
   void reset(H2StreamId stream, H2Code code);
 

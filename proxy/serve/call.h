@@ -3,6 +3,7 @@
 #include "proxy/base/ids.h"
 #include "proxy/core/plan.h"
 #include "proxy/http/forwarded.h"
+#include "proxy/http/grpc.h"
 #include "proxy/obs/record.h"
 #include "proxy/serve/client_channel.h"
 #include "proxy/serve/worker.h"
@@ -30,8 +31,14 @@ struct Call {
   bool late = false;           // its client's own deadline has passed (gRPC)
   bool cut = false;            // ended by an operator's deadline or at shutdown
 
+  // Until when its client waits (gRPC); max: no end was set.
+  base::SteadyTime client_deadline() const {
+    const auto timeout = http::grpc_timeout(request());
+    return timeout ? since + *timeout : base::SteadyTime::max();
+  }
+
   Workspace& space() { return channel.space(); }
-  const http::RequestHead& request() { return channel.request(); }
+  const http::RequestHead& request() const { return channel.request(); }
 };
 
 }  // namespace drawbridge::serve

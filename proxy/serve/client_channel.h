@@ -27,6 +27,14 @@ struct Client {
   std::string_view certificate_subject = {};  // of its verified certificate, RFC 4514; empty: none
 };
 
+// Why an answer ends before its end.
+enum class Broken : std::uint8_t {
+  upstream,  // its server broke off
+  client,    // does not take it
+  deadline,  // that the client itself has set (gRPC) has passed
+  cut,       // at an operator's deadline or at our end; what is on its way may be lost
+};
+
 // One request's way from its client and back. The exchange and all it does know this and no protocol: a request on
 // an HTTP/1 connection is served through one, and so is a stream of HTTP/2. It is the body of the request (reading)
 // and the answer (writing). Made when the head has been parsed into space().request; lives as long as the exchange;
@@ -60,9 +68,8 @@ class ClientChannel : public IncomingBody, public OutgoingMessage {
   // it cannot be told to this client. After 101 both ways are a tunnel's.
   virtual bool start(const http::ResponseHead& head, http::ResponseSpec& spec) = 0;
   virtual net::Task<base::Result<void>> answer(const OwnAnswer& own, base::Millis patience) = 0;
-  // The answer that has begun will not be completed and must not look complete. `at_once`: what is on its way may
-  // be lost.
-  virtual void fail_answer(bool at_once) = 0;
+  // The answer that has begun will not be completed and must not look complete.
+  virtual void fail_answer(Broken why) = 0;
 
   // The client. Hangup: it has gone, or will send nothing more; Reset: nothing can be told to it any more.
   virtual void on_hangup(net::Stream::Hangup* listener) = 0;

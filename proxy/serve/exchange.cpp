@@ -51,6 +51,7 @@ net::Task<> Exchange::follow_plan() {
 }
 
 net::Task<> Exchange::carry_out_plan() {
+  if (call_.late) return answer_failure({.fault = base::Fault::proxy, .reason = base::Reason::cancelled});
   switch (call_.plan.verdict) {
     case core::Verdict::forward:
       return forward();
@@ -72,8 +73,9 @@ net::Task<> Exchange::carry_out_plan() {
 net::Task<> Exchange::park() {
   auto end = Parking::End::released;
   const auto since = call_.worker.loop().now();
+  const auto until = call_.client_deadline();
   while (call_.plan.verdict == core::Verdict::park && end == Parking::End::released) {
-    auto wait = call_.worker.parking().wait(*call_.plan.site, call_.channel, *this, since);
+    auto wait = call_.worker.parking().wait(*call_.plan.site, call_.channel, *this, {since, until});
     admission_.leave();
     call_.space().rest();
     end = co_await wait;
@@ -82,12 +84,13 @@ net::Task<> Exchange::park() {
   if (end == Parking::End::released && call_.plan.verdict == core::Verdict::refuse) {
     call_.worker.parking().waited_in_vain(call_.plan.site->id);
   }
-  if (end != Parking::End::client_gone && end != Parking::End::shutdown) co_return;
+  call_.late = end == Parking::End::late;
+  if (end != Parking::End::client_gone && end != Parking::End::shutdown && !call_.late) co_return;
   call_.keep = false;
   if (call_.plan.verdict == core::Verdict::forward) withdraw();
 }
 
-// Decided to be forwarded, but not to be sent: its client has gone, or we are going.
+// Decided to be forwarded, but not to be sent: its client has gone or waits no more, or we are going.
 void Exchange::withdraw() {
   call_.worker.counters().left(call_.plan.site->id, call_.plan.request_class);
   call_.plan.verdict = core::Verdict::park;
@@ -151,7 +154,7 @@ net::Task<> Exchange::answer_failure(base::Failure failure) {
   const bool write = call_.plan.request_class == core::RequestClass::write;
   if (write && call_.sent_upstream && !call_.head_sent) admission_.outcome_unknown(call_.worker.loop().now());
   call_.keep = false;
-  if (call_.cut && call_.head_sent) call_.channel.fail_answer(true);
+  if (call_.cut && call_.head_sent) call_.channel.fail_answer(Broken::cut);
   if (call_.head_sent) co_return;
   if (call_.late && !call_.cut) {
     co_await answer(call_.worker.shared().errors.grpc_late());
@@ -261,7 +264,7 @@ void Exchange::finish() {
 void Exchange::cut() {
   call_.cut = true;
   if (forward_ != nullptr) forward_->cut();
-  if (call_.head_sent) call_.channel.fail_answer(true);
+  if (call_.head_sent) call_.channel.fail_answer(Broken::cut);
 }
 
 void Exchange::told_to_go(base::SteadyTime at) {

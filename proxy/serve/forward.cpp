@@ -2,7 +2,6 @@
 
 #include "proxy/core/readings.h"
 #include "proxy/core/retry.h"
-#include "proxy/http/grpc.h"
 #include "proxy/http/websocket.h"
 #include "proxy/serve/relay.h"
 #include "proxy/serve/tunnel.h"
@@ -28,7 +27,7 @@ Forward::Forward(Call& call)
       pool_(*call.plan.pool),
       bounds_(call.worker.snapshot().bounds),
       deadline_(call.worker.loop().wheel(), *this) {
-  if (const auto timeout = http::grpc_timeout(call.request())) deadline_.arm(call.since + *timeout);
+  if (const auto until = call.client_deadline(); until != base::SteadyTime::max()) deadline_.arm(until);
 }
 
 Forward::~Forward() = default;

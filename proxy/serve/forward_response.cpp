@@ -111,8 +111,12 @@ void Forward::end_response(const Result<void>& relayed) {
   call_.record.response_bytes = upstream_->bytes();
   if (!relayed) {
     call_.keep = false;
-    call_.channel.fail_answer(call_.cut);
-    if (relayed.error().fault == Fault::client) call_.worker.counters().client_aborts.add();
+    const bool by_client = relayed.error().fault == Fault::client;
+    call_.channel.fail_answer(call_.cut    ? Broken::cut
+                              : call_.late ? Broken::deadline
+                              : by_client  ? Broken::client
+                                           : Broken::upstream);
+    if (by_client) call_.worker.counters().client_aborts.add();
     return;
   }
   const bool sent = !upload_ || (upload_->done() && !upload_failure_);

@@ -120,8 +120,8 @@ net::Task<Result<void>> H1Client::answer(const OwnAnswer& own, base::Millis pati
 
 // A counted or chunked body shows by itself that its end is missing; otherwise the end of the connection would be
 // read as the end of the body.
-void H1Client::fail_answer(bool at_once) {
-  if (at_once || until_close_) stream_.abort();
+void H1Client::fail_answer(Broken why) {
+  if (why == Broken::cut || until_close_) stream_.abort();
 }
 
 }  // namespace drawbridge::serve

@@ -37,7 +37,7 @@ class H1Client final : public ClientChannel {
   net::Task<base::Result<void>> interim(const http::ResponseHead& head, base::Millis patience) override;
   bool start(const http::ResponseHead& head, http::ResponseSpec& spec) override;
   net::Task<base::Result<void>> answer(const OwnAnswer& own, base::Millis patience) override;
-  void fail_answer(bool at_once) override;
+  void fail_answer(Broken why) override;
   void on_hangup(net::Stream::Hangup* listener) override { stream_.on_hangup(listener); }
   void on_reset(net::Stream::Reset* listener) override { stream_.on_reset(listener); }
   void cancel() override { stream_.cancel(base::Reason::cancelled); }

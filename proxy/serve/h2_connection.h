@@ -74,6 +74,7 @@ class H2Connection final : private http::H2Listener, private net::Deadline::Owne
   bool writing_ = false;
   bool broken_ = false;  // nothing can be written any more
   bool over_ = false;    // the writer may end
+  bool ending_ = false;  // the last words are being said
   net::Deadline idle_, goodbye_;
 };
 

@@ -1,8 +1,7 @@
 #include "proxy/serve/h2_stream.h"
 
-#include <fmt/format.h>
+#include "proxy/http/grpc.h"
 
-#include <algorithm>
 #include <cstring>
 #include <utility>
 
@@ -17,6 +16,26 @@ using http::H2Code;
 namespace {
 
 constexpr std::size_t status_at = sizeof "HTTP/1.1";
+
+// RFC 9113 section 7: what its server spoiled is our error to the client; what somebody has ended is not wanted any
+// more. (REFUSED_STREAM would say that nothing was done, and an answer had begun.)
+H2Code code_of(Broken why) {
+  return why == Broken::upstream ? H2Code::internal_error : H2Code::cancel;
+}
+
+std::string_view grpc_trailers_of(Broken why) {
+  switch (why) {
+    case Broken::upstream:
+      return "grpc-status: 14\r\ngrpc-message: The server behind this one broke off its answer.\r\n";
+    case Broken::client:
+      return "grpc-status: 14\r\ngrpc-message: The answer was not taken in time.\r\n";
+    case Broken::deadline:
+      return "grpc-status: 4\r\ngrpc-message: The deadline of this call has passed.\r\n";
+    case Broken::cut:
+      return "grpc-status: 14\r\ngrpc-message: The call was cut for maintenance.\r\n";
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -67,7 +86,6 @@ void H2Stream::on_end(std::string_view trailers) {
 
 void H2Stream::on_closed(const http::H2Close& close) {
   closed_ = close;
-  part_waits_ = false;
   reading_.tell();
   writing_.tell();
   if (!request_ended_ || !answer_ended_) tell_client_gone();
@@ -132,41 +150,27 @@ net::Task<Result<void>> H2Stream::write(Part part, base::Millis patience) {
     if (!has_body) co_return Result<void>{};
   }
   if (!has_body && !part.end) co_return Result<void>{};
-  part_ = part;
-  piece_ = piece_bytes_ = 0;
-  part_waits_ = true;
+  outgoing_.begin(part);
   progress_at_ = link_.loop.now();
   link_.session.resume(id_);
   link_.output.tell();
-  while (part_waits_ && !cancelled()) {
+  while (outgoing_.waits() && !cancelled()) {
     const bool told = co_await writing_.wait(progress_at_ + patience);
-    if (told || !part_waits_ || link_.loop.now() < progress_at_ + patience) continue;
-    part_waits_ = false;
+    if (told || !outgoing_.waits() || link_.loop.now() < progress_at_ + patience) continue;
+    outgoing_.give_up();
     co_return std::unexpected(Failure{.fault = Fault::client, .reason = Reason::timed_out});
   }
-  part_waits_ = false;
-  if (cancelled() && !answer_ended_) co_return std::unexpected(why_closed());
-  co_return Result<void>{};
+  if (!outgoing_.waits()) co_return Result<void>{};
+  outgoing_.give_up();
+  co_return std::unexpected(why_closed());
 }
 
 http::H2Pulled H2Stream::on_pull(std::span<char> into) {
-  http::H2Pulled pulled;
-  if (!part_waits_) return pulled;
-  while (piece_ < part_.pieces.size() && pulled.bytes < into.size()) {
-    const auto rest = part_.pieces[piece_].substr(piece_bytes_);
-    const auto count = std::min(rest.size(), into.size() - pulled.bytes);
-    std::memcpy(into.data() + pulled.bytes, rest.data(), count);
-    pulled.bytes += count;
-    piece_bytes_ += count;
-    if (count < rest.size()) break;
-    ++piece_;
-    piece_bytes_ = 0;
-  }
+  if (!outgoing_.waits()) return {};
+  const auto pulled = outgoing_.pull(into);
   progress_at_ = link_.loop.now();
-  if (piece_ < part_.pieces.size()) return pulled;
-  pulled.ended = answer_ended_ = part_.end;
-  if (part_.end) pulled.trailers = part_.trailers;
-  part_waits_ = false;
+  if (outgoing_.waits()) return pulled;
+  answer_ended_ = pulled.ended;
   writing_.tell();
   return pulled;
 }
@@ -211,14 +215,25 @@ net::Task<Result<void>> H2Stream::answer(const OwnAnswer& own, base::Millis pati
   co_return written;
 }
 
-void H2Stream::fail_answer(bool) {
-  end(H2Code::internal_error);
+// A client of gRPC is told in trailers, which wait for no window: RST_STREAM would mean to it that it has cancelled
+// the call itself, or a fault of the protocol (gRPC over HTTP/2, "Errors").
+void H2Stream::fail_answer(Broken why) {
+  if (cancelled() || answer_ended_) return;
+  const bool grpc = http::is_grpc(request().headers.value(http::Field::content_type));
+  if (!grpc || !answer_begun_ || tunnel_) return end(code_of(why));
+  answer_ended_ = true;
+  link_.session.end_early(id_, grpc_trailers_of(why));
+  give_up();
 }
 
 void H2Stream::end(H2Code code) {
   if (cancelled()) return;
-  cancelled_ = true;
   link_.session.reset(id_, code);
+  give_up();
+}
+
+void H2Stream::give_up() {
+  cancelled_ = true;
   link_.output.tell();
   reading_.tell();
   writing_.tell();

@@ -4,6 +4,7 @@
 #include "proxy/net/signal.h"
 #include "proxy/serve/body_queue.h"
 #include "proxy/serve/client_channel.h"
+#include "proxy/serve/h2_outgoing.h"
 
 #include <array>
 #include <cstdint>
@@ -61,7 +62,7 @@ class H2Stream final : public ClientChannel, public http::H2StreamUser {
   net::Task<base::Result<void>> interim(const http::ResponseHead& head, base::Millis patience) override;
   bool start(const http::ResponseHead& head, http::ResponseSpec& spec) override;
   net::Task<base::Result<void>> answer(const OwnAnswer& own, base::Millis patience) override;
-  void fail_answer(bool at_once) override;
+  void fail_answer(Broken why) override;
   void on_hangup(net::Stream::Hangup* listener) override;
   void on_reset(net::Stream::Reset* listener) override;
   void cancel() override { end(http::H2Code::cancel); }
@@ -78,6 +79,7 @@ class H2Stream final : public ClientChannel, public http::H2StreamUser {
  private:
   bool has_no_body() const { return !tunnel_ && request().body.kind == http::Body::Kind::none; }
   void end(http::H2Code code);
+  void give_up();
   base::Failure why_closed() const;
   void tell_client_gone();
 
@@ -96,10 +98,8 @@ class H2Stream final : public ClientChannel, public http::H2StreamUser {
   bool tunnel_ = false;
 
   // The answer.
-  std::string_view head_;                    // made, not yet given to the session
-  Part part_;                                // being taken by the session
-  std::size_t piece_ = 0, piece_bytes_ = 0;  // what was taken of it
-  bool part_waits_ = false;
+  std::string_view head_;  // made, not yet given to the session
+  H2Outgoing outgoing_;
   bool answer_begun_ = false, answer_ended_ = false;
   base::SteadyTime progress_at_;
 

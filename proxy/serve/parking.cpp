@@ -1,5 +1,7 @@
 #include "proxy/serve/parking.h"
 
+#include <algorithm>
+
 namespace drawbridge::serve {
 
 static_assert(core::ParkingLot::kept == 2 * net::Wheel::tick, "the pace is looked at once a tick");
@@ -10,8 +12,8 @@ Parking::Parking(net::Loop& loop, core::ParkedCounts& counts, std::size_t worker
 Parking::~Parking() = default;
 
 Parking::Wait Parking::wait(const core::SiteView& site, ClientChannel& client, const Parked& parked,
-                            base::SteadyTime since) {
-  return {*this, site, client, parked, since};
+                            Patience patience) {
+  return {*this, site, client, parked, patience};
 }
 
 void Parking::review(const core::Snapshot& snapshot) {
@@ -41,14 +43,14 @@ void Parking::deadline_passed(net::Deadline&) {
 }
 
 Parking::Wait::Wait(Parking& parking, const core::SiteView& site, ClientChannel& client, const Parked& parked,
-                    base::SteadyTime since)
+                    Patience patience)
     : parking_(parking),
       client_(client),
       parked_(parked),
       site_(site.id),
       spec_(site.hold),
       hold_since_(core::hold_since(site)),
-      since_(since),
+      patience_(patience),
       deadline_(parking.loop_.wheel(), *this) {}
 
 Parking::Wait::~Wait() {
@@ -69,10 +71,14 @@ bool Parking::Wait::await_ready() {
 
 void Parking::Wait::await_suspend(std::coroutine_handle<> waiter) {
   coroutine_ = waiter;
-  deadline_.arm(since_ + spec_.wait_max);
+  deadline_.arm(std::min(patience_.since + spec_.wait_max, patience_.until));
   const auto per_second = static_cast<double>(spec_.release_per_second) / static_cast<double>(parking_.workers_);
   parking_.lots_[site_].enter(*this, hold_since_, per_second, parking_.loop_.now());
   client_.on_hangup(this);
+}
+
+void Parking::Wait::deadline_passed(net::Deadline&) {
+  end(patience_.until <= patience_.since + spec_.wait_max ? End::late : End::wait_over);
 }
 
 void Parking::Wait::end(End end) {

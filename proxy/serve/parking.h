@@ -35,8 +35,13 @@ class Parking final : private net::Deadline::Owner {
   Parking(const Parking&) = delete;
   Parking& operator=(const Parking&) = delete;
 
-  // Waits, at most hold.max_wait from `since`. `site` is only read during the call.
-  Wait wait(const core::SiteView& site, ClientChannel& client, const Parked& parked, base::SteadyTime since);
+  // At most hold.max_wait from `since`; not beyond `until`, which the client has set.
+  struct Patience {
+    base::SteadyTime since;
+    base::SteadyTime until = base::SteadyTime::max();
+  };
+  // Waits. `site` is only read during the call.
+  Wait wait(const core::SiteView& site, ClientChannel& client, const Parked& parked, Patience patience);
 
   // A snapshot was published: what it does not park any more goes on, first come first served, at the worker's
   // share of the site's release_per_second.
@@ -80,10 +85,10 @@ class [[nodiscard]] Parking::Wait final : private core::ParkingLot::Waiter,
  private:
   friend class Parking;
   Wait(Parking& parking, const core::SiteView& site, ClientChannel& client, const Parked& parked,
-       base::SteadyTime since);
+       Patience patience);
   void go_on(End end) override;
   void end(End end);
-  void deadline_passed(net::Deadline&) override { end(End::wait_over); }
+  void deadline_passed(net::Deadline& deadline) override;
   void hung_up() override { end(End::client_gone); }
 
   Parking& parking_;
@@ -92,7 +97,7 @@ class [[nodiscard]] Parking::Wait final : private core::ParkingLot::Waiter,
   core::SiteId site_;
   core::HoldSpec spec_;
   base::WallTime hold_since_;
-  base::SteadyTime since_;
+  Patience patience_;
   net::Deadline deadline_;
   std::coroutine_handle<> coroutine_;
   bool counted_ = false;

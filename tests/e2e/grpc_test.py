@@ -1,13 +1,16 @@
 """gRPC through the proxy, by its own client and server: the four kinds of calls, the modes, a cutover."""
 
 import concurrent.futures
+import signal
 import threading
 import unittest
 
 import grpc
 from harness import Certificates, ProxyCase, eventually
+from harness.h2_upstream import CANCEL, H2Upstream
 
 SERVICE = "shop.Orders"
+GRPC = [("content-type", "application/grpc"), ("te", "trailers")]
 READS = 'readonly = { read = ["POST /shop.Orders/Get", "POST /shop.Orders/List"] }'
 
 
@@ -190,12 +193,31 @@ class Deadlines(GrpcCase):
         proxy = self.proxy(server)
         client = self.h2_client(proxy)
         body = b"\0\0\0\0\4wait"
-        fields = [("content-type", "application/grpc"), ("te", "trailers"), ("grpc-timeout", "200m")]
-        stream = client.open("POST", f"/{SERVICE}/Get", fields, end=False)
+        stream = client.open("POST", f"/{SERVICE}/Get", [*GRPC, ("grpc-timeout", "200m")], end=False)
         client.send_data(stream, body, end=True)
         client.finish(stream)
         self.assertEqual((stream.status, stream.value("grpc-status")), (200, "4"))
         self.assertIn(("Get", b"wait"), server.seen)
+
+    def test_a_call_that_waits_in_a_hold_is_told_at_its_own_deadline_and_is_never_sent(self):
+        server = self.server()
+        proxy = self.proxy(server)
+        proxy.mode("hold")
+        client = self.h2_client(proxy)
+        call = client.request("POST", f"/{SERVICE}/Get", [*GRPC, ("grpc-timeout", "200m")], b"\0\0\0\0\1x")
+        self.assertEqual((call.status, call.value("grpc-status"), call.value("drawbridge-not-processed")), (200, "4", None))
+        self.assertEqual(proxy.mode("live")["result"], "done")
+        self.assertEqual(self.get(self.channel(proxy))(b"after", timeout=20), b"blue:after")
+        self.assertEqual(server.seen, [("Get", b"after")])
+        eventually(lambda: "deadline" in [record.get("failure") for record in proxy.access_log()], "the record")
+
+    def test_a_deadline_that_passes_in_the_middle_of_the_answer_is_status_4(self):
+        client = self.h2_client(self.proxy(self.server()))
+        call = client.open("POST", f"/{SERVICE}/Talk", [*GRPC, ("grpc-timeout", "500m")], end=False)
+        client.send_data(call, b"\0\0\0\0\5hello")
+        client.pump(lambda: call.body)
+        client.finish(call)
+        self.assertEqual(dict(call.trailers)["grpc-status"], "4")
 
     def test_a_server_that_is_not_there_is_status_14(self):
         self.refused(grpc.StatusCode.UNAVAILABLE, self.get(self.channel(self.proxy("127.0.0.1:1"))), b"x")
@@ -267,6 +289,77 @@ class Modes(GrpcCase):
             return False
         except grpc.RpcError as failure:
             return failure.code() == grpc.StatusCode.UNAVAILABLE
+
+
+class Ends(GrpcCase):
+    """A call that has an end put to it is UNAVAILABLE, whatever had come of its answer."""
+
+    def talk(self, proxy):
+        go = threading.Event()
+        self.addCleanup(go.set)
+
+        def words():
+            yield b"hello"
+            go.wait(20)
+
+        call = self.channel(proxy).stream_stream(f"/{SERVICE}/Talk")(words(), timeout=20)
+        self.assertEqual(next(call), b"blue:hello")
+        return call
+
+    def test_a_call_that_streams_and_is_cut(self):
+        proxy = self.proxy(self.server())
+        call = self.talk(proxy)
+        proxy.ctl("mode", "readonly", "--drain", "100ms", "--cut")
+        self.assertIn("cut", self.refused_in(call).details())
+
+    def test_a_call_that_is_cut_while_its_client_takes_nothing(self):
+        proxy = self.proxy(self.server())
+        client = self.h2_client(proxy, give_back=False)
+        call = client.open("POST", f"/{SERVICE}/List", GRPC, end=False)
+        client.send_data(call, b"\0\0\0\0\x06100000", end=True)
+        client.pump(lambda: len(call.body) == 65535)
+        proxy.ctl("mode", "readonly", "--drain", "100ms", "--cut")
+        client.finish(call)
+        self.assertEqual((dict(call.trailers)["grpc-status"], call.ended), ("14", True))
+
+    def test_a_call_that_is_cut_before_its_answer_began(self):
+        server = self.server()
+        proxy = self.proxy(server)
+        call = self.get(self.channel(proxy)).future(b"wait", timeout=20)
+        eventually(lambda: server.seen, "the call at the server")
+        proxy.ctl("mode", "readonly", "--drain", "100ms", "--cut")
+        self.assertEqual(call.code(), grpc.StatusCode.UNAVAILABLE)
+        self.assertNotIn("drawbridge-not-processed", dict([*call.initial_metadata(), *call.trailing_metadata()]))
+
+    def test_a_call_whose_server_breaks_off(self):
+        def break_off(call):
+            call.head(("content-type", "application/grpc")).data(b"\0\0\0\0\x02hi", end=False)
+            call.refuse(CANCEL)
+
+        upstream = H2Upstream(break_off)
+        self.addCleanup(upstream.stop)
+        call = self.channel(self.proxy(upstream)).unary_stream(f"/{SERVICE}/List")(b"", timeout=20)
+        self.assertEqual(next(call), b"hi")
+        self.assertIn("broke off", self.refused_in(call).details())
+
+    def test_calls_at_the_end_of_the_process(self):
+        server = self.server()
+        proxy = self.proxy(server)
+        streams = self.talk(proxy)
+        unary = self.get(self.channel(proxy)).future(b"wait", timeout=20)
+        eventually(lambda: ("Get", b"wait") in server.seen, "the call at the server")
+        proxy.signal(signal.SIGTERM)
+        proxy.wait_until_said("shutting_down")
+        proxy.signal(signal.SIGTERM)
+        self.assertIn("cut", self.refused_in(streams).details())
+        self.assertEqual(unary.code(), grpc.StatusCode.UNAVAILABLE)
+        self.assertIn("broke off", unary.details())
+
+    def refused_in(self, call):
+        with self.assertRaises(grpc.RpcError) as caught:
+            list(call)
+        self.assertEqual(caught.exception.code(), grpc.StatusCode.UNAVAILABLE, caught.exception)
+        return caught.exception
 
 
 class Cutovers(GrpcCase):

@@ -85,7 +85,7 @@ class Modes(H2Case):
         client.pump(lambda: write.body == b"abc")
         proxy.ctl("mode", "readonly", "--drain", "100ms", "--cut")
         client.finish(write)
-        self.assertEqual((write.ended, write.reset), (False, h2_client.INTERNAL_ERROR))
+        self.assertEqual((write.ended, write.reset), (False, h2_client.CANCEL))
         self.assertEqual(client.request("POST").status, 503)
 
 
@@ -116,6 +116,22 @@ class Endings(H2Case):
         proxy.signal(15)
         self.assertEqual(client.read_to_end(), "fin")
         self.assertEqual(client.goaway[-1], (1, h2_client.NO_ERROR))
+
+
+    def test_what_is_left_at_the_very_end_hears_of_it(self):
+        first = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"
+        upstream = self.upstream(lambda x: (x.request.target == "/begun" and x.send(first), x.say_nothing()))
+        proxy = self.proxy(upstream)
+        client = self.h2_client(proxy, give_back=False)
+        begun, waits = client.open("GET", "/begun"), client.open("GET", "/waits")
+        upstream.wait_for_requests(2)
+        client.pump(lambda: begun.body == b"abc")
+        proxy.signal(15)
+        proxy.wait_until_said("shutting_down")
+        proxy.signal(15)
+        client.read_to_end()
+        self.assertEqual((begun.ended, begun.reset), (False, h2_client.CANCEL))
+        self.assertEqual((waits.status, waits.ended), (502, True))
 
 
 class WebSockets(H2Case):
@@ -156,6 +172,15 @@ class WebSockets(H2Case):
         client.pump(lambda: chat.fields)
         threading.Thread(target=proxy.ctl, args=("mode", "readonly", "--drain", "5s"), daemon=True).start()
         client.pump(lambda: chat.body == b"\x88\x02\x03\xf4")
+
+    def test_what_does_not_go_is_cancelled_at_the_deadline(self):
+        proxy = self.proxy(self.upstream(self.echo))
+        client = self.h2_client(proxy)
+        chat = self.connect(client)
+        client.pump(lambda: chat.fields)
+        proxy.ctl("mode", "readonly", "--drain", "300ms")
+        client.finish(chat)
+        self.assertEqual((chat.body, chat.ended, chat.reset), (b"\x88\x02\x03\xf4", False, h2_client.CANCEL))
 
     def test_an_upgrade_that_the_server_refuses_is_an_ordinary_answer(self):
         client = self.h2_client(self.proxy(self.upstream([answer(b"no", "403 Forbidden"), answer(b"what?")])))
