@@ -50,6 +50,7 @@ H2Stream* H2Engine::find(H2StreamId id) {
 H2Stream& H2Engine::add_stream(H2StreamUser& user) {
   auto* stream = new H2Stream;
   stream->user = &user;
+  stream->window = options.stream_window_bytes;
   streams.push_back(*stream);
   return *stream;
 }
@@ -60,9 +61,24 @@ void H2Engine::forget(H2Stream& stream) {
 
 void H2Engine::close(H2Stream& stream, const H2Close& close) {
   auto* const user = stream.user;
+  widened -= stream.window - options.stream_window_bytes;
   forget(stream);
   streams.erase_and_dispose(streams.iterator_to(stream), std::default_delete<H2Stream>());
   if (user != nullptr) user->on_closed(close);
+}
+
+// What a stream has gained it leaves to others; the connection's window stays.
+void H2Engine::widen(H2Stream& stream, std::size_t consumed) {
+  stream.in_window += consumed;
+  const auto more = std::min(stream.window, options.stream_window_bytes_max - stream.window);
+  if (stream.in_window < stream.window || more == 0 || widened + more > options.widened_bytes_max) return;
+  stream.in_window = 0;
+  stream.window += more;
+  widened += more;
+  library.set_window(stream.id, stream.window);
+  if (widened <= widened_most) return;
+  widened_most = widened;
+  library.set_window(0, options.connection_window_bytes + widened_most);
 }
 
 void H2Engine::fail(H2Stream& stream, std::string_view rule) {
@@ -91,42 +107,70 @@ bool H2Engine::receive(std::span<const char> bytes) {
     if (!library.receive(bytes.subspan(given, at - given))) return false;
     given = at;
     if (!found) continue;
-    if (!judge(scanner.frame())) return false;
+    const auto judgment = judge(scanner.frame());
+    if (judgment == Judgment::over) return false;
+    if (judgment == Judgment::amended) {
+      const char other = static_cast<char>(bytes[at] ^ 1);
+      if (!library.receive({&other, 1})) return false;
+      given = at + 1;
+    }
     ++at;
   }
   return library.receive(bytes.subspan(given));
 }
 
-bool H2Engine::judge(const H2Frame& frame) {
-  if (const auto excess = excess_of(frame); excess && !spend(*excess)) return false;
+// The library takes some errors of a stream for errors of the connection. It is shown the frame with another last
+// bit in what makes the error, which means nothing to a stream that is being reset.
+H2Engine::Judgment H2Engine::judge(const H2Frame& frame) {
+  if (const auto excess = excess_of(frame); excess && !spend(*excess)) return Judgment::over;
   switch (frame.type) {
     case H2Frame::Type::headers:
-      budget.new_block();
-      return !is_server() || judge_stray(frame.stream);
+      return judge_headers(frame);
     case H2Frame::Type::data:
-      return !is_server() || judge_stray(frame.stream);
+      return !is_server() || judge_stray(frame.stream) ? Judgment::good : Judgment::over;
     case H2Frame::Type::push_promise:
       budget.new_block();
-      return true;
+      return Judgment::good;
     case H2Frame::Type::priority:
       return judge_priority(frame);
+    case H2Frame::Type::window_update:
+      return judge_window_update(frame);
     default:
-      return true;
+      return Judgment::good;
   }
 }
 
-// The library does not look at what we do not use. What is to be said of its form is in RFC 9113 section 6.3; that
-// a stream does not depend on itself, in RFC 7540 section 5.3.1.
-bool H2Engine::judge_priority(const H2Frame& frame) {
-  constexpr std::uint32_t priority_bytes = 5;
-  if (frame.length != priority_bytes) return end(H2Code::frame_size_error);
-  if (frame.stream == 0 || frame.depends_on == frame.stream) return end(H2Code::protocol_error);
-  return true;
+H2Engine::Judgment H2Engine::judge_headers(const H2Frame& frame) {
+  budget.new_block();
+  depends_on_itself = frame.word == frame.stream && frame.stream != 0;
+  if (is_server() && !judge_stray(frame.stream)) return Judgment::over;
+  return depends_on_itself ? Judgment::amended : Judgment::good;
 }
 
-bool H2Engine::end(H2Code code) {
+// The library does not look at what we do not use. What is to be said of its form is in RFC 9113 section 6.3; that
+// a stream does not depend on itself, in RFC 7540 section 5.3.1. One that is not open cannot be reset.
+H2Engine::Judgment H2Engine::judge_priority(const H2Frame& frame) {
+  constexpr std::uint32_t priority_bytes = 5;
+  if (frame.length != priority_bytes) return end(H2Code::frame_size_error);
+  if (frame.stream == 0) return end(H2Code::protocol_error);
+  if (frame.word != frame.stream) return Judgment::good;
+  auto* const stream = library.find(frame.stream);
+  if (stream == nullptr) return end(H2Code::protocol_error);
+  if (!stream->dead) fail(*stream, refuse(Rule::h2_message).rule);
+  return Judgment::amended;
+}
+
+// RFC 9113 section 6.9: by 0, an error of the stream.
+H2Engine::Judgment H2Engine::judge_window_update(const H2Frame& frame) {
+  auto* const stream = frame.word == 0U ? library.find(frame.stream) : nullptr;
+  if (stream == nullptr) return Judgment::good;
+  if (!stream->dead) fail(*stream, refuse(Rule::h2_message).rule);
+  return Judgment::amended;
+}
+
+H2Engine::Judgment H2Engine::end(H2Code code) {
   library.terminate(code);
-  return false;
+  return Judgment::over;
 }
 
 // The library ignores what comes for a stream that is over, as it may have crossed our RST_STREAM.
@@ -140,9 +184,11 @@ bool H2Engine::judge_stray(H2StreamId id) {
       library.submit_reset(id, H2Code::stream_closed);
       return true;
     case H2Strays::Kind::skipped:
-      return end(H2Code::protocol_error);
+      library.terminate(H2Code::protocol_error);
+      return false;
     case H2Strays::Kind::closed:
-      return end(H2Code::stream_closed);
+      library.terminate(H2Code::stream_closed);
+      return false;
   }
   return true;
 }
@@ -150,6 +196,7 @@ bool H2Engine::judge_stray(H2StreamId id) {
 void H2Engine::block_begins(H2StreamId id, bool opens) {
   if (opens) return open(id);
   reading = library.find(id);
+  if (reading != nullptr && depends_on_itself && !reading->dead) fail(*reading, refuse(Rule::h2_message).rule);
   if (reading != nullptr && reading->dead) reading = nullptr;
   if (reading == nullptr) return;
   if (reading->head_seen) return reader.begin_trailers();
@@ -159,6 +206,7 @@ void H2Engine::block_begins(H2StreamId id, bool opens) {
 void H2Engine::open(H2StreamId id) {
   reading = nullptr;
   strays.opened(id);
+  if (depends_on_itself) return library.submit_reset(id, H2Code::protocol_error);
   auto* const user = listener.on_open(id);
   if (user == nullptr) return library.submit_reset(id, H2Code::refused_stream);
   auto& stream = add_stream(*user);
@@ -248,15 +296,15 @@ void H2Engine::head_sent(H2StreamId id) {
   if (auto* const stream = library.find(id)) stream->sent = true;
 }
 
-// A reset that an error of the client's called for counts like one of its own: it costs us the same. A window
-// beyond its bound may come of SETTINGS, and then the connection is in error (RFC 9113 section 6.9.2); so it always
-// is.
+// A reset that an error of the client's called for counts like one of its own: it costs us the same. A window that
+// goes beyond its bound without a WINDOW_UPDATE has done so by SETTINGS, and then the connection is in error (RFC
+// 9113 section 6.9.2), or by DATA beyond it.
 void H2Engine::reset_sent(H2StreamId id, H2Code code) {
   if (!is_server()) return;
   strays.reset(id, true);
   auto* const stream = library.find(id);
   if (stream != nullptr && stream->reset_by_user) return;
-  if (code == H2Code::flow_control_error) return library.terminate(code);
+  if (code == H2Code::flow_control_error && (stream == nullptr || !stream->dead)) return library.terminate(code);
   spend(H2Excess::resets);
 }
 

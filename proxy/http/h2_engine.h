@@ -21,6 +21,8 @@ struct H2Stream : boost::intrusive::list_base_hook<> {
   H2StreamUser* user = nullptr;  // null: abandoned
   Asked asked;                   // client
   std::size_t outstanding = 0;   // bytes of on_data() not yet consumed
+  std::uint32_t window = 0;      // of what it is sent
+  std::size_t in_window = 0;     // consumed since it has this one
   bool head_seen = false;        // the final one: another block is trailers
   bool sent = true;              // client: false until the request has left
   bool dead = false;             // its message broke a rule: its user hears nothing but the end
@@ -40,20 +42,26 @@ struct H2Engine final : H2Library::Events {
 
   static constexpr std::uint64_t shutdown_token = 0x6472'6177'6272'6467;
 
+  // What becomes of a frame: `amended`, an error of its stream alone that the library must not see.
+  enum class Judgment : std::uint8_t { good, amended, over };
+
   bool is_server() const { return options.role == H2Options::Role::server; }
   H2Stream* find(H2StreamId id);
   H2Stream& add_stream(H2StreamUser& user);
   void close(H2Stream& stream, const H2Close& close);
   void forget(H2Stream& stream);
   void fail(H2Stream& stream, std::string_view rule);
-  bool end(H2Code code);
+  Judgment end(H2Code code);
   bool abuse(H2Excess excess);
   bool spend(H2Excess excess, std::uint32_t tokens = 1);
   bool receive(std::span<const char> bytes);
-  bool judge(const H2Frame& frame);
-  bool judge_priority(const H2Frame& frame);
+  Judgment judge(const H2Frame& frame);
+  Judgment judge_headers(const H2Frame& frame);
+  Judgment judge_priority(const H2Frame& frame);
+  Judgment judge_window_update(const H2Frame& frame);
   bool judge_stray(H2StreamId id);
   void open(H2StreamId id);
+  void widen(H2Stream& stream, std::size_t consumed);
   void finish_head(H2Stream& stream, bool ended);
   void finish_trailers(H2Stream& stream, bool ended);
 
@@ -78,14 +86,17 @@ struct H2Engine final : H2Library::Events {
   H2Budget budget{now};
   H2FrameScanner scanner;
   H2HeadReader reader;
-  H2Stream* reading = nullptr;  // whose header block is being read
+  H2Stream* reading = nullptr;     // whose header block is being read
+  bool depends_on_itself = false;  // the stream of the last HEADERS
   H2Strays strays;
   Streams streams;
   bool broken = false;
   bool settings_received = false;
-  bool goaway = false;         // received
-  H2StreamId goaway_last = 0;  // what it takes
-  bool ending = false;         // we said the last one
+  bool goaway = false;             // received
+  H2StreamId goaway_last = 0;      // what it takes
+  bool ending = false;             // we said the last one
+  std::uint32_t widened = 0;       // by how much the windows of streams are larger than at first, now
+  std::uint32_t widened_most = 0;  // and when it was most: so is the connection's
   H2Library library;
 };
 

@@ -15,20 +15,40 @@ std::uint32_t number(const unsigned char* bytes) {
 
 H2FrameScanner::H2FrameScanner(bool expects_preface) : skip_(expects_preface ? magic_bytes : 0) {}
 
-// A PRIORITY is complete with its payload: what it depends on is part of the judgment.
-bool H2FrameScanner::head_complete() {
-  if (have_ < head_bytes) return false;
-  const auto length = number(head_.data()) >> 8;
+void H2FrameScanner::read_head() {
   const auto type = head_[3];
   const bool is_known = type < static_cast<unsigned>(H2Frame::Type::other);
   frame_ = {.type = is_known ? static_cast<H2Frame::Type>(type) : H2Frame::Type::other,
             .flags = head_[4],
             .stream = number(&head_[5]) & 0x7fff'ffff,
-            .length = length};
-  const bool with_payload = frame_.type == H2Frame::Type::priority && length == priority_bytes;
-  if (with_payload && have_ < head_.size()) return false;
-  if (with_payload) frame_.depends_on = number(&head_[head_bytes]) & 0x7fff'ffff;
-  skip_ = length - (with_payload ? priority_bytes : 0);
+            .length = number(head_.data()) >> 8};
+}
+
+// Where the word of a frame ends; 0: it has none, or not the length for it.
+std::size_t H2FrameScanner::payload_judged() const {
+  constexpr unsigned padded = 0x8, with_priority = 0x20;
+  constexpr std::size_t word_bytes = 4, priority_bytes = 5;
+  switch (frame_.type) {
+    case H2Frame::Type::priority:
+      return frame_.length == priority_bytes ? word_bytes : 0;
+    case H2Frame::Type::window_update:
+      return frame_.length == word_bytes ? word_bytes : 0;
+    case H2Frame::Type::headers: {
+      const auto end = word_bytes + ((frame_.flags & padded) != 0 ? 1 : 0);
+      return (frame_.flags & with_priority) != 0 && frame_.length >= end ? end : 0;
+    }
+    default:
+      return 0;
+  }
+}
+
+bool H2FrameScanner::head_complete() {
+  if (have_ < head_bytes) return false;
+  if (have_ == head_bytes) read_head();
+  const auto judged = payload_judged();
+  if (have_ < head_bytes + judged) return false;
+  if (judged > 0) frame_.word = number(&head_[head_bytes + judged - 4]) & 0x7fff'ffff;
+  skip_ = frame_.length - judged;
   have_ = 0;
   return true;
 }

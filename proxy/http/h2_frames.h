@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 namespace drawbridge::http {
@@ -28,7 +29,8 @@ struct H2Frame {
   std::uint8_t flags = 0;
   H2StreamId stream = 0;
   std::uint32_t length = 0;
-  H2StreamId depends_on = 0;  // PRIORITY of five bytes only
+  // Of the payload, 31 bits: the stream that PRIORITY, or HEADERS with one, depends on; what WINDOW_UPDATE adds.
+  std::optional<std::uint32_t> word = {};
 };
 
 // Finds the frames in a stream of bytes, however it is cut: the library does not tell of all of them.
@@ -37,19 +39,21 @@ class H2FrameScanner {
   // `expects_preface`: the client's magic comes first.
   explicit H2FrameScanner(bool expects_preface);
 
-  // Takes bytes up to the next frame whose head is complete, and returns how many: all of them if there is none.
-  // `found` says whether there is; then frame() is it, and the bytes taken are those before its last one.
+  // Takes bytes up to the next frame of which is here what frame() says, and returns how many: all of them if there
+  // is none. `found` says whether there is; the bytes taken are those before the last one of what frame() says.
   std::size_t scan(std::span<const char> bytes, bool& found);
   const H2Frame& frame() const { return frame_; }
 
  private:
   static constexpr std::size_t head_bytes = 9;
-  static constexpr std::size_t priority_bytes = 5;
+  static constexpr std::size_t payload_bytes_max = 5;
 
+  void read_head();
+  std::size_t payload_judged() const;
   bool head_complete();
 
   std::size_t skip_;  // bytes before the next head
-  std::array<unsigned char, head_bytes + priority_bytes> head_{};
+  std::array<unsigned char, head_bytes + payload_bytes_max> head_{};
   std::size_t have_ = 0;
   H2Frame frame_;
 };

@@ -346,6 +346,11 @@ void H2Library::consume_of_connection(std::size_t bytes) {
   nghttp2_session_consume_connection(session_, bytes);
 }
 
+void H2Library::set_window(H2StreamId stream, std::uint32_t bytes) {
+  nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, number(stream),
+                                        static_cast<std::int32_t>(bytes));
+}
+
 bool H2Library::request_allowed() const {
   return nghttp2_session_check_request_allowed(session_) != 0;
 }

@@ -70,6 +70,7 @@ class H2Library {
   void resume(H2StreamId stream);
   void consume(H2StreamId stream, std::size_t bytes);
   void consume_of_connection(std::size_t bytes);
+  void set_window(H2StreamId stream, std::uint32_t bytes);  // of what comes; 0: the connection's. Not smaller
 
   bool request_allowed() const;
   std::uint32_t concurrent_streams_max() const;  // the other side's setting

@@ -106,6 +106,7 @@ void H2Session::consume(H2StreamId id, std::size_t bytes) {
   DRAWBRIDGE_CHECK(bytes <= stream->outstanding);
   stream->outstanding -= bytes;
   engine_->library.consume(id, bytes);
+  engine_->widen(*stream, bytes);
 }
 
 void H2Session::end_early(H2StreamId id, std::string_view trailers) {

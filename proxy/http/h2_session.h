@@ -106,6 +106,10 @@ struct H2Options {
   std::uint32_t concurrent_streams_max = 128;         // server: what one client may have open
   std::uint32_t stream_window_bytes = 64 * 1024 - 1;  // most of one stream that waits for consume()
   std::uint32_t connection_window_bytes = 1024 * 1024;
+  // A stream whose body goes on, a whole window of it taken by its user, gets a window of twice the size, up to the
+  // first; all streams of a connection together get the second more than at first, and the connection as much.
+  std::uint32_t stream_window_bytes_max = 1024 * 1024;
+  std::uint32_t widened_bytes_max = 1024 * 1024;
   HeadLimits heads;
   bool extended_connect = false;          // server: RFC 8441, WebSocket over a stream
   std::uint32_t first_streams_max = 100;  // client: until the server has said what it takes

@@ -46,7 +46,7 @@ void serve_all(std::string_view bytes, std::size_t piece) {
     bench.take_frames();
   }
   for (const auto& [id, guest] : bench.guests) {
-    FUZZ_CHECK(guest->received.size() <= 20'000);
+    FUZZ_CHECK(guest->received.size() <= 80'000);
   }
   if (!good) FUZZ_CHECK(bench.session.finished());
   bench.session.connection_lost();

@@ -42,6 +42,8 @@ http::H2Options Bench::server_options() {
           .concurrent_streams_max = 10,
           .stream_window_bytes = 20'000,
           .connection_window_bytes = 100'000,
+          .stream_window_bytes_max = 80'000,
+          .widened_bytes_max = 100'000,
           .heads = {.head_bytes_max = 12'000, .line_bytes_max = 8'000, .headers_max = 100},
           .extended_connect = true};
 }

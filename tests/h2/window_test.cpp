@@ -1,0 +1,124 @@
+#include "tests/h2/bench.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <map>
+#include <string>
+#include <vector>
+
+using namespace drawbridge;
+using namespace drawbridge::h2;
+
+namespace {
+
+constexpr std::uint32_t first_window = 20'000, largest_window = 80'000, connection_window = 100'000;
+
+// A client that sends as much as it may, and a server that takes it when told to.
+class Uploads {
+ public:
+  Uploads() : bench_(Bench::server_options()) {
+    bench_.greet();
+    windows_[0] = connection_window;
+  }
+
+  void begin(http::H2StreamId stream) {
+    bench_.receive(post(stream));
+    windows_[stream] += first_window;
+    account();
+  }
+
+  // Returns how much that was.
+  std::uint32_t send_all(http::H2StreamId stream) {
+    std::uint32_t sent = 0;
+    while (const auto room = std::min({windows_[stream], windows_[0], std::int64_t{16'384}})) {
+      bench_.receive(data(stream, std::string(static_cast<std::size_t>(room), 'x'), 0));
+      windows_[stream] -= room;
+      windows_[0] -= room;
+      sent += static_cast<std::uint32_t>(room);
+    }
+    account();
+    return sent;
+  }
+
+  void take_all(http::H2StreamId stream) {
+    auto& received = bench_.guest(stream).received;
+    bench_.session.consume(stream, received.size());
+    received.clear();
+    bench_.receive({});
+    account();
+  }
+
+  void give_up(http::H2StreamId stream) {
+    bench_.receive(reset(stream));
+    account();
+  }
+
+ private:
+  void account() {
+    for (const auto& frame : bench_.take_frames()) {
+      CHECK(frame.type != type_goaway);
+      if (frame.type != type_window_update) continue;
+      std::int64_t increment = 0;
+      for (const auto byte : frame.payload) increment = increment << 8 | static_cast<unsigned char>(byte);
+      windows_[frame.stream] += increment;
+    }
+  }
+
+  Bench bench_;
+  std::map<std::uint32_t, std::int64_t> windows_;
+};
+
+}  // namespace
+
+TEST_CASE("the window of an upload that goes on doubles up to its bound") {
+  Uploads uploads;
+  uploads.begin(1);
+  std::vector<std::uint32_t> rounds;
+  for (int round = 0; round < 6; ++round) {
+    rounds.push_back(uploads.send_all(1));
+    uploads.take_all(1);
+  }
+  CHECK(rounds.front() == first_window);
+  CHECK(std::is_sorted(rounds.begin(), rounds.end()));
+  CHECK(rounds.back() == largest_window);
+}
+
+TEST_CASE("a body that nobody takes gets no more than the first window") {
+  Uploads uploads;
+  uploads.begin(1);
+  CHECK(uploads.send_all(1) == first_window);
+  CHECK(uploads.send_all(1) == 0);
+}
+
+TEST_CASE(
+    "all streams of a connection together hold no more than its bound, and one that has grown takes no room of "
+    "others") {
+  Uploads uploads;
+  for (http::H2StreamId id = 1; id < 20; id += 2) uploads.begin(id);
+  for (int round = 0; round < 6; ++round) {
+    for (http::H2StreamId id = 1; id < 20; id += 2) {
+      uploads.send_all(id);
+      uploads.take_all(id);
+    }
+  }
+  std::uint32_t held = 0;
+  for (http::H2StreamId id = 1; id < 20; id += 2) held += uploads.send_all(id);
+  CHECK(held <= connection_window + 100'000);
+  CHECK(held > connection_window);
+}
+
+TEST_CASE("what a stream has gained goes to another when it ends") {
+  Uploads uploads;
+  for (http::H2StreamId id = 1; id < 20; id += 2) {
+    uploads.begin(id);
+    std::uint32_t most = 0;
+    for (int round = 0; round < 6; ++round) {
+      most = std::max(most, uploads.send_all(id));
+      uploads.take_all(id);
+    }
+    CHECK(most == largest_window);
+    uploads.give_up(id);
+  }
+}
