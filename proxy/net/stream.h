@@ -45,6 +45,8 @@ class Stream final : public Watcher, private Deadline::Owner, private TlsWire {
   TlsFacts tls() const { return secure_ ? secure_->tls.facts() : TlsFacts{}; }
   // The TlsServer or TlsClient that it was made by; null: plain.
   const void* tls_maker() const { return secure_ ? secure_->tls.maker() : nullptr; }
+  // It failed because the client speaks HTTP without it.
+  bool met_plain_http() const { return secure_ && secure_->tls.met_plain_http(); }
   // In words, why TLS failed; empty if it did not.
   std::string tls_error() const;
 

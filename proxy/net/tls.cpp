@@ -288,6 +288,12 @@ TlsFacts Tls::facts() const {
           .resumed = SSL_session_reused(ssl) == 1};
 }
 
+bool Tls::met_plain_http() const {
+  const auto reason = ERR_GET_REASON(error_code_);
+  return ERR_GET_LIB(error_code_) == ERR_LIB_SSL &&
+         (reason == SSL_R_HTTP_REQUEST || reason == SSL_R_HTTPS_PROXY_REQUEST);
+}
+
 std::string Tls::error() const {
   const auto verified = SSL_get_verify_result(session_.ssl.get());
   if (verified != X509_V_OK) return X509_verify_cert_error_string(verified);

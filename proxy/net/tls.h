@@ -94,6 +94,8 @@ class Tls final {
   base::Reason reason() const { return reason_; }
   int os_error() const { return os_error_; }
   std::string error() const;
+  // What came instead of a handshake was a request of plain HTTP. Nothing was said to it.
+  bool met_plain_http() const;
 
  private:
   friend struct WireBio;

@@ -4,6 +4,7 @@
 #include "proxy/serve/h1_client.h"
 #include "proxy/serve/h2_connection.h"
 #include "proxy/serve/refused_head.h"
+#include "proxy/serve/turn_away.h"
 #include "proxy/serve/worker.h"
 
 #include <algorithm>
@@ -169,6 +170,11 @@ net::Task<> Connection::refuse(http::Refusal refusal) {
 }
 
 net::Task<> Connection::close() {
+  if (stream_.met_plain_http()) {
+    worker_.counters().head_refused(base::Reason::malformed);
+    ask_for_https(stream_.release());
+    co_return;
+  }
   if (broken_ || stream_.cancelled()) co_return;
   const bool unread = linger_ || (space_ && !space_->client.empty()) || stream_.has_input();
   if (!unread && !stream_.is_secure()) co_return;  // to close is to say it

@@ -4,8 +4,12 @@
 
 namespace drawbridge::serve {
 
-// Tells a client that there is no room for its connection (503, nothing processed, try again) and closes. Takes no
-// buffer and waits for nothing: who is slow to send its request may see the connection end instead.
+// Last words to a connection that gets no place, as far as it takes them at once: to a client of HTTP/1 that there
+// is no room, with 503 and a time to come again; to one that has begun with HTTP/2 a GOAWAY that has taken no
+// stream; to one that waits for a handshake nothing.
 void turn_away(net::UniqueFd client);
+
+// To one that speaks plain HTTP where TLS is spoken: 400, and why.
+void ask_for_https(net::UniqueFd client);
 
 }  // namespace drawbridge::serve

@@ -106,6 +106,26 @@ class NoRoom(ProxyCase):
         self.assertIn("in the last minute", checks["clients"]["text"])
 
 
+    def test_who_speaks_http2_or_tls_is_not_turned_away_in_http1(self):
+        released = threading.Event()
+        self.addCleanup(released.set)
+        upstream = self.upstream(lambda exchange: (exchange.wait(released), exchange.send(answer(b"late"))))
+        proxy = self.proxy(upstream, workers=1, limits="connections = 1", listener="h2c = true")
+        inside = self.h2_client(proxy)
+        stream = inside.open()
+        upstream.wait_for_requests(1)
+        outside = self.h2_client(proxy)
+        outside.open()
+        outside.read_to_end()
+        self.assertEqual((outside.goaway, outside.ended), ([(0, 0)], "fin"))  # nothing was taken: send it elsewhere
+        greeting = self.client(proxy)
+        greeting.sock.sendall(b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00")
+        self.assertEqual(greeting.sock.recv(100), b"")
+        released.set()
+        self.assertEqual(inside.finish(stream).body, b"late")
+        self.assertEqual(self.h2_client(proxy).request().status, 200)
+
+
 class GivenUp(ProxyCase):
     def test_a_command_whose_user_left_before_it_was_begun_is_not_carried_out(self):
         proxy = self.proxy(self.upstream())

@@ -226,6 +226,18 @@ class Clients(TlsCase):
         self.assertEqual(upstream.requests, [])
 
 
+class PlainHttp(TlsCase):
+    def test_a_plain_request_is_told_that_this_port_speaks_https(self):
+        upstream = self.upstream(answer(b"ok"))
+        proxy = self.tls_proxy(upstream)
+        for request in (b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n", b"POST / HTTP/1.1\r\nHost: a.example\r\n"
+                        b"Content-Length: 1000\r\n\r\n" + bytes(1000)):
+            response = self.client(proxy).ask(request)
+            self.assertEqual((response.status, response.says_close), (400, True))
+            self.assertIn(b"This port speaks HTTPS", response.body)
+        self.assertEqual(upstream.requests, [])
+
+
 class Renewal(TlsCase):
     def test_a_certificate_that_changes_on_the_disk_is_taken_up(self):
         self.made.issue("renewed", "DNS:a.example", subject="/CN=old")
