@@ -1,99 +1,13 @@
 """gRPC through the proxy, by its own client and server: the four kinds of calls, the modes, a cutover."""
 
-import concurrent.futures
-import signal
 import threading
 import unittest
 
 import grpc
-from harness import Certificates, ProxyCase, eventually
-from harness.h2_upstream import CANCEL, H2Upstream
+from grpc_case import GRPC, SERVICE, GrpcCase
+from harness import Certificates, eventually
 
-SERVICE = "shop.Orders"
-GRPC = [("content-type", "application/grpc"), ("te", "trailers")]
 READS = 'readonly = { read = ["POST /shop.Orders/Get", "POST /shop.Orders/List"] }'
-
-
-class Server:
-    """Get, List, Put and Talk on bytes: unary, streaming from the server, from the client, both ways."""
-
-    def __init__(self, name=b"blue", credentials=None):
-        self.name = name
-        self.seen = []
-        self.metadata = {}
-        self.hold = threading.Event()
-        self.serving = True
-        self.ended = False
-        self.server = grpc.server(concurrent.futures.ThreadPoolExecutor(32))
-        handlers = {
-            "Get": grpc.unary_unary_rpc_method_handler(self._get),
-            "List": grpc.unary_stream_rpc_method_handler(self._list),
-            "Put": grpc.stream_unary_rpc_method_handler(self._put),
-            "Talk": grpc.stream_stream_rpc_method_handler(self._talk),
-        }
-        health = {"Check": grpc.unary_unary_rpc_method_handler(lambda *_: b"\x08\x01" if self.serving else b"\x08\x02")}
-        self.server.add_generic_rpc_handlers((
-            grpc.method_handlers_generic_handler(SERVICE, handlers),
-            grpc.method_handlers_generic_handler("grpc.health.v1.Health", health)))
-        bind = self.server.add_insecure_port if credentials is None else lambda a: self.server.add_secure_port(a, credentials)
-        self.address = "127.0.0.1:%d" % bind("127.0.0.1:0")
-        self.server.start()
-
-    def stop(self):
-        self.hold.set()
-        self.server.stop(0).wait()
-
-    def _get(self, request, context):
-        self.seen.append(("Get", request))
-        self.metadata = dict(context.invocation_metadata())
-        if request == b"wait":
-            self.hold.wait(20)
-        if request == b"fail":
-            context.abort(grpc.StatusCode.FAILED_PRECONDITION, "not so: 50 %")
-        context.set_trailing_metadata((("x-server", self.name.decode()),))
-        return self.name + b":" + request
-
-    def _list(self, request, _):
-        self.seen.append(("List", request))
-        for number in range(int(request)):
-            yield b"%d" % number
-
-    def _put(self, requests, _):
-        got = b",".join(requests)
-        self.seen.append(("Put", got[:100]))
-        return b"%d" % len(got)
-
-    def _talk(self, requests, context):
-        context.add_callback(lambda: setattr(self, "ended", True))
-        for request in requests:
-            self.seen.append(("Talk", request))
-            yield self.name + b":" + request
-
-
-class GrpcCase(ProxyCase):
-    def server(self, name=b"blue", credentials=None):
-        server = Server(name, credentials)
-        self.addCleanup(server.stop)
-        return server
-
-    def proxy(self, *servers, **options):
-        pool = 'protocol = "h2c"\nhealth = { active = false }'
-        return super().proxy(*servers, **{"listener": "h2c = true", "pool": pool, **options})
-
-    def channel(self, proxy):
-        channel = grpc.insecure_channel("%s:%d" % proxy.address)
-        self.addCleanup(channel.close)
-        return channel
-
-    @staticmethod
-    def get(channel):
-        return channel.unary_unary(f"/{SERVICE}/Get")
-
-    def refused(self, code, call, *arguments, **options):
-        with self.assertRaises(grpc.RpcError) as caught:
-            call(*arguments, timeout=20, **options)
-        self.assertEqual(caught.exception.code(), code, caught.exception)
-        return caught.exception
 
 
 class Calls(GrpcCase):
@@ -289,77 +203,6 @@ class Modes(GrpcCase):
             return False
         except grpc.RpcError as failure:
             return failure.code() == grpc.StatusCode.UNAVAILABLE
-
-
-class Ends(GrpcCase):
-    """A call that has an end put to it is UNAVAILABLE, whatever had come of its answer."""
-
-    def talk(self, proxy):
-        go = threading.Event()
-        self.addCleanup(go.set)
-
-        def words():
-            yield b"hello"
-            go.wait(20)
-
-        call = self.channel(proxy).stream_stream(f"/{SERVICE}/Talk")(words(), timeout=20)
-        self.assertEqual(next(call), b"blue:hello")
-        return call
-
-    def test_a_call_that_streams_and_is_cut(self):
-        proxy = self.proxy(self.server())
-        call = self.talk(proxy)
-        proxy.ctl("mode", "readonly", "--drain", "100ms", "--cut")
-        self.assertIn("cut", self.refused_in(call).details())
-
-    def test_a_call_that_is_cut_while_its_client_takes_nothing(self):
-        proxy = self.proxy(self.server())
-        client = self.h2_client(proxy, give_back=False)
-        call = client.open("POST", f"/{SERVICE}/List", GRPC, end=False)
-        client.send_data(call, b"\0\0\0\0\x06100000", end=True)
-        client.pump(lambda: len(call.body) == 65535)
-        proxy.ctl("mode", "readonly", "--drain", "100ms", "--cut")
-        client.finish(call)
-        self.assertEqual((dict(call.trailers)["grpc-status"], call.ended), ("14", True))
-
-    def test_a_call_that_is_cut_before_its_answer_began(self):
-        server = self.server()
-        proxy = self.proxy(server)
-        call = self.get(self.channel(proxy)).future(b"wait", timeout=20)
-        eventually(lambda: server.seen, "the call at the server")
-        proxy.ctl("mode", "readonly", "--drain", "100ms", "--cut")
-        self.assertEqual(call.code(), grpc.StatusCode.UNAVAILABLE)
-        self.assertNotIn("drawbridge-not-processed", dict([*call.initial_metadata(), *call.trailing_metadata()]))
-
-    def test_a_call_whose_server_breaks_off(self):
-        def break_off(call):
-            call.head(("content-type", "application/grpc")).data(b"\0\0\0\0\x02hi", end=False)
-            call.refuse(CANCEL)
-
-        upstream = H2Upstream(break_off)
-        self.addCleanup(upstream.stop)
-        call = self.channel(self.proxy(upstream)).unary_stream(f"/{SERVICE}/List")(b"", timeout=20)
-        self.assertEqual(next(call), b"hi")
-        self.assertIn("broke off", self.refused_in(call).details())
-
-    def test_calls_at_the_end_of_the_process(self):
-        server = self.server()
-        proxy = self.proxy(server)
-        streams = self.talk(proxy)
-        unary = self.get(self.channel(proxy)).future(b"wait", timeout=20)
-        eventually(lambda: ("Get", b"wait") in server.seen, "the call at the server")
-        proxy.signal(signal.SIGTERM)
-        proxy.wait_until_said("shutting_down")
-        proxy.signal(signal.SIGTERM)
-        self.assertIn("cut", self.refused_in(streams).details())
-        self.assertEqual(unary.code(), grpc.StatusCode.UNAVAILABLE)
-        self.assertIn("broke off", unary.details())
-
-    def refused_in(self, call):
-        with self.assertRaises(grpc.RpcError) as caught:
-            list(call)
-        self.assertEqual(caught.exception.code(), grpc.StatusCode.UNAVAILABLE, caught.exception)
-        return caught.exception
 
 
 class Cutovers(GrpcCase):
