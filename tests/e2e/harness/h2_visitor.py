@@ -55,7 +55,8 @@ class H2Pending(Pending):
         self.client.check_alive()
 
     def _check_cut(self):
-        assert self.stream.reset == h2_client.INTERNAL_ERROR, (self.stream.reset, self.client.goaway)
+        codes = (h2_client.INTERNAL_ERROR, h2_client.CANCEL)  # by its server, by an operator
+        assert self.stream.reset in codes, (self.stream.reset, self.client.goaway)
         self.client.check_alive()
 
     def _advance(self):

@@ -5,8 +5,8 @@ h2_visitor.py, and in no test:
 
                               HTTP/1                               HTTP/2
     requests on their way     a connection each, kept              streams of the one connection
-    an answer that is cut     never looks whole; the               RST_STREAM INTERNAL_ERROR; the connection
-                              connection ends                      goes on
+    an answer that is cut     never looks whole; the               RST_STREAM INTERNAL_ERROR, or CANCEL by an
+                              connection ends                      operator; the connection goes on
     answered before the       the connection says that it          RST_STREAM NO_ERROR behind the whole answer;
     request had ended         closes, and ends in order            the connection goes on
     a client gives up         a reset of its connection            RST_STREAM CANCEL
