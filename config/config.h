@@ -121,6 +121,7 @@ struct Health {
 
 enum class Balance : std::uint8_t { round_robin, least_requests };
 enum class PoolProtocol : std::uint8_t { http1, h2c, h2 };
+enum class SendProxy : std::uint8_t { off, v1, v2 };
 
 // `tls` of a pool: how its servers are spoken to.
 struct PoolTls {
@@ -141,6 +142,7 @@ struct Pool {
   std::vector<PoolServer> servers;  // at least one; addresses differ
   Balance balance = Balance::least_requests;
   PoolProtocol protocol = PoolProtocol::http1;
+  SendProxy send_proxy = SendProxy::off;  // the PROXY header that connections begin with; http1 only
   Health health;
   PoolTls tls;
   UpstreamTimeouts timeouts;            // those of [timeouts] where the pool sets none

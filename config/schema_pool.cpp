@@ -19,6 +19,7 @@ struct ConnectAddress : Text<check_connect> {
 };
 
 constexpr std::array<std::string_view, 3> protocols{"http1", "h2c", "h2"};
+constexpr std::array<std::string_view, 3> send_proxies{"off", "v1", "v2"};
 constexpr std::array<std::string_view, 2> balances{"round_robin", "least_requests"};
 
 // Each server is an address, or a table with more to say.
@@ -162,6 +163,13 @@ constexpr auto pool_keys = std::to_array<Key>({
         "\"h2c\" is HTTP/2 on plain TCP, without upgrade. Each worker then needs few connections, and each carries "
         "many requests, as servers of gRPC have it.",
         "\"http1\""),
+    key<Choice<send_proxies>, &Pool::send_proxy>(
+        "send_proxy",
+        "Connections to the servers begin with a header of the PROXY protocol, version 1 (text) or 2 (binary). It "
+        "names the client and where it connected; TLS comes behind it. A kept connection then serves the same "
+        "client's requests only, and no other's. Health checks speak for themselves (UNKNOWN, LOCAL). Not with "
+        "HTTP/2, where one connection is for many clients.",
+        "\"v2\""),
     key<Table<health_section>, &Pool::health>("health", "How broken servers are noticed."),
     key<PoolTlsTable, &Pool::tls>("tls", "Speaks TLS to the servers, and verifies them. Left out: plain TCP."),
     key<Table<upstream_timeouts_section>, &Pool::timeouts>(

@@ -213,7 +213,7 @@ void check_listener_files(Inspector& inspector, const Config& config, const File
   }
 }
 
-void check_pool_tls(Inspector& inspector, const Pool& pool) {
+void check_pool_connections(Inspector& inspector, const Pool& pool) {
   const auto& tls = pool.tls;
   if (tls.on && pool.protocol == PoolProtocol::h2c) {
     inspector.fail({"pool", pool.name, "protocol"},
@@ -222,6 +222,10 @@ void check_pool_tls(Inspector& inspector, const Pool& pool) {
   if (!tls.on && pool.protocol == PoolProtocol::h2 && !inspector.unsure({"pool", pool.name, "tls"})) {
     inspector.fail({"pool", pool.name, "protocol"},
                    "\"h2\" is HTTP/2 over TLS and wants 'tls' in the pool; without TLS write \"h2c\"");
+  }
+  if (pool.send_proxy != SendProxy::off && pool.protocol != PoolProtocol::http1) {
+    inspector.fail({"pool", pool.name, "send_proxy"},
+                   "a PROXY header names one client, and a connection of HTTP/2 carries the requests of many");
   }
   if (tls.certificate.empty() == tls.key.empty() || inspector.unsure({"pool", pool.name, "tls"})) return;
   const auto there = tls.key.empty() ? "certificate" : "key";
@@ -266,7 +270,7 @@ std::vector<Problem> validate(const Document& document, const Config& config, st
     check_rules(inspector, site);
   }
   check_claims(inspector, config);
-  for (const auto& pool : config.pools) check_pool_tls(inspector, pool);
+  for (const auto& pool : config.pools) check_pool_connections(inspector, pool);
   check_listeners(inspector, config);
   check_client_certificates(inspector, config);
   check_proxy_protocol(inspector, config);

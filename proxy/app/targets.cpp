@@ -30,6 +30,7 @@ std::vector<upstream::Target> targets_of(const core::Snapshot& snapshot, const c
                          .address = server.address,
                          .host = server.host,
                          .tls = pool->tls,
+                         .send_proxy = pool->send_proxy,
                          .health = policy_of(configured->health, pool->protocol),
                          .resolve_interval = configured->resolve_interval,
                          .taken_out = server.admin != core::ServerAdmin::ready});

@@ -32,6 +32,18 @@ core::Balance balance_of(config::Balance balance) {
   return core::Balance::least_requests;
 }
 
+http::ProxyVersion send_proxy_of(config::SendProxy version) {
+  switch (version) {
+    case config::SendProxy::off:
+      return http::ProxyVersion::none;
+    case config::SendProxy::v1:
+      return http::ProxyVersion::v1;
+    case config::SendProxy::v2:
+      return http::ProxyVersion::v2;
+  }
+  return http::ProxyVersion::none;
+}
+
 core::UpstreamTiming timing_of(const config::UpstreamTimeouts& timeouts) {
   return {.connect = timeouts.connect, .head = timeouts.head, .body = timeouts.body, .idle = timeouts.idle};
 }
@@ -89,6 +101,7 @@ Expected<std::unique_ptr<core::PoolView>> build_pool(const config::Pool& pool, c
   view->protocol = protocol_of(pool.protocol);
   view->timing = timing_of(pool.timeouts);
   view->idle_connections_max = pool.idle_connections;
+  view->send_proxy = send_proxy_of(pool.send_proxy);
   view->drawbridge = pool.drawbridge;
   auto tls = clients.of(pool);
   if (!tls) return std::unexpected(tls.error());

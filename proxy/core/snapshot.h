@@ -8,6 +8,7 @@
 #include "proxy/http/forward.h"
 #include "proxy/http/forwarded.h"
 #include "proxy/http/head.h"
+#include "proxy/http/proxy_protocol.h"
 
 #include <cstdint>
 #include <memory>
@@ -77,7 +78,8 @@ struct PoolView {
   Balance balance = Balance::least_requests;
   UpstreamProtocol protocol = UpstreamProtocol::http1;
   UpstreamTiming timing;
-  std::size_t idle_connections_max = 64;  // kept to each address by each worker
+  std::size_t idle_connections_max = 64;                     // kept to each address by each worker
+  http::ProxyVersion send_proxy = http::ProxyVersion::none;  // what each connection begins with; http1 only
   bool drawbridge =
       false;  // its servers are Drawbridges: what they say of requests that were not processed is true
   std::vector<PoolServer> servers;

@@ -37,8 +37,9 @@ class Stream final : public Watcher, private Deadline::Owner, private TlsWire {
   Stream(const Stream&) = delete;
   Stream& operator=(const Stream&) = delete;
 
-  // Speaks TLS from here on; before the first read or write. The handshake goes on by itself, whoever waits; not
-  // done by `handshake_until`, it ends whoever waits with timed_out, and refused, with the reason handshake.
+  // Speaks TLS from here on; before the first read. What was written before went out in plain. The handshake goes
+  // on by itself, whoever waits, once there was a read or a write; not done by `handshake_until`, it ends whoever
+  // waits with timed_out, and refused, with the reason handshake.
   void secure(TlsSession session, SteadyTime handshake_until);
   bool is_secure() const { return secure_ != nullptr; }
   // What was agreed on, once something was readable or written; nothing on a plain stream.

@@ -9,7 +9,7 @@
 namespace drawbridge::net {
 
 void Stream::secure(TlsSession session, SteadyTime handshake_until) {
-  DRAWBRIDGE_CHECK(!secure_ && bytes_read_ == 0 && bytes_written_ == 0);
+  DRAWBRIDGE_CHECK(!secure_ && bytes_read_ == 0);
   secure_ = std::make_unique<Secure>(std::move(session), *this);
   secure_->handshake_deadline.arm(handshake_until);
 }

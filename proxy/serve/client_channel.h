@@ -1,7 +1,7 @@
 #pragma once
 
 #include "proxy/http/forward.h"
-#include "proxy/http/forwarded.h"
+#include "proxy/http/proxy_protocol.h"
 #include "proxy/net/stream.h"
 #include "proxy/serve/incoming_body.h"
 #include "proxy/serve/outgoing_message.h"
@@ -22,6 +22,9 @@ struct OwnAnswer {
 // Who is on the other side of a connection.
 struct Client {
   http::IpAddress address;
+  std::uint16_t port = 0;
+  http::SocketAddress local = {};  // where it connected, if a balancer has said so; else the socket knows
+  int socket = -1;
   std::string_view address_text;              // without port
   std::string_view scheme = "http";           // spoken to us: "http" or "https"
   std::string_view certificate_subject = {};  // of its verified certificate, RFC 4514; empty: none

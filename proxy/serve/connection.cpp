@@ -23,15 +23,19 @@ constexpr std::size_t head_bytes_cap = net::Buffer::size() - 4096;
 
 }  // namespace
 
-Connection::Connection(Worker& worker, net::UniqueFd fd, const http::IpAddress& peer, const Door& door,
+Connection::Connection(Worker& worker, net::UniqueFd fd, const http::ProxyParties& parties, const Door& door,
                        Census::Seat seat)
     : worker_(worker),
       door_(door),
       seat_(std::move(seat)),
       guest_(worker.loop()),
       stream_(worker.loop(), std::move(fd), base::Fault::client),
-      address_text_(http::format_ip(peer)),
-      client_{.address = peer, .address_text = address_text_.view()},
+      address_text_(http::format_ip(parties.client.ip)),
+      client_{.address = parties.client.ip,
+              .port = parties.client.port,
+              .local = parties.local,
+              .socket = stream_.fd(),
+              .address_text = address_text_.view()},
       opened_(worker.loop().now()),
       speaks_(door.tls || door.h2c ? Speaks::unknown : Speaks::http1) {
   worker.counters().connections_open.add();

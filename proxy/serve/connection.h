@@ -1,6 +1,7 @@
 #pragma once
 
 #include "proxy/http/forwarded.h"
+#include "proxy/http/proxy_protocol.h"
 #include "proxy/http/reader.h"
 #include "proxy/net/stream.h"
 #include "proxy/net/task.h"
@@ -33,7 +34,8 @@ class Connection final
   static constexpr std::chrono::milliseconds first_moment{1'000};
 
   // `seat`: its place among the connections of the process.
-  Connection(Worker& worker, net::UniqueFd fd, const http::IpAddress& peer, const Door& door, Census::Seat seat);
+  Connection(Worker& worker, net::UniqueFd fd, const http::ProxyParties& parties, const Door& door,
+             Census::Seat seat);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;

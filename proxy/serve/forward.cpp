@@ -3,6 +3,7 @@
 #include "proxy/core/readings.h"
 #include "proxy/core/retry.h"
 #include "proxy/http/websocket.h"
+#include "proxy/serve/introduction.h"
 #include "proxy/serve/relay.h"
 #include "proxy/serve/tunnel.h"
 #include "proxy/serve/worker.h"
@@ -35,6 +36,7 @@ Forward::~Forward() = default;
 net::Task<Result<void>> Forward::run() {
   const bool replayable = call_.channel.body_is_here();
   call_.channel.limit_body(bounds_.request_body_bytes_max);
+  wish_.greeting = introduction(pool_, call_);
   std::optional<Failure> first_failure;
   for (;;) {
     auto leased = co_await call_.worker.servers().lease(pool_, tried_, wish_);

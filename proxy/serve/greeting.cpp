@@ -1,7 +1,5 @@
 #include "proxy/serve/greeting.h"
 
-#include "proxy/http/proxy_protocol.h"
-
 #include <algorithm>
 #include <string>
 
@@ -13,8 +11,8 @@ using base::Reason;
 using State = http::ProxyHeader::State;
 
 // What is there is looked at first: how much of it may be taken is known only then.
-net::Task<base::Result<std::optional<http::IpAddress>>> hear_greeting(net::Stream& stream,
-                                                                      base::SteadyTime deadline) {
+net::Task<base::Result<std::optional<http::ProxyParties>>> hear_greeting(net::Stream& stream,
+                                                                         base::SteadyTime deadline) {
   std::string bytes(http::proxy_v2_bytes_max, '\0');
   std::size_t taken = 0;
   for (;;) {
@@ -34,7 +32,7 @@ net::Task<base::Result<std::optional<http::IpAddress>>> hear_greeting(net::Strea
     taken += *got;
     // Also by a byte that came while nothing was there to be looked at.
     const auto heard = http::read_proxy_header(std::string_view(bytes).substr(0, taken));
-    if (heard.state == State::complete) co_return heard.client;
+    if (heard.state == State::complete) co_return heard.parties;
   }
 }
 

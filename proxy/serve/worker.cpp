@@ -2,12 +2,12 @@
 
 #include "proxy/serve/connection.h"
 #include "proxy/serve/greeting.h"
+#include "proxy/serve/introduction.h"
 #include "proxy/serve/turn_away.h"
 
 #include <algorithm>
 #include <cstring>
 #include <iterator>
-#include <netinet/in.h>
 #include <string>
 #include <utility>
 
@@ -28,17 +28,6 @@ constexpr std::chrono::milliseconds newcomer_time{500};
 // At each look for idle connections that give way to new ones.
 constexpr std::size_t idle_looked_at_max = 1'024;
 constexpr std::size_t idle_ended_max = 64;
-
-http::IpAddress ip_of(const sockaddr_storage& peer) {
-  http::IpAddress ip;
-  if (peer.ss_family == AF_INET6) {
-    std::memcpy(ip.bytes.data(), &reinterpret_cast<const sockaddr_in6&>(peer).sin6_addr, 16);
-    return ip;
-  }
-  ip.bytes[10] = ip.bytes[11] = 0xff;
-  std::memcpy(ip.bytes.data() + 12, &reinterpret_cast<const sockaddr_in&>(peer).sin_addr, 4);
-  return ip;
-}
 
 }  // namespace
 
@@ -126,34 +115,37 @@ void Worker::turned_away(net::UniqueFd client) {
 }
 
 void Worker::accepted(net::UniqueFd fd, const sockaddr_storage& peer, std::size_t listener) {
-  const auto address = ip_of(peer);
+  const auto client = address_of(peer);
+  const auto& address = client.ip;
   const auto& door = doors_[listener];
   const bool balanced = !door.proxies.empty();
   counters_.connections_accepted.add();
   if (balanced && !door.proxies.contains(address)) return greeting_refused(address, "not in proxy_protocol_from");
   auto seat = shared_.census.enter(address, balanced || snapshot().trusted.contains(address));
   if (!seat) return counters_.connections_refused.add();
-  if (balanced) return loop_.spawn(introduce(std::move(fd), address, door, std::move(*seat)));
-  welcome(std::move(fd), address, door, std::move(*seat));
+  if (balanced) return loop_.spawn(introduce(std::move(fd), client, door, std::move(*seat)));
+  welcome(std::move(fd), {.client = client, .local = {}}, door, std::move(*seat));
 }
 
-void Worker::welcome(net::UniqueFd fd, const http::IpAddress& client, const Door& door, Census::Seat seat) {
-  auto connection = std::make_unique<Connection>(*this, std::move(fd), client, door, std::move(seat));
+void Worker::welcome(net::UniqueFd fd, const http::ProxyParties& parties, const Door& door, Census::Seat seat) {
+  auto connection = std::make_unique<Connection>(*this, std::move(fd), parties, door, std::move(seat));
   connections_.push_back(*connection);
   Connection::rest(std::move(connection));
 }
 
-net::Task<> Worker::introduce(net::UniqueFd fd, http::IpAddress balancer, const Door& door, Census::Seat seat) {
+net::Task<> Worker::introduce(net::UniqueFd fd, http::SocketAddress balancer, const Door& door, Census::Seat seat) {
   counters_.connections_open.add();
   const auto heard = co_await greeting_of(fd);
   counters_.connections_open.subtract();
   if (!heard) {
     // A balancer that only looks whether we are there says nothing.
-    if (heard.error().reason != base::Reason::closed) greeting_refused(balancer, base::name(heard.error().reason));
+    const auto reason = heard.error().reason;
+    if (reason != base::Reason::closed) greeting_refused(balancer.ip, base::name(reason));
     co_return;
   }
-  if (!*heard) co_return welcome(std::move(fd), balancer, door, std::move(seat));
-  auto own = shared_.census.enter(**heard, snapshot().trusted.contains(**heard));
+  if (!*heard) co_return welcome(std::move(fd), {.client = balancer, .local = {}}, door, std::move(seat));
+  const auto& client = (*heard)->client.ip;
+  auto own = shared_.census.enter(client, snapshot().trusted.contains(client));
   if (!own) co_return counters_.connections_refused.add();
   welcome(std::move(fd), **heard, door, std::move(*own));
 }

@@ -123,10 +123,10 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   void drained(std::uint64_t drain_id, const core::ClassCounts& ended) override;
   void epochs_below_ended(std::uint64_t epoch) override;
   void deadline_passed(net::Deadline& deadline) override;  // newcomers_
-  void welcome(net::UniqueFd fd, const http::IpAddress& client, const Door& door, Census::Seat seat);
+  void welcome(net::UniqueFd fd, const http::ProxyParties& parties, const Door& door, Census::Seat seat);
   // A balancer's connection: its greeting says whom it speaks for.
-  net::Task<> introduce(net::UniqueFd fd, http::IpAddress balancer, const Door& door, Census::Seat seat);
-  using Heard = base::Result<std::optional<http::IpAddress>>;
+  net::Task<> introduce(net::UniqueFd fd, http::SocketAddress balancer, const Door& door, Census::Seat seat);
+  using Heard = base::Result<std::optional<http::ProxyParties>>;
   net::Task<Heard> greeting_of(net::UniqueFd& fd);
   void greeting_refused(const http::IpAddress& balancer, std::string_view reason);
   void server_not_trusted(const core::PoolView& pool, const core::PoolServer& server, const std::string& error);

@@ -2,6 +2,7 @@
 
 #include "proxy/base/time.h"
 #include "proxy/core/snapshot.h"
+#include "proxy/http/proxy_protocol.h"
 #include "proxy/net/endpoint.h"
 #include "proxy/net/tls_client.h"
 
@@ -36,6 +37,7 @@ struct Target {
   std::string address;                        // "host:port" as configured
   std::string host;                           // of it
   std::shared_ptr<const net::TlsClient> tls;  // null: plain. Immutable, shared with the snapshot it came from
+  http::ProxyVersion send_proxy = http::ProxyVersion::none;
   HealthPolicy health;
   base::Millis resolve_interval{30'000};
   bool taken_out = false;  // by the operator: gets no requests

@@ -133,6 +133,15 @@ asio::awaitable<Answered> ask_secured(beast::tcp_stream& stream, const ProbeTask
   co_return co_await ask_by_kind(secured, task);
 }
 
+asio::awaitable<Answered> ask_connected(beast::tcp_stream& stream, const ProbeTask& task) {
+  if (!task.greeting.empty()) {
+    const auto [not_sent, sent] = co_await asio::async_write(stream, asio::buffer(task.greeting), awaited);
+    if (not_sent) co_return Answered{false, describe("sending", not_sent, task.timeout)};
+  }
+  if (task.tls) co_return co_await ask_secured(stream, task);
+  co_return co_await ask_by_kind(stream, task);
+}
+
 // `stream` is the runner's and outlives the probe.
 asio::awaitable<ProbeFinding> probe(beast::tcp_stream& stream, ProbeTask task) {
   const auto start = base::SteadyClock::now();
@@ -141,10 +150,8 @@ asio::awaitable<ProbeFinding> probe(beast::tcp_stream& stream, ProbeTask task) {
   Answered answered{true, "connected"};
   if (not_connected) {
     answered = {false, describe("connect", not_connected, task.timeout), !is_ours(not_connected)};
-  } else if (task.tls) {
-    answered = co_await ask_secured(stream, task);
   } else {
-    answered = co_await ask_by_kind(stream, task);
+    answered = co_await ask_connected(stream, task);
   }
   beast::error_code ignored;
   stream.socket().shutdown(tcp::socket::shutdown_both, ignored);

@@ -30,6 +30,7 @@ struct ProbeTask {
   std::string path;
   std::string host;
   base::Millis timeout{1'000};
+  std::string greeting = {};                            // sent first, before TLS
   std::shared_ptr<const net::TlsClient> tls = nullptr;  // null: plain
   std::string tls_host = {};                            // whom the certificate must name
 };

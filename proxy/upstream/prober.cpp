@@ -25,6 +25,7 @@ ProbeTask probe_task(const Target& target, const net::Endpoint& endpoint) {
           .path = health.path,
           .host = health.host.empty() ? target.address : health.host,
           .timeout = health.timeout,
+          .greeting = http::write_proxy_header(target.send_proxy),
           .tls = target.tls,
           .tls_host = target.host};
 }

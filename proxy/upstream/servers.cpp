@@ -1,5 +1,6 @@
 #include "proxy/upstream/servers.h"
 
+#include <array>
 #include <bit>
 #include <cerrno>
 #include <netinet/in.h>
@@ -27,6 +28,7 @@ Lease::Lease(Lease&& other) noexcept
       generation_(other.generation_),
       reused_(other.reused_),
       seated_(other.seated_),
+      greeting_(std::move(other.greeting_)),
       stream_(std::move(other.stream_)),
       carrier_(std::exchange(other.carrier_, nullptr)) {}
 
@@ -39,6 +41,7 @@ Lease& Lease::operator=(Lease&& other) noexcept {
     generation_ = other.generation_;
     reused_ = other.reused_;
     seated_ = other.seated_;
+    greeting_ = std::move(other.greeting_);
     stream_ = std::move(other.stream_);
     carrier_ = std::exchange(other.carrier_, nullptr);
   }
@@ -78,9 +81,10 @@ void Lease::keep(const core::PoolView& pool) {
   auto& servers = *servers_;
   auto& server = servers.server(server_);
   const bool current = generation_ == server.generation;
-  if (current && server.kept && server.idle.size() < pool.idle_connections_max && !stream_->cancelled() &&
-      !servers.closing_ && !servers.budget_.scarce()) {
-    server.idle.push_back({std::move(stream_), slot_, servers.loop_.now() + pool.timing.idle});
+  if (current && server.kept && !stream_->cancelled() && !servers.closing_ && !servers.budget_.scarce() &&
+      servers.make_room_to_keep(pool, server, *this)) {
+    const auto expires = servers.loop_.now() + pool.timing.idle;
+    server.idle.push_back({std::move(stream_), slot_, expires, std::move(greeting_)});
     if (!servers.sweep_.armed()) servers.sweep_.arm(servers.loop_.now() + sweep_interval);
     leave_server();
     return;
@@ -188,6 +192,16 @@ bool Servers::others_can_answer(const core::PoolView& pool, std::size_t place, c
   return false;
 }
 
+// Those that began with a greeting serve one client each: the oldest, whose client is the likeliest to have gone,
+// gives way to the newest.
+bool Servers::make_room_to_keep(const core::PoolView& pool, Server& target, const Lease& lease) {
+  if (target.idle.size() < pool.idle_connections_max) return true;
+  if (lease.greeting_.empty() || target.idle.empty()) return false;
+  target.idle.erase(target.idle.begin());
+  closed(1);
+  return true;
+}
+
 std::optional<std::size_t> Servers::choose_slot(Server& target, EndpointMask usable) {
   const auto count = target.slots.size();
   for (std::size_t step = 0; step < count; ++step) {
@@ -201,15 +215,16 @@ std::optional<std::size_t> Servers::choose_slot(Server& target, EndpointMask usa
 // an answer to nobody that the next request would take for its own. The loop may not have seen it yet, so the
 // kernel is asked: one system call (about 3 % of a small request) for not handing one visitor another's answer.
 std::unique_ptr<net::Stream> Servers::take_idle(const core::PoolView& pool, Server& target, EndpointMask usable,
-                                                std::size_t& slot) {
-  while (!target.idle.empty()) {
-    auto idle = std::move(target.idle.back());
-    target.idle.pop_back();
+                                                Lease& lease) {
+  for (auto place = target.idle.size(); place-- > 0;) {
+    if (target.idle[place].greeting != lease.greeting_) continue;
+    auto idle = std::move(target.idle[place]);
+    target.idle.erase(target.idle.begin() + static_cast<std::ptrdiff_t>(place));
     const bool same = idle.stream->tls_maker() == pool.tls.get();
     const bool good =
         same && idle.expires > loop_.now() && (usable >> idle.slot & 1U) != 0 && !idle.stream->has_input();
     if (good) {
-      slot = idle.slot;
+      lease.slot_ = idle.slot;
       return std::move(idle.stream);
     }
     idle.stream.reset();
@@ -243,8 +258,10 @@ net::UniqueFd Servers::open_socket(const net::Endpoint& endpoint) {
 
 net::Task<base::Result<std::unique_ptr<net::Stream>>> Servers::dial(const core::PoolView& pool,
                                                                     const core::PoolServer& wanted,
-                                                                    net::Endpoint endpoint, Tried& tried) {
+                                                                    net::Endpoint endpoint, Tried& tried,
+                                                                    std::string_view greeting) {
   const auto patience = pool.timing.connect;
+  const auto until = loop_.now() + patience;
   counters_.upstream_connects.add();
   auto fd = open_socket(endpoint);
   if (!fd.valid()) co_return std::unexpected(base::os_failure(base::Fault::proxy, errno));
@@ -257,12 +274,13 @@ net::Task<base::Result<std::unique_ptr<net::Stream>>> Servers::dial(const core::
   }
   auto stream =
       std::make_unique<net::Stream>(loop_, std::move(fd), base::Fault::upstream, net::Stream::Start::connecting);
-  if (pool.tls) {
-    auto session = net::TlsClient::connect(pool.tls, wanted.host, &server(wanted.id).tls);
-    stream->secure(std::move(session), loop_.now() + patience);
-  }
   tried.dialled_ = stream.get();
-  const auto ready = co_await stream->write({}, patience);
+  const std::array<std::string_view, 1> first{greeting};
+  auto ready = co_await stream->write(first, patience);
+  if (ready && pool.tls) {
+    stream->secure(net::TlsClient::connect(pool.tls, wanted.host, &server(wanted.id).tls), until);
+    ready = co_await stream->write({}, patience);
+  }
   tried.dialled_ = nullptr;
   const bool agreed = !ready || !pool.tls || pool.tls->takes(stream->tls().protocol);
   if (ready && agreed) co_return stream;
@@ -286,7 +304,7 @@ net::Task<base::Result<void>> Servers::connect(const core::PoolView& pool, const
     if (lease.reused_) counters_.upstream_reused.add();
     co_return base::Result<void>{};
   }
-  auto dialled = co_await dial(pool, wanted, server(wanted.id).slots[slot], tried);
+  auto dialled = co_await dial(pool, wanted, server(wanted.id).slots[slot], tried, lease.greeting_);
   if (!dialled) co_return std::unexpected(dialled.error());
   lease.slot_ = slot;
   lease.stream_ = std::move(*dialled);
@@ -305,8 +323,9 @@ net::Task<base::Result<Servers::Chosen>> Servers::lease(const core::PoolView& po
     const auto usable = board_.usable(wanted.id, loop_.now());
     Chosen chosen{.place = *place};
     if (!chosen.lease.hold(*this, wanted)) continue;
+    chosen.lease.greeting_ = wish.greeting;
     if (!pool.multiplexed() && !wish.fresh) {
-      chosen.lease.stream_ = take_idle(pool, target, usable, chosen.lease.slot_);
+      chosen.lease.stream_ = take_idle(pool, target, usable, chosen.lease);
     }
     if (chosen.lease) {
       chosen.lease.reused_ = true;

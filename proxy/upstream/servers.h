@@ -21,6 +21,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace drawbridge::upstream {
@@ -59,6 +60,7 @@ class Lease {
   std::uint32_t generation_ = 0;  // of the server's addresses when it was leased
   bool reused_ = false;
   bool seated_ = false;  // counts for the server's bound
+  std::string greeting_;
   std::unique_ptr<net::Stream> stream_;
   H2Carrier* carrier_ = nullptr;
 };
@@ -85,7 +87,8 @@ class Tried {
 
 // How a lease is wanted.
 struct LeaseWish {
-  bool fresh = false;  // a new connection: the last attempt met a stale one
+  bool fresh = false;         // a new connection: the last attempt met a stale one
+  std::string greeting = {};  // what it has begun with, or begins with; not in pools that speak HTTP/2
 };
 
 // The upstream side of one worker: addresses, kept connections and load of each server. Worker thread only.
@@ -135,6 +138,7 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
     std::unique_ptr<net::Stream> stream;
     std::size_t slot = 0;
     base::SteadyTime expires;
+    std::string greeting;  // what it began with: it serves only who would begin with the same
   };
   struct Server {
     EndpointSlots slots;
@@ -159,11 +163,12 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
   void left(core::ServerId id);  // an exchange with it has ended
   std::optional<std::size_t> choose(const core::PoolView& pool, const Tried& tried);
   std::optional<std::size_t> choose_slot(Server& server, EndpointMask usable);
+  bool make_room_to_keep(const core::PoolView& pool, Server& server, const Lease& lease);
   std::unique_ptr<net::Stream> take_idle(const core::PoolView& pool, Server& server, EndpointMask usable,
-                                         std::size_t& slot);
+                                         Lease& lease);
   net::Task<base::Result<std::unique_ptr<net::Stream>>> dial(const core::PoolView& pool,
                                                              const core::PoolServer& wanted, net::Endpoint endpoint,
-                                                             Tried& tried);
+                                                             Tried& tried, std::string_view greeting);
   net::UniqueFd open_socket(const net::Endpoint& endpoint);
   net::Task<base::Result<void>> connect(const core::PoolView& pool, const core::PoolServer& wanted,
                                         std::size_t slot, Tried& tried, Lease& lease);

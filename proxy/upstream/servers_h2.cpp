@@ -66,7 +66,7 @@ net::Task<base::Result<H2Carrier*>> Servers::board_carrier(const core::PoolView&
   const auto generation = target.generation;
   // What it took on the other connections it will take on this one.
   const auto streams_max = target.carriers.empty() ? first_streams_max : target.carriers.back()->streams_max();
-  auto dialled = co_await dial(pool, wanted, target.slots[boarding.slot], tried);
+  auto dialled = co_await dial(pool, wanted, target.slots[boarding.slot], tried, {});
   target.dialling = false;
   // What was given up by who dialled says nothing about the server: who waits dials anew.
   const bool given_up = !dialled && dialled.error().reason == base::Reason::cancelled;

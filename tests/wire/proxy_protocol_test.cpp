@@ -38,7 +38,7 @@ std::string read(const std::string& bytes) {
     case ProxyHeader::State::incomplete:
       return "more";
     case ProxyHeader::State::complete:
-      return "client " + (header.client ? std::string(format_ip(*header.client).view()) : "-");
+      return "client " + (header.parties ? std::string(format_ip(header.parties->client.ip).view()) : "-");
     case ProxyHeader::State::refused:
       return "refused";
   }
@@ -155,4 +155,34 @@ TEST_CASE("what follows a complete header is not part of it, and each beginning 
       REQUIRE(read_proxy_header(row.bytes.substr(0, length)).state == ProxyHeader::State::incomplete);
     }
   }
+}
+
+TEST_CASE("a PROXY header that we write is read as it was meant") {
+  const auto address = [](const char* text) { return *parse_ip(text); };
+  const ProxyParties sides[] = {
+      {.client = {address("192.0.2.1"), 56'324}, .local = {address("10.0.0.1"), 443}},
+      {.client = {address("2001:db8::1"), 1}, .local = {address("2001:db8::2"), 65'535}},
+      {.client = {address("192.0.2.1"), 0}, .local = {address("2001:db8::2"), 443}},
+      {.client = {address("2001:db8::1"), 256}, .local = {address("10.0.0.1"), 255}},
+  };
+  for (const auto& parties : sides) {
+    for (const auto version : {ProxyVersion::v1, ProxyVersion::v2}) {
+      const auto written = write_proxy_header(version, parties);
+      CAPTURE(written);
+      const auto header = read_proxy_header(written + "GET");
+      CHECK(header.parties == parties);
+      CHECK(header.bytes == written.size());
+    }
+    CHECK(write_proxy_header(ProxyVersion::none, parties).empty());
+  }
+}
+
+TEST_CASE("the PROXY headers that we write have exactly these bytes") {
+  const ProxyParties v4{.client = {*parse_ip("192.0.2.1"), 56'324}, .local = {*parse_ip("10.0.0.1"), 443}};
+  const ProxyParties mixed{.client = v4.client, .local = {*parse_ip("2001:db8::2"), 443}};
+  CHECK(write_proxy_header(ProxyVersion::v1, v4) == v1("TCP4 192.0.2.1 10.0.0.1 56324 443"));
+  CHECK(write_proxy_header(ProxyVersion::v2, v4) == v2(0x21, 0x11, v4_addresses));
+  CHECK(write_proxy_header(ProxyVersion::v1, mixed) == v1("TCP6 ::ffff:192.0.2.1 2001:db8::2 56324 443"));
+  CHECK(write_proxy_header(ProxyVersion::v1) == v1("UNKNOWN"));
+  CHECK(write_proxy_header(ProxyVersion::v2) == v2(0x20, 0x00, ""));
 }

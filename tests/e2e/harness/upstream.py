@@ -29,6 +29,7 @@ class Request:
     target: str
     version: str
     fields: list
+    greeting: bytes = b""  # of its connection
     body: bytes = b""
     trailers: list = dataclasses.field(default_factory=list)
     complete: bool = False
@@ -93,9 +94,11 @@ class FakeUpstream:
     one do not); `broken` collects what was no HTTP, and what a script raised.
     """
 
-    def __init__(self, script=None, host="127.0.0.1", port=0, tls=None):
+    def __init__(self, script=None, host="127.0.0.1", port=0, tls=None, greeted=False):
         self.script = script if script is not None else answer(b"hello")
         self.tls = tls  # a server's context of the module ssl
+        self.greeted = greeted  # connections begin with a PROXY header
+        self.greetings = []  # of all of them, probes included
         self.sessions_reused = 0
         self.requests = []
         self.broken = []
@@ -175,11 +178,29 @@ class FakeUpstream:
         self.sessions_reused += secured.session_reused
         return secured
 
+    def _hear_greeting(self, sock):
+        """Not a byte more than the header: TLS may follow."""
+        greeting = b""
+        length = None
+        while length is None or len(greeting) < length:
+            got = sock.recv(1 if length is None else length - len(greeting))
+            if not got:
+                return greeting
+            greeting += got
+            if greeting.startswith(b"PROXY "):
+                length = len(greeting) if greeting.endswith(b"\r\n") else None
+            elif len(greeting) == 16:
+                length = 16 + int.from_bytes(greeting[14:16], "big")
+        return greeting
+
     def _serve(self, sock):
+        greeting = self._hear_greeting(sock) if self.greeted else b""
+        self.greetings.append(greeting)
         sock = self._secure(sock) if self.tls else sock
         if sock is None:
             return
         line = wire.Wire(sock)
+        line.greeting = greeting
         line.deadline_seconds = 10 * PATIENCE
         with self._lock:
             self._socks.add(sock)
@@ -222,7 +243,8 @@ class FakeUpstream:
         match = wire.REQUEST_LINE.fullmatch(first)
         if not match:
             raise wire.Broken("no request line", raw)
-        request = Request(number, raw, match[1].decode(), match[2].decode(), match[3].decode(), fields)
+        request = Request(number, raw, match[1].decode(), match[2].decode(), match[3].decode(), fields,
+                          line.greeting)
         with self._lock:
             self.requests.append(request)
             return Exchange(self, line, request)
