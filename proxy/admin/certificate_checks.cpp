@@ -20,6 +20,12 @@ std::string expiry(const control::CertificateStatus& one, base::WallTime now) {
                      base::format_time(one.expires));
 }
 
+std::string staleness(const control::CertificateStatus& one, base::WallTime now) {
+  if (one.staple_until > now) return "";
+  return fmt::format("the OCSP staple of {} was good until {}; it is not sent any more", one.file,
+                     base::format_time(one.staple_until));
+}
+
 }  // namespace
 
 std::vector<std::string> certificate_warnings(const Certificates& certificates, base::WallTime now) {
@@ -33,6 +39,7 @@ std::vector<std::string> certificate_warnings(const Certificates& certificates, 
       say(fmt::format("{}; the certificates that were read before stay in use at {}", one.problem, one.listener));
     }
     say(expiry(one, now));
+    say(staleness(one, now));
   }
   return warnings;
 }

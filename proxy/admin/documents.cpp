@@ -219,6 +219,8 @@ json::array certificates_of(const control::Status& status) {
     json::object certificate{{"listener", one.listener}, {"file", one.file},
                              {"subject", one.subject},   {"names", strings(one.names)},
                              {"key", one.key_type},      {"expires", base::format_time(one.expires)}};
+    if (one.staple_until != base::WallTime::max())
+      certificate["staple_until"] = base::format_time(one.staple_until);
     put_if(certificate, "problem", one.problem);
     list.push_back(std::move(certificate));
   }

@@ -76,7 +76,9 @@ void Certificates::rotate() {
 
 void Certificates::look() {
   for (std::size_t i = 0; i < kept_.size(); ++i) {
-    if (kept_[i].server) look_at(i);
+    if (!kept_[i].server) continue;
+    look_at(i);
+    say_stale_staples(kept_[i]);
   }
   next_look_ = alarms_.at(alarms_.now().steady + look_every, [this] { look(); });
 }
@@ -96,6 +98,7 @@ void Certificates::look_at(std::size_t index) {
     return;
   }
   kept.problem.clear();
+  kept.staples_judged = {};
   kept.server = std::move(*made);
   for (const auto& one : kept.server->certificates()) {
     events_.info("certificate_read", {{"listener", kept.configured.address},
@@ -119,6 +122,20 @@ void Certificates::say_expiry(const Kept& kept) const {
   }
 }
 
+// Once for each staple: it goes on being looked at every second.
+void Certificates::say_stale_staples(Kept& kept) const {
+  const auto now = alarms_.now().wall;
+  const auto since = std::exchange(kept.staples_judged, now);
+  for (const auto& one : kept.server->certificates()) {
+    const auto until = one.staple_until();
+    if (until > now || until <= since) continue;
+    events_.warning("ocsp_staple_expired", {{"listener", kept.configured.address},
+                                            {"file", one.facts().file},
+                                            {"expired", base::format_time(until)},
+                                            {"hint", "it is not sent until its file is replaced"}});
+  }
+}
+
 std::vector<control::CertificateStatus> Certificates::status() const {
   std::vector<control::CertificateStatus> all;
   for (const auto& kept : kept_) {
@@ -131,6 +148,7 @@ std::vector<control::CertificateStatus> Certificates::status() const {
                      .names = facts.names,
                      .key_type = facts.key_type,
                      .expires = facts.not_after,
+                     .staple_until = one.staple_until(),
                      .problem = kept.problem});
     }
   }

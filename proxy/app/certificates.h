@@ -53,12 +53,14 @@ class Certificates {
     std::shared_ptr<const net::TlsServer> server;
     std::vector<net::FileStamp> read, seen;  // of the files: when last read, at the last look
     std::string problem;
+    base::WallTime staples_judged{};  // staples that had ended by then have been told of
   };
 
   void look();
   void look_at(std::size_t index);
   void rotate();
   void say_expiry(const Kept& kept) const;
+  void say_stale_staples(Kept& kept) const;
 
   control::Alarms& alarms_;
   base::EventLog& events_;

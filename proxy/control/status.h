@@ -62,6 +62,7 @@ struct CertificateStatus {
   std::vector<std::string> names;  // that it is good for
   std::string key_type;            // "RSA 2048", "EC 256"
   base::WallTime expires;
+  base::WallTime staple_until = base::WallTime::max();  // then its OCSP staple is not sent; max: no staple, no end
   std::string problem;  // with the files found since, which are not used; empty: none
 };
 
