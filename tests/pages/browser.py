@@ -24,13 +24,13 @@ class BrowserError(Exception):
 class Browser:
     """One browser process of our own; `with Browser() as browser`. Every wait has a deadline."""
 
-    def __init__(self, deadline_s=60):
+    def __init__(self, deadline_s=60, flags=()):
         program = shutil.which("chromium") or shutil.which("google-chrome")
         if program is None:
             raise BrowserError("no chromium: apt-get install -y --no-install-recommends chromium")
         self.deadline_s = deadline_s
         self.profile = tempfile.mkdtemp(prefix="pages-browser-")
-        self.process, self.to, self.come = self._start(program)
+        self.process, self.to, self.come = self._start(program, flags)
         self.buffer = b""
         self.sequence = 0
         self.session = None
@@ -40,7 +40,7 @@ class Browser:
         for domain in ("Page", "Runtime", "Log", "Network"):
             self.call(f"{domain}.enable")
 
-    def _start(self, program):
+    def _start(self, program, flags):
         # The browser reads commands from descriptor 3 and writes answers to 4.
         read_commands, write_commands = os.pipe()
         read_answers, write_answers = os.pipe()
@@ -51,7 +51,7 @@ class Browser:
             os.dup2(spare_out, 4)
 
         process = subprocess.Popen(
-            [program, *FLAGS, f"--user-data-dir={self.profile}", "about:blank"],
+            [program, *FLAGS, *flags, f"--user-data-dir={self.profile}", "about:blank"],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
             close_fds=False, preexec_fn=place_descriptors, start_new_session=True,
         )
