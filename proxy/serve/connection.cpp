@@ -200,6 +200,12 @@ void Connection::begin_shutdown(base::SteadyTime tunnels_go_at) {
   if (served_) close_if_idle();
 }
 
+// The preface of HTTP/2 is no request: its client may wait for our SETTINGS before the first one.
+bool Connection::past_its_first_moment() const {
+  const bool asked = h2_ != nullptr ? h2_->was_asked() : served_;
+  return asked || stream_.loop().now() >= opened_ + first_moment;
+}
+
 // A request that has arrived is served, also if nobody has looked at it yet: to close now would reset it.
 bool Connection::close_if_idle() {
   if (h2_ != nullptr) return h2_->close_if_idle();

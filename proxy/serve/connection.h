@@ -47,7 +47,7 @@ class Connection final
   // One that has just come has a moment for its first request: its client could not know.
   void begin_shutdown(base::SteadyTime tunnels_go_at);
   // It has had a request, or long enough for one to come.
-  bool past_its_first_moment() const { return served_ || stream_.loop().now() >= opened_ + first_moment; }
+  bool past_its_first_moment() const;
   // Ends a connection without a request; false if it has one, or has ended.
   bool close_if_idle();
   // Ends the connection whatever it does; a request in flight is cut.

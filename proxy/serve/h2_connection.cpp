@@ -135,6 +135,7 @@ net::Task<> H2Connection::serve_stream(http::H2StreamId id) {
   auto space = worker_.workspaces().take();
   H2Stream stream(client_, *space, link_, id);
   ++streams_;
+  asked_ = true;
   idle_.disarm();
   opened_ = &stream;
   const auto came = co_await stream.head(worker_.loop().now() + worker_.snapshot().bounds.head_timeout);

@@ -37,6 +37,7 @@ class H2Connection final : private http::H2Listener, private net::Deadline::Owne
   // As of Connection.
   void begin_shutdown(base::SteadyTime tunnels_go_at);
   bool close_if_idle();
+  bool was_asked() const { return asked_; }  // a stream was opened
   void end();
 
  private:
@@ -71,6 +72,7 @@ class H2Connection final : private http::H2Listener, private net::Deadline::Owne
   std::size_t streams_ = 0;  // on their tasks: more than the session has open when a client resets many
   H2Stream* opened_ = nullptr;
   boost::intrusive::list<Served, boost::intrusive::constant_time_size<false>> served_;
+  bool asked_ = false;
   bool writing_ = false;
   bool broken_ = false;  // nothing can be written any more
   bool over_ = false;    // the writer may end

@@ -46,6 +46,14 @@ void RawSocket::send(std::string_view bytes) {
   }
 }
 
+void RawSocket::try_send(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const auto sent = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    if (sent <= 0) return;
+    bytes.remove_prefix(static_cast<std::size_t>(sent));
+  }
+}
+
 bool RawSocket::receive() {
   char bytes[16 * 1024];
   const auto got = ::recv(fd_.get(), bytes, sizeof bytes, 0);
@@ -71,6 +79,11 @@ std::string RawSocket::read(std::size_t bytes) {
   auto taken = received_.substr(0, bytes);
   received_.erase(0, bytes);
   return taken;
+}
+
+std::string RawSocket::read_some() {
+  if (received_.empty()) receive();
+  return std::exchange(received_, {});
 }
 
 std::string RawSocket::read_to_end() {

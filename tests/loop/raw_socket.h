@@ -20,8 +20,10 @@ class RawSocket {
   static RawSocket connect(std::uint16_t port);
 
   void send(std::string_view bytes);
+  void try_send(std::string_view bytes);         // lost if the other side takes nothing any more
   std::string read_until(std::string_view end);  // what came, up to and with `end`
   std::string read(std::size_t bytes);
+  std::string read_some();    // what is next to come; empty at the end, which end() then names
   std::string read_to_end();  // what comes before the end, which end() then names
   End end() const { return end_; }
   bool quiet_for(int milliseconds);  // neither bytes nor an end

@@ -70,8 +70,22 @@ void WorkerBench::start() {
   auto fd = net::listen_on("127.0.0.1:0");
   if (!fd) throw std::runtime_error(fd.error().message);
   port_ = net::parse_endpoint(net::bound_address(fd->get()))->port();
-  worker_->listen(std::move(*fd));
+  worker_->listen(std::move(*fd), {.h2c = true});
   thread_ = std::thread([this] { worker_->run(); });
+}
+
+RawSocket WorkerBench::take_request() {
+  auto connection = server().accept();
+  connection.read_until("\r\n\r\n");
+  return connection;
+}
+
+RawSocket WorkerBench::serve_one(Visitor& visitor) {
+  visitor.get();
+  auto connection = take_request();
+  connection.send(ok);
+  if (visitor.answer().body != "ok") throw std::runtime_error("no answer");
+  return connection;
 }
 
 void WorkerBench::begin_shutdown() {

@@ -3,6 +3,7 @@
 #include "proxy/core/snapshot.h"
 #include "proxy/serve/worker.h"
 #include "tests/loop/raw_socket.h"
+#include "tests/loop/visitor.h"
 
 #include <cstdint>
 #include <functional>
@@ -15,7 +16,11 @@
 
 namespace drawbridge::tests {
 
-// One worker on a thread of its own, between a client and servers that the test plays by hand: one site, one pool.
+// What servers answer.
+inline const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
+
+// One worker on a thread of its own, between a client and servers that the test plays by hand: one site, one pool,
+// one door for HTTP/1.1 and HTTP/2.
 class WorkerBench {
  public:
   explicit WorkerBench(std::size_t servers = 1);
@@ -34,7 +39,12 @@ class WorkerBench {
   // The next snapshot is there, live again, and no worker has been told yet.
   void publish_live();
   RawSocket client() const { return RawSocket::connect(port_); }
+  std::unique_ptr<Visitor> visitor() const { return Visitor::connect(port_); }
   RawServer& server(std::size_t place = 0) { return *servers_[place]; }
+  // The connection that brings a server the next request, whose head is read.
+  RawSocket take_request();
+  // A whole exchange; the server's connection stays open.
+  RawSocket serve_one(Visitor& visitor);
 
   void begin_shutdown();
   void end_all();

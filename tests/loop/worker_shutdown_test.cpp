@@ -5,87 +5,72 @@
 #include <string>
 
 using namespace drawbridge;
+using tests::ok;
 using tests::RawSocket;
 using tests::WorkerBench;
 
 namespace {
 
-const std::string blank = "\r\n\r\n";
 const std::string get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 }  // namespace
 
 TEST_CASE("at shutdown a connection between two requests ends in order, and the worker with it") {
   WorkerBench bench;
   bench.start();
-  auto client = bench.client();
-  client.send(get);
-  auto server = bench.server().accept();
-  server.read_until(blank);
-  server.send(ok);
-  client.read_until("ok");
+  auto visitor = bench.visitor();
+  auto server = bench.serve_one(*visitor);
   bench.begin_shutdown();
-  CHECK(client.read_to_end().empty());
-  CHECK(client.end() == RawSocket::End::fin);
+  visitor->check_end();
   bench.join();
 }
 
 TEST_CASE("at shutdown a connection that was just opened still gets its first answer") {
   WorkerBench bench;
   bench.start();
-  auto early = bench.client();
-  early.send(get);
+  auto early = bench.visitor();
+  early->get();
   auto silent = bench.client();
   bench.begin_shutdown();
-  auto server = bench.server().accept();
-  server.read_until(blank);
-  server.send(ok);
-  CHECK(early.read_to_end().ends_with("ok"));
-  CHECK(early.end() == RawSocket::End::fin);
+  bench.take_request().send(ok);
+  CHECK(early->answer().body == "ok");
+  early->check_end();
   CHECK(silent.read_to_end().empty());
   CHECK(silent.end() == RawSocket::End::fin);
   bench.join();
 }
 
-TEST_CASE("at shutdown a request in flight is answered, and the answer says that the connection closes") {
+TEST_CASE("at shutdown a request in flight is answered, and its connection ends behind the answer") {
   WorkerBench bench;
   bench.start();
-  auto client = bench.client();
-  client.send(get);
-  auto server = bench.server().accept();
-  server.read_until(blank);
+  auto visitor = bench.visitor();
+  visitor->get();
+  auto server = bench.take_request();
   bench.ask<int>([](serve::Worker& worker) {
     worker.begin_shutdown();
     return 0;
   });
   server.send(ok);
-  const auto answer = client.read_to_end();
-  CHECK(answer.find("Connection: close\r\n") != std::string::npos);
-  CHECK(answer.ends_with("ok"));
-  CHECK(client.end() == RawSocket::End::fin);
-  bench.join();
+  const auto answer = visitor->answer();
+  CHECK(answer.body == "ok");
+  CHECK(answer.fields.contains("connection") == !tests::over_http2());
+  visitor->check_end();
 }
 
 TEST_CASE("at shutdown a request that has arrived on a kept connection, unseen, is answered") {
   WorkerBench bench;
   bench.start();
-  auto client = bench.client();
-  client.send(get);
-  auto server = bench.server().accept();
-  server.read_until(blank);
-  server.send(ok);
-  client.read_until("ok");
+  auto visitor = bench.visitor();
+  auto server = bench.serve_one(*visitor);
   bench.ask<int>([&](serve::Worker& worker) {
-    client.send(get);
+    visitor->get();
     worker.begin_shutdown();
     return 0;
   });
-  auto second = bench.server().accept();
-  second.read_until(blank);
+  auto second = bench.take_request();
   second.send(ok);
-  CHECK(client.read_to_end().ends_with("ok"));
-  CHECK(client.end() == RawSocket::End::fin);
+  CHECK(visitor->answer().body == "ok");
+  visitor->check_end();
   bench.join();
 }
 

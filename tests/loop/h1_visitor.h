@@ -1,0 +1,27 @@
+#pragma once
+
+#include "tests/loop/raw_socket.h"
+#include "tests/loop/visitor.h"
+
+namespace drawbridge::tests {
+
+class H1Visitor final : public Visitor {
+ public:
+  explicit H1Visitor(RawSocket socket) : socket_(std::move(socket)) {}
+
+  void begin(const Request& request) override;
+  void send(std::string_view body) override;
+  Answer head() override;
+  std::string body() override;
+  bool quiet_for(int milliseconds) override { return socket_.quiet_for(milliseconds); }
+  void give_up() override { socket_.reset(); }
+  void close() override { socket_.close(); }
+  void check_spent() override;
+  void check_end() override;
+
+ private:
+  RawSocket socket_;
+  Answer last_;
+};
+
+}  // namespace drawbridge::tests

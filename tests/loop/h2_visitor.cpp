@@ -1,0 +1,103 @@
+#include "tests/loop/h2_visitor.h"
+
+#include <doctest/doctest.h>
+#include <fmt/format.h>
+
+#include <stdexcept>
+
+namespace drawbridge::tests {
+
+H2Visitor::H2Visitor(RawSocket socket) : socket_(std::move(socket)), bench_(h2::Bench::client_options()) {
+  flush();
+}
+
+void H2Visitor::begin(const Request& request) {
+  const auto length = request.has_body ? fmt::format("Content-Length: {}\r\n", request.body_bytes) : std::string();
+  const auto head = fmt::format("{} {} HTTP/1.1\r\nHost: a\r\n{}\r\n", request.method, request.target, length);
+  body_left_ = request.body_bytes;
+  interim_given_ = 0;
+  guest_ = &bench_.ask({.head = head, .body_follows = body_left_ > 0});
+  guest_->ends = false;
+  flush();
+}
+
+void H2Visitor::send(std::string_view body) {
+  body_left_ -= body.size();
+  guest_->to_send += body;
+  guest_->ends = body_left_ == 0;
+  if (!guest_->closed) bench_.session.resume(guest_->id);
+  flush();
+  receive_until([this] { return guest_->to_send.empty() || guest_->closed; });
+}
+
+Answer H2Visitor::head() {
+  receive_until([this] { return guest_->interim.size() > interim_given_ || guest_->has_head || guest_->closed; });
+  if (guest_->interim.size() > interim_given_) return {.status = guest_->interim[interim_given_++]};
+  if (!guest_->has_head) throw std::runtime_error("the stream ended without an answer");
+  Answer answer{.status = guest_->response.status};
+  for (const auto& header : guest_->response.headers.all()) {
+    answer.add(std::string(header.name), std::string(header.value));
+  }
+  return answer;
+}
+
+std::string H2Visitor::body() {
+  receive_until([this] { return guest_->ended || guest_->closed; });
+  if (!guest_->ended) throw std::runtime_error("the answer was cut");
+  return guest_->received;
+}
+
+bool H2Visitor::quiet_for(int milliseconds) {
+  const auto heard = [this] {
+    return guest_ != nullptr && (guest_->has_head || guest_->closed || guest_->interim.size() > interim_given_);
+  };
+  while (!heard()) {
+    if (socket_.quiet_for(milliseconds)) return true;
+    if (!receive()) return false;
+  }
+  return false;
+}
+
+void H2Visitor::give_up() {
+  bench_.session.reset(guest_->id, http::H2Code::cancel);
+  flush();
+}
+
+void H2Visitor::check_spent() {
+  receive_until([this] { return guest_->closed; });
+  CHECK(guest_->close.code == http::H2Code::no_error);
+  bench_.session.ping(++pings_);
+  flush();
+  receive_until([this] { return bench_.pongs.size() == pings_; });
+  CHECK(bench_.goaways.empty());
+}
+
+void H2Visitor::check_end() {
+  while (receive()) {
+  }
+  CHECK(socket_.end() == RawSocket::End::fin);
+  REQUIRE_FALSE(bench_.goaways.empty());
+  CHECK(bench_.goaways.back().second == http::H2Code::no_error);
+}
+
+bool H2Visitor::receive() {
+  const auto bytes = socket_.read_some();
+  if (bytes.empty()) return false;
+  bench_.receive(bytes);
+  flush();
+  return true;
+}
+
+void H2Visitor::receive_until(const std::function<bool()>& done) {
+  while (!done()) {
+    if (!receive()) throw std::runtime_error("the connection ended too early");
+  }
+}
+
+// A worker that has closed hears no more; what it said before is still to be read.
+void H2Visitor::flush() {
+  bench_.receive({});
+  socket_.try_send(std::exchange(bench_.output, {}));
+}
+
+}  // namespace drawbridge::tests

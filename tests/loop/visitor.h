@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace drawbridge::tests {
+
+// The head of an answer, interim or final; with it the body, where that was read.
+struct Answer {
+  int status = 0;
+  std::map<std::string, std::string> fields;  // names in lower case
+  std::string body;
+
+  void add(std::string name, std::string value);
+  bool not_processed() const { return fields.contains("drawbridge-not-processed"); }
+};
+
+// A client of a worker in requests and answers, one at a time on one connection, over the transport of this run:
+// HTTP/1.1, or HTTP/2 with DRAWBRIDGE_TEST_TRANSPORT=h2c. What differs between them by nature is said in their two
+// sources and in no test. Every wait ends after RawSocket::patience_seconds; then, and when an answer is cut, the
+// test fails by an exception.
+class Visitor {
+ public:
+  static std::unique_ptr<Visitor> connect(std::uint16_t port);
+  virtual ~Visitor() = default;
+
+  struct Request {
+    std::string method = "GET";
+    std::string target = "/";
+    std::size_t body_bytes = 0;  // announced; send() brings them
+    bool has_body = false;
+  };
+  virtual void begin(const Request& request) = 0;
+  virtual void send(std::string_view body) = 0;  // lost if the request is over already
+  virtual Answer head() = 0;                     // the next one, as soon as it is there
+  virtual std::string body() = 0;                // of the head that came last, whole
+  virtual bool quiet_for(int milliseconds) = 0;  // nothing of an answer, no end
+  virtual void give_up() = 0;                    // this request
+  virtual void close() = 0;                      // the client's program ends
+
+  // Behind an answer to a request that was not heard to its end: HTTP/1 closes its connection in order and has said
+  // so; HTTP/2 resets the stream with NO_ERROR and the connection goes on.
+  virtual void check_spent() = 0;
+  // The worker ends the connection in order (over HTTP/2 with GOAWAY, NO_ERROR), and nothing comes before.
+  virtual void check_end() = 0;
+
+  void get(const std::string& target = "/") { begin({.target = target}); }
+  void post(std::string_view body, const std::string& target = "/");
+  Answer answer();  // whole, interim ones passed over
+};
+
+// Of this run. For the few tests that are of one of the two.
+bool over_http2();
+
+}  // namespace drawbridge::tests
