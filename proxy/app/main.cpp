@@ -3,6 +3,7 @@
 #include "proxy/app/daemon.h"
 #include "proxy/app/demo/stage.h"
 #include "proxy/app/options.h"
+#include "proxy/net/tls_memory.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -77,6 +78,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  net::TlsMemory::install();
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {
