@@ -153,6 +153,21 @@ class Limits(H2Case):
         self.assertEqual([s.body for s in streams[:3]], [b"ok"] * 3)
         self.assertEqual(client.request().body, b"ok")
 
+    def test_a_stream_that_is_reset_keeps_its_place_until_its_work_has_ended(self):
+        go = threading.Event()
+        self.addCleanup(go.set)
+        upstream = self.upstream(lambda x: (x.wait(go), x.send(answer(b"ok"))))
+        client = self.h2_client(self.proxy(upstream, limits="http2_streams = 3"))
+        for number in range(3):
+            stream = client.open("POST", f"/{number}")
+            upstream.wait_for_requests(number + 1)
+            client.reset(stream)
+        refused = client.finish(client.open("POST", "/too-early"))
+        self.assertEqual(refused.reset, h2_client.REFUSED_STREAM)
+        go.set()
+        eventually(lambda: client.finish(client.open("POST", "/again")).body == b"ok", "a free place")
+        self.assertNotIn("/too-early", [request.target for request in upstream.requests])
+
     def test_a_head_beyond_the_limits_gets_431(self):
         client = self.h2_client(self.proxy(self.upstream(), limits='request_head_bytes = "2KiB"\nrequest_line_bytes = "1KiB"'))
         self.assertEqual(client.request("GET", "/", [("x-long", "y" * 3000)]).status, 431)
