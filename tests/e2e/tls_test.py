@@ -225,6 +225,23 @@ class Clients(TlsCase):
                     raise ConnectionError("closed")
         self.assertEqual(upstream.requests, [])
 
+    def test_a_session_of_a_listener_that_asks_for_none_opens_no_other(self):
+        upstream = self.upstream(answer(b"ok"))
+        strict = self.made.table("a", f', client_ca = "{self.made.folder / "people.pem"}", client_certificates = "required"')
+        proxy = self.tls_proxy(upstream, more=f'[[listener]]\naddress = "127.0.0.1:0"\ntls = {strict}\n')
+        for version in (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3):
+            context = self.made.context()
+            context.minimum_version = context.maximum_version = version
+            with self.made.connect(proxy.addresses[0], context=context) as sock:
+                sock.sendall(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+                self.assertIn(b"200", sock.recv(1000))
+                session = sock.session
+            with self.assertRaises(OSError), self.made.connect(proxy.addresses[1], context=context, session=session) as sock:
+                sock.sendall(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+                if not sock.recv(1000):
+                    raise ConnectionError("closed")
+        self.assertEqual(len(upstream.requests), 2)
+
 
 class PlainHttp(TlsCase):
     def test_a_plain_request_is_told_that_this_port_speaks_https(self):
