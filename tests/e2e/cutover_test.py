@@ -3,7 +3,6 @@ refused; and whatever fails or is killed on the way, the site is wholly on one o
 
 import argparse
 import contextlib
-import http.client
 import json
 import signal
 import subprocess
@@ -11,8 +10,8 @@ import threading
 import time
 import unittest
 
-from harness import BIN, PATIENCE, TestProxy, eventually
-from register_servers import COPY, RegisterServer, ask
+from harness import BIN, PATIENCE, TRANSPORT, Cut, TestProxy, eventually, visit
+from register_servers import COPY, RegisterServer
 
 OPTIONS = argparse.ArgumentParser()
 OPTIONS.add_argument("--cutovers", type=int, default=50)
@@ -27,6 +26,7 @@ admin_socket = "{{folder}}/admin.sock"
 access_log = "off"
 [[listener]]
 address = "127.0.0.1:0"
+{listener}
 [pool.blue]
 servers = ["{blue}"]
 health = {{ path = "/healthz" }}
@@ -36,6 +36,11 @@ health = {{ path = "/healthz" }}
 [site.shop]
 pool = "blue"
 """
+
+
+def ask(visitor, method, path):
+    answer = visitor.ask(method, path, body=b"" if method == "POST" else None)
+    return answer.status, answer.body.decode()
 
 
 class Client(threading.Thread):
@@ -48,24 +53,22 @@ class Client(threading.Thread):
         self.ended = threading.Event()
 
     def run(self):
-        connection = http.client.HTTPConnection(*self.address, timeout=3 * PATIENCE)
         try:
-            while not self.ended.is_set() and not self.problems:
-                self.step(connection)
-        except OSError as error:
+            with visit(self.address) as visitor:
+                while not self.ended.is_set() and not self.problems:
+                    self.step(visitor)
+        except (OSError, AssertionError, Cut) as error:
             self.problems.append(repr(error))
-        finally:
-            connection.close()
 
-    def step(self, connection):
+    def step(self, visitor):
         begin = time.monotonic()
-        written = ask(connection, "POST", f"/inc/{self.name_of_register}")
+        written = ask(visitor, "POST", f"/inc/{self.name_of_register}")
         self.longest = max(self.longest, time.monotonic() - begin)
         if written != (200, str(self.value + 1)):
             self.problems.append(f"an increment after {self.value} was answered {written}")
             return
         self.value += 1
-        read = ask(connection, "GET", f"/get/{self.name_of_register}")
+        read = ask(visitor, "GET", f"/get/{self.name_of_register}")
         if read != (200, str(self.value)):
             self.problems.append(f"a read after {self.value} was answered {read}")
 
@@ -75,7 +78,8 @@ class Cutover(unittest.TestCase):
         self.blue, self.green = RegisterServer(), RegisterServer()
         self.addCleanup(self.blue.stop)
         self.addCleanup(self.green.stop)
-        self.proxy = TestProxy(config=CONFIG.format(blue=self.blue.address, green=self.green.address))
+        self.proxy = TestProxy(config=CONFIG.format(
+            listener=TRANSPORT.listener(), blue=self.blue.address, green=self.green.address))
         self.addCleanup(self.proxy.remove)
         self.addCleanup(self.proxy.stop)
         self.copy = self.proxy.folder / "copy.sh"
@@ -91,8 +95,8 @@ class Cutover(unittest.TestCase):
 
     def increment(self, register):
         """(status, body) over a connection of its own."""
-        with contextlib.closing(http.client.HTTPConnection(*self.proxy.address, timeout=PATIENCE)) as connection:
-            return ask(connection, "POST", f"/inc/{register}")
+        with visit(self.proxy.address) as visitor:
+            return ask(visitor, "POST", f"/inc/{register}")
 
     def assert_as_before(self):
         site = self.site()

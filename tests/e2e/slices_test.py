@@ -3,7 +3,6 @@ doubled or refused, nobody but the customer who moves waits, and a client of a p
 
 import argparse
 import contextlib
-import http.client
 import json
 import signal
 import subprocess
@@ -11,7 +10,7 @@ import threading
 import unittest
 
 import register_servers
-from harness import BIN, PATIENCE, TestProxy, eventually
+from harness import BIN, PATIENCE, TRANSPORT, Cut, TestProxy, eventually, visit
 from register_servers import RegisterServer
 
 OPTIONS = argparse.ArgumentParser()
@@ -28,6 +27,7 @@ admin_socket = "{{folder}}/admin.sock"
 access_log = "{{folder}}/access.log"
 [[listener]]
 address = "127.0.0.1:0"
+{listener}
 [pool.blue]
 servers = ["{blue}"]
 health = {{ path = "/healthz", timeout = "10s" }}
@@ -71,6 +71,11 @@ def server(name):
     return made
 
 
+def said(visitor, method, path, fields):
+    answer = visitor.ask(method, path, fields, b"" if method == "POST" else None)
+    return answer.status, answer.body.decode()
+
+
 class Client(threading.Thread):
     """The only writer of one register of a customer: each answer must be its own last value plus one."""
 
@@ -81,18 +86,16 @@ class Client(threading.Thread):
         self.ended = threading.Event()
 
     def run(self):
-        with contextlib.closing(http.client.HTTPConnection(*self.address, timeout=3 * PATIENCE)) as connection:
-            try:
+        try:
+            with visit(self.address) as visitor:
                 while not self.ended.is_set() and not self.problems:
-                    self.step(connection)
-            except (OSError, http.client.HTTPException) as error:
-                self.problems.append(repr(error))
+                    self.step(visitor)
+        except (OSError, AssertionError, Cut) as error:
+            self.problems.append(repr(error))
 
-    def step(self, connection):
+    def step(self, visitor):
         for method, path, wanted in (("POST", "inc", self.value + 1), ("GET", "get", self.value + 1)):
-            connection.request(method, f"/{path}/{self.register}", headers={"X-Tenant": self.tenant})
-            response = connection.getresponse()
-            answer = (response.status, response.read().decode())
+            answer = said(visitor, method, f"/{path}/{self.register}", {"X-Tenant": self.tenant})
             if answer != (200, str(wanted)):
                 self.problems.append(f"{method} of {self.register} after {self.value} was answered {answer}")
                 return
@@ -104,7 +107,8 @@ class Slices(unittest.TestCase):
         self.blue, self.green = server("blue"), server("green")
         self.addCleanup(self.blue.stop)
         self.addCleanup(self.green.stop)
-        self.proxy = TestProxy(config=CONFIG.format(blue=self.blue.address, green=self.green.address))
+        self.proxy = TestProxy(config=CONFIG.format(
+            listener=TRANSPORT.listener(), blue=self.blue.address, green=self.green.address))
         self.addCleanup(self.proxy.remove)
         self.addCleanup(self.proxy.stop)
         self.copy = self.proxy.folder / "copy.sh"
@@ -134,10 +138,8 @@ class Slices(unittest.TestCase):
                                 stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
     def ask(self, method, path, headers=None):
-        with contextlib.closing(http.client.HTTPConnection(*self.proxy.address, timeout=PATIENCE)) as connection:
-            connection.request(method, path, headers=headers or {})
-            response = connection.getresponse()
-            return response.status, response.read().decode()
+        with visit(self.proxy.address) as visitor:
+            return said(visitor, method, path, headers or {})
 
     def held_in_run(self, *arguments):
         """A cutover that is in stage run until the file `go` is there."""
@@ -209,19 +211,21 @@ class Slices(unittest.TestCase):
         self.assertEqual((self.blue.registers, self.green.registers), ({"beta-0": 1, "x": 1}, {"acme-0": 1}))
 
     def test_only_the_customer_who_moves_is_waited_for(self):
-        slow = socket_request(self.proxy.address, "beta")
+        slow = visit(self.proxy.address)
+        self.addCleanup(slow.close)
+        slow.begin("POST", "/inc/slow", {"X-Tenant": "beta"}, length=10).send(b"12345")
         eventually(lambda: self.site()["in_flight"]["writes"] == 1, "a write in flight")
         self.move("header:X-Tenant=acme", "green")
         receipt = self.move("header:X-Tenant=gamma", "green", "--drain", "1s")
         self.assertEqual(receipt["drained"]["writes"], 0)
         self.ctl("cutover", "shop", "--to", "green", "--match", "header:X-Tenant=beta", "--drain", "200ms", status=1)
         self.assertNotIn("header:X-Tenant=beta", self.places())
-        slow.close()
 
     def test_a_client_keeps_its_side_while_the_percentage_grows(self):
         def sides():
-            return {number for number in range(150)
-                    if self.ask("GET", "/who", {"Cookie": f"sid=client-{number}"})[1] == "green"}
+            with visit(self.proxy.address) as visitor:
+                return {number for number in range(150)
+                        if said(visitor, "GET", "/who", {"Cookie": f"sid=client-{number}"})[1] == "green"}
         before = sides()
         self.assertEqual(before, set())
         for percent in (10, 25, 60, 100):
@@ -289,16 +293,6 @@ class Slices(unittest.TestCase):
         self.assertEqual(self.places(), {"header:X-Tenant=acme": "green", "": "blue"})
         for match in ("", "acme", "percent:0", "header:Host=a"):
             self.ctl("cutover", "shop", "--to", "green", "--match", match, status=2)
-
-
-def socket_request(address, tenant):
-    """A write whose body never comes to its end."""
-    connection = http.client.HTTPConnection(*address, timeout=PATIENCE)
-    connection.putrequest("POST", "/inc/slow")
-    connection.putheader("X-Tenant", tenant)
-    connection.putheader("Content-Length", "10")
-    connection.endheaders(b"12345")
-    return connection
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """What the end-to-end tests are made of: the real programs, an upstream and a client that speak raw bytes."""
 
-from .case import ExchangeCase, ProxyCase, main
+from .case import ExchangeCase, ProxyCase, main, visit
 from .certificates import Certificates
 from .client import Response, TestClient
 from .hosts import Hosts
@@ -33,4 +33,5 @@ __all__ = [
     "chunked",
     "eventually",
     "main",
+    "visit",
 ]

@@ -11,6 +11,11 @@ from .transports import TRANSPORT
 from .upstream import FakeUpstream
 
 
+def visit(address, **options):
+    """A visitor who speaks what this run does."""
+    return (H2Visitor if TRANSPORT.http2 else H1Visitor)(address, **options)
+
+
 class ProxyCase(unittest.TestCase):
     """Three lines of set-up: `self.upstream(…)`, `self.proxy(…)`, `self.client(proxy)`. At the end the proxy must stop
     well, no sanitizer may have complained, and no upstream may have seen what is no HTTP."""
@@ -49,7 +54,7 @@ class ExchangeCase(ProxyCase):
     over = ("h1", "h1-tls", "h2-tls", "h2c")
 
     def visitor(self, proxy, **options):
-        visitor = (H2Visitor if TRANSPORT.http2 else H1Visitor)(proxy.address, **options)
+        visitor = visit(proxy.address, **options)
         self.addCleanup(visitor.close)
         return visitor
 
