@@ -38,6 +38,8 @@ std::string_view name(Reason reason) {
       return "no_descriptors";
     case Reason::no_server:
       return "no_server";
+    case Reason::unsupported:
+      return "unsupported";
     case Reason::unavailable:
       return "unavailable";
   }

@@ -22,6 +22,7 @@ enum class Reason : std::uint8_t {
   too_large,       // a limit of ours passed
   no_descriptors,  // EMFILE, ENFILE
   no_server,       // no healthy server in the pool
+  unsupported,     // the other side does not do what is asked
   unavailable,     // a resource of ours is missing (disk, memory)
 };
 

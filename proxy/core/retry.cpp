@@ -31,6 +31,7 @@ bool worth_another(const RetryFacts& facts) {
     case base::Reason::handshake:
     case base::Reason::no_descriptors:
     case base::Reason::no_server:
+    case base::Reason::unsupported:
     case base::Reason::unavailable:
       return false;
   }

@@ -287,6 +287,11 @@ void H2Engine::goaway_received(H2StreamId last_stream, H2Code code) {
   listener.on_goaway(last_stream, code);
 }
 
+void H2Engine::settings_arrived() {
+  settings_received = true;
+  listener.on_settings();
+}
+
 void H2Engine::pong_received(std::uint64_t token) {
   if (token != shutdown_token) return listener.on_pong(token);
   if (!std::exchange(ending, true)) library.submit_goaway();

@@ -73,7 +73,7 @@ struct H2Engine final : H2Library::Events {
   void frame_invalid(H2Frame::Type type, H2StreamId id) override;
   void reset_received(H2StreamId id) override;
   void goaway_received(H2StreamId last_stream, H2Code code) override;
-  void settings_arrived() override { settings_received = true; }
+  void settings_arrived() override;
   void pong_received(std::uint64_t token) override;
   void head_sent(H2StreamId id) override;
   void reset_sent(H2StreamId id, H2Code code) override;

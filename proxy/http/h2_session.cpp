@@ -92,6 +92,10 @@ std::size_t H2Session::streams_open() const {
   return engine_->streams.size();
 }
 
+bool H2Session::settings_received() const {
+  return engine_->settings_received;
+}
+
 bool H2Session::other_side_takes_connect() const {
   return engine_->library.connect_protocol();
 }

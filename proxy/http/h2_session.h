@@ -90,6 +90,9 @@ class H2Listener {
   // The other side says goodbye: it takes no stream above `last_stream`. Client: those above it have been closed.
   virtual void on_goaway(H2StreamId last_stream, H2Code code) = 0;
 
+  // The other side has said what it takes.
+  virtual void on_settings() {}
+
   // The answer to ping(token).
   virtual void on_pong(std::uint64_t token) = 0;
 
@@ -177,6 +180,7 @@ class H2Session {
   bool can_open() const;
   std::size_t streams_open() const;
   std::uint32_t streams_max() const;      // that the server takes at the same time
+  bool settings_received() const;         // the first of the other side's: until then, all of this is a guess
   bool other_side_takes_connect() const;  // SETTINGS_ENABLE_CONNECT_PROTOCOL was received
 
   // on_pull() may have something again. Not for a stream that is closed.

@@ -1,9 +1,14 @@
 #include "proxy/http/websocket.h"
 
+#include "proxy/base/sha1.h"
+
 #include <algorithm>
+#include <string>
 
 namespace drawbridge::http {
 namespace {
+
+constexpr std::string_view base64_digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 constexpr std::uint8_t opcode_close = 8;
 constexpr std::uint8_t shortest_header = 2;
@@ -108,10 +113,9 @@ CloseFrame close_frame_to_upstream(std::uint16_t code, std::uint32_t mask) {
 }
 
 WebSocketKey make_websocket_key(std::uint64_t high, std::uint64_t low) {
-  static constexpr std::string_view digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
   WebSocketKey key;
   std::size_t at = 0;
-  const auto put = [&](std::uint64_t six) { key.text[at++] = digits[six & 63U]; };
+  const auto put = [&](std::uint64_t six) { key.text[at++] = base64_digits[six & 63U]; };
   for (int shift = 58; shift >= 4; shift -= 6) put(high >> shift);  // 60 bits of each
   for (int shift = 58; shift >= 4; shift -= 6) put(low >> shift);
   put(high << 2U | (low >> 2U & 3U));
@@ -119,6 +123,27 @@ WebSocketKey make_websocket_key(std::uint64_t high, std::uint64_t low) {
   key.text[at++] = '=';
   key.text[at] = '=';
   return key;
+}
+
+bool is_websocket_key(std::string_view key) {
+  constexpr std::size_t length = 24;
+  if (key.size() != length || !key.ends_with("==")) return false;
+  return key.substr(0, length - 2).find_first_not_of(base64_digits) == std::string_view::npos;
+}
+
+WebSocketAccept make_websocket_accept(std::string_view key) {
+  const auto digest = base::sha1(std::string(key) + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11");
+  WebSocketAccept accept;
+  std::uint32_t bits = 0;
+  std::size_t at = 0;
+  for (std::size_t i = 0; i <= digest.size(); ++i) {
+    bits = bits << 8 | (i < digest.size() ? digest[i] : 0U);
+    if (i % 3 != 2) continue;
+    for (int shift = 18; shift >= 0; shift -= 6) accept.text[at++] = base64_digits[bits >> shift & 63U];
+    bits = 0;
+  }
+  accept.text.back() = '=';  // 20 bytes and one of filling
+  return accept;
 }
 
 }  // namespace drawbridge::http

@@ -56,6 +56,17 @@ struct WebSocketKey {
 
 WebSocketKey make_websocket_key(std::uint64_t high, std::uint64_t low);
 
+// Whether a client may have made it: 16 bytes in base64.
+bool is_websocket_key(std::string_view key);
+
+// Sec-WebSocket-Accept for a client's key (RFC 6455 section 4.2.2), where the server does not see the key.
+struct WebSocketAccept {
+  std::array<char, 28> text{};
+  std::string_view view() const { return {text.data(), text.size()}; }
+};
+
+WebSocketAccept make_websocket_accept(std::string_view key);
+
 inline constexpr std::uint16_t close_service_restart = 1012;
 
 }  // namespace drawbridge::http

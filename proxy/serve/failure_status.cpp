@@ -20,6 +20,7 @@ std::uint16_t client_status(Reason reason) {
     case Reason::handshake:
     case Reason::no_descriptors:
     case Reason::no_server:
+    case Reason::unsupported:
     case Reason::unavailable:
       return 0;
   }
@@ -30,6 +31,8 @@ std::uint16_t upstream_status(Reason reason) {
   switch (reason) {
     case Reason::timed_out:
       return 504;
+    case Reason::unsupported:
+      return 501;
     case Reason::cancelled:
     case Reason::closed:
     case Reason::reset:

@@ -21,6 +21,12 @@ namespace {
 
 constexpr Failure cancelled{.fault = Fault::upstream, .reason = Reason::cancelled};
 
+// A server that leaves out what came after its goodbye, or says what it does not do, is well.
+bool is_no_failing(const Failure& failure) {
+  const bool left_out = failure.retry_safe && failure.reason == Reason::closed;
+  return left_out || failure.reason == Reason::unsupported;
+}
+
 }  // namespace
 
 Forward::Forward(Call& call)
@@ -147,8 +153,7 @@ void Forward::note_result(const Result<void>& result) {
   }
   call_.sent_upstream = call_.sent_upstream || upstream_->request_seen();
   if (result.error().fault != Fault::upstream || call_.cut) return;
-  const bool left_out = result.error().retry_safe && result.error().reason == Reason::closed;
-  if (left_out) return;
+  if (is_no_failing(result.error())) return;
   call_.worker.counters().exchange_failed(lease_.server());
   // A server that takes connections but breaks answers is passed over only while another can answer: a visitor who
   // finds an address that makes the last one break must not take the site away from all.
@@ -185,7 +190,7 @@ std::string_view Forward::upstream_path(std::string& storage) const {
   return storage;
 }
 
-bool Forward::start_request() {
+Result<void> Forward::start_request() {
   const auto& policy = call_.plan.site->forward;
   const auto& address = pool_.servers[place_].address;
   std::string path;
@@ -214,7 +219,7 @@ bool Forward::start_request() {
 // A body that is in the buffer already goes out with the head, in one write. Any other is sent beside the receiving
 // of the response: the server may answer before it has read all.
 net::Task<Result<void>> Forward::send_request() {
-  if (!start_request()) co_return std::unexpected(Failure{.fault = Fault::client, .reason = Reason::too_large});
+  if (const auto started = start_request(); !started) co_return started;
   sent_at_ = waiting_since_ = call_.worker.loop().now();
   if (call_.channel.body_is_here()) {
     const auto sent = co_await upload();

@@ -42,7 +42,7 @@ class Forward final : private net::Stream::Reset, private net::Deadline::Owner {
   void let_go();
   void was_reset(base::Failure failure) override;  // the client
   void deadline_passed(net::Deadline& deadline) override;
-  bool start_request();
+  base::Result<void> start_request();
   std::string_view upstream_path(std::string& storage) const;
   net::Task<base::Result<void>> send_request();
   net::Task<base::Result<void>> upload();

@@ -29,12 +29,13 @@ H1Upstream::H1Upstream(Workspace& space, net::Stream& stream)
   space_.upstream.restart_empty();
 }
 
-bool H1Upstream::start(const http::RequestHead& head, const http::ForwardSpec& spec) {
+Result<void> H1Upstream::start(const http::RequestHead& head, const http::ForwardSpec& spec) {
   http::HeadWriter text(space_.request_out.span());
   http::write_upstream_request(text, head, spec);
   asked_ = {.method = head.method, .upgrade = spec.tunnel ? head.upgrade : std::string_view{}};
   writer_.begin(text.view(), head.body.kind);
-  return !text.overflow();
+  if (text.overflow()) return std::unexpected(Failure{.fault = Fault::client, .reason = Reason::too_large});
+  return {};
 }
 
 net::Task<Result<void>> H1Upstream::read_head(const http::HeadLimits& limits, base::SteadyTime deadline) {

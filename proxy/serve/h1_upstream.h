@@ -29,7 +29,7 @@ class H1Upstream final : public UpstreamChannel {
   bool cancelled() const override { return stream_.cancelled(); }
 
   // UpstreamChannel
-  bool start(const http::RequestHead& head, const http::ForwardSpec& spec) override;
+  base::Result<void> start(const http::RequestHead& head, const http::ForwardSpec& spec) override;
   net::Task<base::Result<void>> read_head(const http::HeadLimits& limits, base::SteadyTime deadline) override;
   void become_tunnel() override;
   void interrupt() override { stream_.interrupt_read(); }

@@ -1,5 +1,6 @@
 #include "proxy/serve/h2_upstream.h"
 
+#include "proxy/base/ascii.h"
 #include "proxy/base/limits.h"
 
 #include <utility>
@@ -11,6 +12,12 @@ using base::Fault;
 using base::Reason;
 using base::Result;
 using http::H2Code;
+
+namespace {
+
+constexpr Failure refused{.fault = Fault::upstream, .reason = Reason::refused, .retry_safe = true};
+
+}  // namespace
 
 H2Upstream::H2Upstream(Workspace& space, upstream::H2Carrier& carrier)
     : space_(space),
@@ -27,29 +34,66 @@ H2Upstream::~H2Upstream() {
   carrier_.changed();
 }
 
-bool H2Upstream::start(const http::RequestHead& head, const http::ForwardSpec& spec) {
+Result<void> H2Upstream::start(const http::RequestHead& head, const http::ForwardSpec& spec) {
+  constexpr Failure malformed{.fault = Fault::client, .reason = Reason::malformed};
+  constexpr Failure too_large{.fault = Fault::client, .reason = Reason::too_large};
+  websocket_ = spec.tunnel && base::iequals(head.upgrade, "websocket");
+  if (websocket_ && !head.extended_connect) {
+    const auto key = head.headers.value(http::Field::sec_websocket_key);
+    if (!http::is_websocket_key(key)) return std::unexpected(malformed);
+    accept_ = http::make_websocket_accept(key);
+  }
   http::HeadWriter text(space_.request_out.span());
   http::write_upstream_request(text, head, spec);
   head_ = text.view();
   method_ = head.method;
-  return !text.overflow();
+  if (text.overflow()) return std::unexpected(too_large);
+  return {};
 }
 
 bool H2Upstream::open_stream(bool body_follows) {
-  stream_ = session().request(
-      {.head = head_, .scheme = carrier_.scheme(), .body_follows = body_follows, .method = method_}, *this);
+  stream_ = session().request({.head = head_,
+                               .scheme = carrier_.scheme(),
+                               .protocol = websocket_ ? "websocket" : "",
+                               .body_follows = body_follows,
+                               .method = method_},
+                              *this);
   carrier_.changed();
   space_.request_out.reset();
   return stream_.has_value();
 }
 
+// Whether a server takes WebSockets stands in its SETTINGS, the first that it says. Whoever reads is told that
+// nothing will come, and not by a time-out, which may be waited for again.
+net::Task<Result<void>> H2Upstream::ask_for_tunnel(base::Millis patience) {
+  const auto deadline = carrier_.loop().now() + patience;
+  bool in_time = true;
+  carrier_.watch(writing_);
+  while (in_time && !session().settings_received() && !carrier_.over() && !cancelled_) {
+    in_time = co_await writing_.wait(deadline);
+  }
+  carrier_.unwatch(writing_);
+  if (cancelled_) co_return std::unexpected(failure_);
+  const bool takes_none = !carrier_.over() && !session().other_side_takes_connect();
+  if (in_time && !takes_none && open_stream(true)) co_return Result<void>{};
+  cancel(refused);
+  if (!in_time) co_return std::unexpected(Failure{.fault = Fault::upstream, .reason = Reason::timed_out});
+  if (takes_none) co_return std::unexpected(Failure{.fault = Fault::upstream, .reason = Reason::unsupported});
+  co_return std::unexpected(refused);
+}
+
 net::Task<Result<void>> H2Upstream::write(Part part, base::Millis patience) {
   if (cancelled()) co_return std::unexpected(why_closed());
+  if (!stream_ && websocket_) {
+    const auto asked = co_await ask_for_tunnel(patience);
+    co_return asked;
+  }
   const bool has_body = !part.pieces.empty() || !part.trailers.empty();
   if (!stream_) {
     request_ended_ = part.end && !has_body;
     if (!open_stream(!request_ended_)) {
-      co_return std::unexpected(Failure{.fault = Fault::upstream, .reason = Reason::refused, .retry_safe = true});
+      cancel(refused);
+      co_return std::unexpected(refused);
     }
     if (request_ended_) co_return Result<void>{};
   }
@@ -103,20 +147,40 @@ net::Task<Result<void>> H2Upstream::read_head(const http::HeadLimits&, base::Ste
   for (;;) {
     if (first_head_here_ && !first_head_shown_) {
       first_head_shown_ = true;
-      co_return Result<void>{};
+      co_return show_head();
     }
     if (later_here_ > 0) {
       --later_here_;
       shown_ = std::move(later_.front());
       later_.pop_front();
       space_.response = shown_->head;
-      co_return Result<void>{};
+      co_return show_head();
     }
     if (cancelled()) co_return std::unexpected(why_closed());
     const bool told = co_await reading_.wait(deadline);
     if (!told && !cancelled())
       co_return std::unexpected(Failure{.fault = Fault::upstream, .reason = Reason::timed_out});
   }
+}
+
+// A WebSocket that was accepted (RFC 8441 section 5) is to the rest of the house the 101 of HTTP/1.1, and its
+// client of HTTP/1.1 is owed the answer to its key.
+Result<void> H2Upstream::show_head() {
+  auto& response = space_.response;
+  if (!websocket_ || response.status < 200 || response.status > 299) return {};
+  response.status = 101;
+  response.reason = "Switching Protocols";
+  response.upgrade = "websocket";
+  response.switching = true;
+  if (!accept_) return {};
+  const http::Header accept{
+      .field = http::Field::sec_websocket_accept, .name = "Sec-WebSocket-Accept", .value = accept_->view()};
+  const bool theirs = response.headers.has(accept.field);
+  if (theirs || response.headers.full()) {
+    return std::unexpected(Failure{.fault = Fault::upstream, .reason = Reason::malformed});
+  }
+  response.headers.add(accept);
+  return {};
 }
 
 void H2Upstream::on_data(std::span<const char> data) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "proxy/http/h2_session.h"
+#include "proxy/http/websocket.h"
 #include "proxy/net/signal.h"
 #include "proxy/serve/body_queue.h"
 #include "proxy/serve/h2_outgoing.h"
@@ -19,7 +20,8 @@
 namespace drawbridge::serve {
 
 // An exchange on a stream of an HTTP/2 connection to a server. The server's window opens only as the answer is
-// taken. Dies before its seat on the carrier is given back.
+// taken. A WebSocket is an extended CONNECT (RFC 8441), to servers that say they take it. Dies before its seat on
+// the carrier is given back.
 class H2Upstream final : public UpstreamChannel, private http::H2StreamUser {
  public:
   H2Upstream(Workspace& space, upstream::H2Carrier& carrier);
@@ -38,7 +40,7 @@ class H2Upstream final : public UpstreamChannel, private http::H2StreamUser {
   bool cancelled() const override { return cancelled_ || closed_; }
 
   // UpstreamChannel
-  bool start(const http::RequestHead& head, const http::ForwardSpec& spec) override;
+  base::Result<void> start(const http::RequestHead& head, const http::ForwardSpec& spec) override;
   net::Task<base::Result<void>> read_head(const http::HeadLimits& limits, base::SteadyTime deadline) override;
   void become_tunnel() override {}
   void interrupt() override { reading_.interrupt(); }
@@ -64,6 +66,8 @@ class H2Upstream final : public UpstreamChannel, private http::H2StreamUser {
   void on_closed(const http::H2Close& close) override;
 
   bool open_stream(bool body_follows);
+  net::Task<base::Result<void>> ask_for_tunnel(base::Millis patience);
+  base::Result<void> show_head();
   base::Failure why_closed() const;
   http::H2Session& session() { return carrier_.session(); }
 
@@ -74,6 +78,8 @@ class H2Upstream final : public UpstreamChannel, private http::H2StreamUser {
 
   std::string_view head_;  // made, not yet given to the session
   http::Method method_ = http::Method::get;
+  bool websocket_ = false;                       // wanted
+  std::optional<http::WebSocketAccept> accept_;  // for a client of HTTP/1
   H2Outgoing outgoing_;
   bool request_ended_ = false;
   base::SteadyTime progress_at_;

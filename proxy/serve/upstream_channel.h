@@ -15,9 +15,9 @@ class UpstreamChannel : public IncomingBody, public OutgoingMessage {
   UpstreamChannel(const UpstreamChannel&) = delete;
   UpstreamChannel& operator=(const UpstreamChannel&) = delete;
 
-  // Makes the head of the request, to leave with the first write(); both may die after the call. False: it is
-  // larger than we can send.
-  virtual bool start(const http::RequestHead& head, const http::ForwardSpec& spec) = 0;
+  // Makes the head of the request, to leave with the first write(); both may die after the call. Fails, by the
+  // client's fault, if it is larger than we can send, or cannot be said in this protocol.
+  virtual base::Result<void> start(const http::RequestHead& head, const http::ForwardSpec& spec) = 0;
 
   // Reads the next head of the answer into the workspace's `response`: interim ones, then the final one, after
   // which the body can be taken. Fails with timed_out at `deadline`, and may then be called again.

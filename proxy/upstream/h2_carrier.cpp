@@ -101,6 +101,11 @@ void H2Carrier::end(Failure why) {
   if (std::exchange(over_, true)) return;
   failure_ = why;
   session_.connection_lost();
+  on_settings();
+}
+
+void H2Carrier::on_settings() {
+  for (auto* const signal : watching_) signal->tell();
 }
 
 net::Task<> H2Carrier::read_all() {

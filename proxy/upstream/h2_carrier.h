@@ -13,6 +13,8 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <string_view>
+#include <vector>
 
 namespace drawbridge::upstream {
 
@@ -52,6 +54,10 @@ class H2Carrier final : private http::H2Listener, private net::Deadline::Owner {
   void leave();
   std::size_t riders() const { return riders_; }
 
+  // A rider's signal, told when the server's SETTINGS have come, and at the end; until unwatch().
+  void watch(net::Signal& signal) { watching_.push_back(&signal); }
+  void unwatch(net::Signal& signal) { std::erase(watching_, &signal); }
+
   http::H2Session& session() { return session_; }
   std::uint32_t streams_max() const { return session_.streams_max(); }
   // The session may have something to send.
@@ -86,6 +92,7 @@ class H2Carrier final : private http::H2Listener, private net::Deadline::Owner {
 
   http::H2StreamUser* on_open(http::H2StreamId) override { return nullptr; }
   void on_goaway(http::H2StreamId last_stream, http::H2Code code) override;
+  void on_settings() override;
   void on_pong(std::uint64_t) override {}
   void on_abuse(const http::H2Bound&) override {}
   void deadline_passed(net::Deadline& deadline) override;
@@ -101,6 +108,7 @@ class H2Carrier final : private http::H2Listener, private net::Deadline::Owner {
   std::string_view scheme_;
   http::H2Session session_;
   net::Signal output_, flushed_, left_;
+  std::vector<net::Signal*> watching_;
   net::Deadline watch_;
   std::size_t riders_ = 0;
   bool writing_ = false;

@@ -91,3 +91,15 @@ TEST_CASE("a key of ours is 16 bytes in base64") {
   CHECK(make_websocket_key(~0ULL, ~0ULL).view() == "/////////////////////w==");
   CHECK(make_websocket_key(0x0123456789abcdef, 0xfedcba9876543210).view() != make_websocket_key(1, 2).view());
 }
+
+TEST_CASE("a client's key is answered as RFC 6455 section 1.3 has it") {
+  CHECK(make_websocket_accept("dGhlIHNhbXBsZSBub25jZQ==").view() == "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+  CHECK(make_websocket_accept(std::string(200, 'a')).view() == "W7nwfYCuwcatB7HT3divf5cVU2A=");
+  CHECK(is_websocket_key("dGhlIHNhbXBsZSBub25jZQ=="));
+  CHECK(is_websocket_key(make_websocket_key(1, 2).view()));
+  for (const auto& key : {""s, "dGhlIHNhbXBsZSBub25jZQ="s, "dGhlIHNhbXBsZSBub25jZQ==="s,
+                          "dGhlIHNhbXBsZSBub25jZQAA"s, "dGhlIHNh-XBsZSBub25jZQ=="s}) {
+    CAPTURE(key);
+    CHECK_FALSE(is_websocket_key(key));
+  }
+}

@@ -11,7 +11,7 @@ import threading
 from . import hpack
 from .h2_client import (ACK, CANCEL, DATA, END_HEADERS, END_STREAM, GOAWAY, HEADERS, MAX_STREAMS, PING, PREFACE,
                         RST_STREAM, SETTINGS, WINDOW_UPDATE, H2Client)
-from .waiting import PATIENCE
+from .waiting import PATIENCE, eventually
 
 
 class Call:
@@ -25,6 +25,7 @@ class Call:
         self.body = b""
         self.trailers = None
         self.reset = None
+        self.ended = False
 
     def value(self, name):
         found = [value for key, value in self.fields if key == name]
@@ -40,6 +41,12 @@ class Call:
         """Small: nobody looks at windows here."""
         self.peer.send(DATA, END_STREAM if end else 0, self.number, body)
         return self
+
+    def exactly(self, count):
+        """The next bytes of a tunnel."""
+        eventually(lambda: len(self.body) >= count, f"{count} bytes")
+        taken, self.body = self.body[:count], self.body[count:]
+        return taken
 
     def answer(self, body=b"hello", *fields):
         return self.head(*fields).data(body)
@@ -106,6 +113,7 @@ class Peer:
                 self.sock = TlsSocket(self.sock, self.upstream.tls)
             if self._exactly(len(PREFACE)) != PREFACE:
                 return self.close()
+        self.upstream.may_say_settings.wait(PATIENCE)
         self.send(SETTINGS, 0, 0, b"".join(struct.pack(">HI", *s) for s in self.upstream.settings))
         with contextlib.suppress(OSError):
             while self._frame():
@@ -148,8 +156,15 @@ class Peer:
         elif kind == HEADERS:
             self.calls[number] = Call(self, number, self._decoder.decode(payload))
             self.upstream.begun.append(self.calls[number])
-        if kind in (DATA, HEADERS) and flags & END_STREAM:
-            self.upstream.arrived(self.calls[number])
+        if kind in (DATA, HEADERS) and number in self.calls:
+            self._went_on(kind, self.calls[number], flags & END_STREAM)
+
+    def _went_on(self, kind, call, ended):
+        """A tunnel has arrived with its head, any other call with its end."""
+        tunnel = call.value(":protocol") is not None
+        call.ended = bool(ended)
+        if (tunnel and kind == HEADERS) or (ended and not tunnel):
+            self.upstream.arrived(call)
 
 
 class H2Upstream:
@@ -160,6 +175,8 @@ class H2Upstream:
         self.script = script or Call.answer
         self.settings = settings
         self.tls = tls
+        self.may_say_settings = threading.Event()
+        self.may_say_settings.set()
         self.begun = []
         self.calls = []
         self.peers = []
