@@ -31,6 +31,23 @@ std::string H1Visitor::body() {
   return socket_.read(std::stoul(length->second));
 }
 
+void H1Visitor::ask_tunnel(const std::string& target) {
+  socket_.send(
+      fmt::format("GET {} HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+                  "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+                  target));
+}
+
+void H1Visitor::check_opened() {
+  CHECK(head().status == 101);
+}
+
+std::string H1Visitor::read_to_end() {
+  auto rest = socket_.read_to_end();
+  CHECK(socket_.end() == RawSocket::End::fin);
+  return rest;
+}
+
 void H1Visitor::check_spent() {
   CHECK(last_.fields["connection"] == "close");
   socket_.finish_sending();

@@ -16,6 +16,11 @@ class H1Visitor final : public Visitor {
   bool quiet_for(int milliseconds) override { return socket_.quiet_for(milliseconds); }
   void give_up() override { socket_.reset(); }
   void close() override { socket_.close(); }
+  void ask_tunnel(const std::string& target) override;
+  void check_opened() override;
+  std::string read(std::size_t bytes) override { return socket_.read(bytes); }
+  std::string read_to_end() override;
+  void finish_sending() override { socket_.finish_sending(); }
   void check_spent() override;
   void check_end() override;
 

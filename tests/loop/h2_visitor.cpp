@@ -3,7 +3,9 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <limits>
 #include <stdexcept>
+#include <utility>
 
 namespace drawbridge::tests {
 
@@ -48,14 +50,50 @@ std::string H2Visitor::body() {
 }
 
 bool H2Visitor::quiet_for(int milliseconds) {
-  const auto heard = [this] {
-    return guest_ != nullptr && (guest_->has_head || guest_->closed || guest_->interim.size() > interim_given_);
+  const auto received = guest_ == nullptr ? 0 : guest_->received.size();
+  const bool headed = guest_ != nullptr && guest_->has_head;
+  const auto heard = [&] {
+    if (guest_ == nullptr) return false;
+    return guest_->has_head != headed || guest_->closed || guest_->interim.size() > interim_given_ ||
+           guest_->received.size() > received;
   };
   while (!heard()) {
     if (socket_.quiet_for(milliseconds)) return true;
     if (!receive()) return false;
   }
   return false;
+}
+
+void H2Visitor::ask_tunnel(const std::string& target) {
+  receive_until([this] { return bench_.session.other_side_takes_connect(); });
+  const auto head = fmt::format("GET {} HTTP/1.1\r\nHost: a\r\nSec-WebSocket-Version: 13\r\n\r\n", target);
+  body_left_ = std::numeric_limits<std::size_t>::max();
+  guest_ = &bench_.ask({.head = head, .protocol = "websocket", .body_follows = true});
+  guest_->ends = false;
+  flush();
+}
+
+void H2Visitor::check_opened() {
+  CHECK(head().status == 200);
+}
+
+std::string H2Visitor::read(std::size_t bytes) {
+  receive_until([&] { return guest_->received.size() >= bytes || guest_->closed; });
+  if (guest_->received.size() < bytes) throw std::runtime_error("the stream ended too early");
+  auto taken = guest_->received.substr(0, bytes);
+  guest_->received.erase(0, bytes);
+  return taken;
+}
+
+std::string H2Visitor::read_to_end() {
+  receive_until([this] { return guest_->ended || guest_->closed; });
+  CHECK(guest_->ended);
+  return std::exchange(guest_->received, {});
+}
+
+void H2Visitor::finish_sending() {
+  body_left_ = 0;
+  send({});
 }
 
 void H2Visitor::give_up() {

@@ -20,6 +20,11 @@ class H2Visitor final : public Visitor {
   bool quiet_for(int milliseconds) override;
   void give_up() override;
   void close() override { socket_.close(); }
+  void ask_tunnel(const std::string& target) override;
+  void check_opened() override;
+  std::string read(std::size_t bytes) override;
+  std::string read_to_end() override;
+  void finish_sending() override;
   void check_spent() override;
   void check_end() override;
 

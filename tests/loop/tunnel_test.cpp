@@ -7,14 +7,11 @@
 using namespace drawbridge;
 using namespace std::string_literals;
 using tests::RawSocket;
+using tests::Visitor;
 using tests::WorkerBench;
 
 namespace {
 
-const std::string blank = "\r\n\r\n";
-const std::string ask_upgrade =
-    "GET /chat HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
 const std::string upgraded =
     "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
 const std::string going = "\x88\x02\x03\xf4";  // close 1012, unmasked
@@ -22,19 +19,19 @@ const std::string text_frame = "\x81\x05hello";
 
 struct Chat {
   WorkerBench bench;
-  std::optional<RawSocket> client, server;
+  std::unique_ptr<Visitor> client;
+  std::optional<RawSocket> server;
 
   explicit Chat(std::size_t io_bytes = static_cast<std::size_t>(-1)) {
     bench.limit_io(io_bytes);
     bench.start();
-    client = bench.client();
-    client->send(ask_upgrade);
-    server = bench.server().accept();
-    server->read_until(blank);
+    client = bench.visitor();
+    client->ask_tunnel("/chat");
+    server = bench.take_request();
   }
   void switch_over() {
     server->send(upgraded);
-    client->read_until(blank);
+    client->check_opened();
   }
   // A fence of a change to readonly.
   void tell_to_go() {
@@ -104,5 +101,4 @@ TEST_CASE("one side of a tunnel may end before the other") {
   chat.server->send("and mine");
   chat.server->close();
   CHECK(chat.client->read_to_end() == "and mine");
-  CHECK(chat.client->end() == RawSocket::End::fin);
 }

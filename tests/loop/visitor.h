@@ -43,6 +43,13 @@ class Visitor {
   virtual void give_up() = 0;                    // this request
   virtual void close() = 0;                      // the client's program ends
 
+  // A WebSocket: Upgrade and 101, or extended CONNECT and 200 (RFC 8441). Then send() and read() are its bytes.
+  virtual void ask_tunnel(const std::string& target) = 0;
+  virtual void check_opened() = 0;
+  virtual std::string read(std::size_t bytes) = 0;
+  virtual std::string read_to_end() = 0;  // of this direction, which must end in order
+  virtual void finish_sending() = 0;
+
   // Behind an answer to a request that was not heard to its end: HTTP/1 closes its connection in order and has said
   // so; HTTP/2 resets the stream with NO_ERROR and the connection goes on.
   virtual void check_spent() = 0;
