@@ -205,6 +205,8 @@ struct Hsts {
   bool preload = false;
 };
 
+enum class SiteCertificate : std::uint8_t { optional, required };
+
 // [site.NAME]: what an operator switches.
 struct Site {
   std::string name;
@@ -220,6 +222,7 @@ struct Site {
   HostPolicy host = HostPolicy::pass;
   std::string host_name;                // with HostPolicy::fixed
   std::uint16_t redirect_to_https = 0;  // port that requests without TLS are sent to; 0 = they are served
+  SiteCertificate client_certificate = SiteCertificate::optional;  // required: a listener asks for them
   Hsts hsts;
   HeaderEdits request_headers;
   HeaderEdits response_headers;

@@ -137,6 +137,8 @@ constexpr auto header_edits_keys = std::to_array<Key>({
     key<Texts<parse_field_name>, &HeaderEdits::remove>("remove", "Headers to take away.", "[\"X-Debug\"]"),
 });
 
+constexpr std::array<std::string_view, 2> site_certificates{"optional", "required"};
+
 struct RedirectToHttps {
   static constexpr std::string_view type = "true, false or a port";
   static constexpr std::uint16_t usual = 443;
@@ -207,6 +209,11 @@ constexpr auto site_keys = std::to_array<Key>({
         "the "
         "same.",
         "true"),
+    key<Choice<site_certificates>, &Site::client_certificate>(
+        "client_certificate",
+        "\"required\": a client that has shown no certificate gets 403, whatever the mode and the `exempt` rules "
+        "say. A listener must ask for them (`client_certificates` of its `tls`).",
+        "\"required\""),
     key<Table<hsts_section>, &Site::hsts>("hsts", "Strict-Transport-Security in answers over TLS."),
     key<Table<header_edits_section>, &Site::request_headers>("request_headers",
                                                              "Headers of requests on their way to the servers."),

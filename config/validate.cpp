@@ -185,6 +185,16 @@ void check_client_certificates(Inspector& inspector, const Config& config) {
   }
 }
 
+void check_site_certificate(Inspector& inspector, const Config& config, const Site& site) {
+  if (site.client_certificate != SiteCertificate::required || inspector.unsure({"listener"})) return;
+  const auto asks = [](const Listener& listener) {
+    return listener.tls.client_certificates != ClientCertificates::none;
+  };
+  if (std::ranges::any_of(config.listeners, asks)) return;
+  inspector.fail({"site", site.name, "client_certificate"},
+                 "no listener asks for client certificates ('client_certificates' of its 'tls')");
+}
+
 void check_proxy_protocol(Inspector& inspector, const Config& config) {
   if (inspector.unsure({"listener"})) return;
   const auto& list = inspector.node_of({"listener"});
@@ -268,6 +278,7 @@ std::vector<Problem> validate(const Document& document, const Config& config, st
     check_references(inspector, config, site);
     check_bounds(inspector, site);
     check_rules(inspector, site);
+    check_site_certificate(inspector, config, site);
   }
   check_claims(inspector, config);
   for (const auto& pool : config.pools) check_pool_connections(inspector, pool);

@@ -24,8 +24,8 @@ std::shared_ptr<const core::AnswerSet> make_mode_answers(const PageFacts& facts,
 // 503 for a site none of whose servers can answer: not maintenance, and it does not look like it.
 std::shared_ptr<const core::AnswerSet> make_no_server_answers(const std::string& site, base::Millis retry_after);
 
-// The short answers to what fails without a mode's doing: 400 404 405 408 413 414 417 421 431 500 501 502 503 504.
-// Built once at start, then read by all workers.
+// The short answers to what fails without a mode's doing: 400 403 404 405 408 413 414 417 421 431 500 501 502 503
+// 504. Built once at start, then read by all workers.
 class ErrorAnswers {
  public:
   ErrorAnswers();

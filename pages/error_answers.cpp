@@ -33,13 +33,14 @@ constexpr std::string_view untouched_advice = "Nothing of this request was proce
 
 constexpr ErrorKind error_kinds[] = {
     {400, 13, "The request is malformed or ambiguous, so it was not passed on."},
+    {403, 7, "This address is only for visitors who show a client certificate, and none was shown."},
     {404, 12, "No site is served at this address."},
     {405, 12, "This method is not accepted here."},
     {408, 2, "The request took too long to arrive."},
     {413, 8, "The request is larger than this server accepts."},
     {414, 8, "The address is longer than this server accepts."},
     {417, 2, "The request expects something this server does not do."},
-    {421, 2, "The request was sent to a server that does not answer for its host."},
+    {421, 2, "The request came on a connection that was made for another host. A new one may be answered."},
     {431, 8, "The request's header fields are larger than this server accepts."},
     {500, 2, "Something went wrong in this server."},
     {501, 12, "The request asks for something this server does not do."},

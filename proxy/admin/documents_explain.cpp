@@ -7,28 +7,6 @@ namespace drawbridge::admin {
 
 namespace json = boost::json;
 
-namespace {
-
-// Of an answer of our own; 0 if a server answers.
-unsigned own_status(core::Verdict verdict) {
-  switch (verdict) {
-    case core::Verdict::forward:
-    case core::Verdict::park:
-      return 0;
-    case core::Verdict::refuse:
-      return 503;
-    case core::Verdict::no_site:
-      return 404;
-    case core::Verdict::ambiguous:
-      return 400;
-    case core::Verdict::redirect:
-      return 308;
-  }
-  return 0;
-}
-
-}  // namespace
-
 json::object explain_document(const Explained& explained) {
   if (!explained) {
     const auto& refusal = explained.error();
@@ -49,7 +27,9 @@ json::object explain_document(const Explained& explained) {
   if (!explained->pool.empty()) object["pool"] = explained->pool;
   if (!explained->slice.empty()) object["slice"] = explained->slice;
   if (explained->notice) object["notice"] = true;
-  if (const unsigned status = own_status(explained->verdict); status != 0) object["status"] = status;
+  if (explained->status != 0) object["status"] = explained->status;
+  if (!explained->location.empty()) object["location"] = explained->location;
+  if (!explained->strict_transport.empty()) object["strict_transport"] = explained->strict_transport;
   object["path"] = explained->normal_form;
   object["readings"] = json::array(explained->readings.begin(), explained->readings.end());
   if (!explained->doubt.empty()) object["doubt"] = explained->doubt;

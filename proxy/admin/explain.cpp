@@ -24,7 +24,8 @@ bool is_token(std::string_view text) {
 }
 
 // Splits "https://host:80/path?query" and "host/path"; a URL that begins with a slash has no host.
-base::Expected<void> split_url(std::string_view url, std::string& authority, std::string& target) {
+base::Expected<void> split_url(std::string_view url, std::string& authority, ExplainRequest& request) {
+  auto& target = request.target;
   if (url == "*") {
     target = url;
     return {};
@@ -35,6 +36,7 @@ base::Expected<void> split_url(std::string_view url, std::string& authority, std
     if (!base::iequals(name, "http") && !base::iequals(name, "https")) {
       return std::unexpected(Error{fmt::format("'{}' is no scheme of a web address", name)});
     }
+    request.secure = base::iequals(name, "https");
     url.remove_prefix(scheme + 3);
   }
   const auto end = std::min(url.find_first_of("/?#"), url.size());
@@ -62,7 +64,7 @@ base::Expected<ExplainRequest> parse_explained(std::string_view method, std::str
   ExplainRequest request;
   request.method = method;
   std::string authority;
-  if (auto split = split_url(url, authority, request.target); !split) return std::unexpected(split.error());
+  if (auto split = split_url(url, authority, request); !split) return std::unexpected(split.error());
   for (const std::string_view line : headers) {
     const auto colon = line.find(':');
     if (colon == std::string_view::npos || !is_token(line.substr(0, colon))) {
@@ -85,6 +87,7 @@ Explained explain(const core::Snapshot& snapshot, const ExplainRequest& request)
   if (const auto refusal = http::parse_request(text, snapshot.bounds.head, head)) return std::unexpected(*refusal);
   auto facts = serve::facts_of(head, request.client ? &*request.client : nullptr);
   facts.host = request.host;
+  facts.secure = request.secure;
   return core::explain(snapshot, facts);
 }
 

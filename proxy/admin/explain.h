@@ -18,6 +18,7 @@ namespace drawbridge::admin {
 struct ExplainRequest {
   std::string method;
   std::string host;    // without port
+  bool secure = true;  // over TLS; the URL may say http://
   std::string target;  // path and query, as it would stand in the request line
   std::vector<std::pair<std::string, std::string>> fields;
   std::optional<http::IpAddress> client;  // the address it would come from; none: not said

@@ -234,6 +234,7 @@ Expected<std::unique_ptr<core::SiteView>> build_site(const config::Site& site, c
                 .release_per_second = site.hold.release_per_second};
   view->forward = build_forward(site);
   view->https_port = site.redirect_to_https;
+  view->wants_certificate = site.client_certificate == config::SiteCertificate::required;
   view->strict_transport = strict_transport_of(site.hsts);
   view->retry_after =
       view->mode.mode == core::Mode::maintenance ? site.maintenance.retry_after : site.readonly.retry_after;

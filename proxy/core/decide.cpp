@@ -83,6 +83,11 @@ Plan decide(const Snapshot& snapshot, const RequestFacts& facts) {
     plan.verdict = Verdict::redirect;
     return plan;
   }
+  // Whose certificate is wanted is no matter of the mode: `exempt` lets nobody in.
+  if (site.wants_certificate && !facts.certified) {
+    plan.verdict = facts.other_name ? Verdict::misdirected : Verdict::no_certificate;
+    return plan;
+  }
   if (!plan.exempt) plan.verdict = in_mode(site.mode, found.request_class, found.read_tunnel);
   if (plan.verdict == Verdict::refuse && site.mode.mode == Mode::maintenance && site.notice != nullptr) {
     plan.verdict = Verdict::forward;

@@ -65,8 +65,54 @@ std::string verdict_sentence(const Plan& plan) {
       return "Answered 400: servers may read this path as one of another site.";
     case Verdict::redirect:
       return "Sent to the same address under https: the site is not served without TLS.";
+    case Verdict::no_certificate:
+      return "Answered 403: the site wants a client certificate.";
+    case Verdict::misdirected:
+      return "Answered 421: the site wants a client certificate, and the connection is another host's.";
   }
   return {};
+}
+
+// As serve/own_answer has it: only who looks may be sent elsewhere by a status that changes the method.
+unsigned own_status(Verdict verdict, std::string_view method) {
+  switch (verdict) {
+    case Verdict::forward:
+    case Verdict::park:
+      return 0;
+    case Verdict::refuse:
+      return 503;
+    case Verdict::no_site:
+      return 404;
+    case Verdict::ambiguous:
+      return 400;
+    case Verdict::redirect:
+      return method == "GET" || method == "HEAD" ? 301 : 308;
+    case Verdict::no_certificate:
+      return 403;
+    case Verdict::misdirected:
+      return 421;
+  }
+  return 0;
+}
+
+std::string https_address(const SiteView& site, const RequestFacts& facts) {
+  const auto port = site.https_port == 443 ? std::string() : fmt::format(":{}", site.https_port);
+  return fmt::format("https://{}{}{}{}{}", facts.host, port, facts.path, facts.query.empty() ? "" : "?",
+                     facts.query);
+}
+
+// What is asked of a request before the mode is.
+void explain_door(const SiteView& site, const RequestFacts& facts, Explanation& out) {
+  if (out.verdict == Verdict::redirect && !facts.host.empty()) out.location = https_address(site, facts);
+  if (out.verdict == Verdict::redirect && facts.host.empty()) out.status = 400;
+  if (facts.secure) out.strict_transport = site.strict_transport;
+  if (!out.location.empty()) out.sentence += fmt::format(" It is {}.", out.location);
+  if (site.wants_certificate && facts.certified && out.verdict != Verdict::redirect) {
+    out.sentence += " Only from clients that show a certificate: who shows none is answered 403.";
+  }
+  if (!out.strict_transport.empty()) {
+    out.sentence += fmt::format(" The answer says Strict-Transport-Security: {}.", out.strict_transport);
+  }
 }
 
 bool counts_clients(const Placement& placement) {
@@ -86,6 +132,7 @@ Explanation explain(const Snapshot& snapshot, const RequestFacts& facts) {
   Explanation out;
   out.verdict = plan.verdict;
   out.why = plan.why;
+  out.status = own_status(plan.verdict, facts.method);
   out.normal_form = readings.normal();
   out.readings.assign(readings.all().begin(), readings.all().end());
   if (readings.unjudgeable()) out.doubt = name(readings.doubt());
@@ -102,6 +149,7 @@ Explanation explain(const Snapshot& snapshot, const RequestFacts& facts) {
   if (plan.pool != nullptr) out.pool = plan.pool->name;
   if (plan.slice != nullptr) out.slice = plan.slice->match.text();
   out.sentence += verdict_sentence(plan);
+  if (plan.site != nullptr) explain_door(*plan.site, facts, out);
   if (plan.site != nullptr && plan.site->split && facts.client == nullptr && counts_clients(*plan.site->split)) {
     out.sentence += " A percentage is of clients, and no address was given to count by: --from ADDRESS does.";
   }

@@ -21,6 +21,9 @@ struct Explanation {
   std::string pool;                   // of Verdict::forward
   std::string slice;                  // of a site that is split: the slice that decided, or that nobody can tell
   bool notice = false;                // `pool` is the site's notice pool
+  unsigned status = 0;                // of an answer of our own, if it is known; 0: a server answers
+  std::string location;               // of Verdict::redirect
+  std::string strict_transport;       // Strict-Transport-Security that the answer will carry; empty: none of ours
   std::string normal_form;            // of the path
   std::vector<std::string> readings;  // all ways a server may read the path, the normal form first
   std::string doubt;                  // why read and exempt rules cannot speak of this path; empty if they can

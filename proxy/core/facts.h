@@ -17,8 +17,10 @@ struct RequestFacts {
   // a write: the caller passes `override_repeated`.
   std::string_view overrides[3]{};
   bool override_repeated = false;
-  bool upgrade = false;  // asks for a tunnel (Upgrade with Connection: upgrade)
-  bool secure = true;    // came over TLS, to us or to the proxy in front
+  bool upgrade = false;     // asks for a tunnel (Upgrade with Connection: upgrade)
+  bool secure = true;       // came over TLS, to us or to the proxy in front
+  bool certified = true;    // by a client that has shown us a certificate
+  bool other_name = false;  // on a connection over TLS that was made for another host
   // Of slices alone.
   const http::HeaderList* headers = nullptr;  // null: none
   const http::IpAddress* client = nullptr;    // as trusted proxies say; null: not known

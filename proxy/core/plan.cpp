@@ -16,6 +16,10 @@ std::string_view name(Verdict verdict) {
       return "ambiguous";
     case Verdict::redirect:
       return "redirect";
+    case Verdict::no_certificate:
+      return "no_certificate";
+    case Verdict::misdirected:
+      return "misdirected";
   }
   return "unknown";
 }

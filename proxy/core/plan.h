@@ -10,12 +10,14 @@
 namespace drawbridge::core {
 
 enum class Verdict : std::uint8_t {
-  forward,    // to `pool`
-  refuse,     // answer of the site's mode; the upstream sees no byte
-  park,       // wait for the end of a hold, then decide again
-  no_site,    // 404: no site claims this host and path
-  ambiguous,  // 400: ways to read the request belong to different sites, or to slices on different pools
-  redirect,   // to the same address under https
+  forward,         // to `pool`
+  refuse,          // answer of the site's mode; the upstream sees no byte
+  park,            // wait for the end of a hold, then decide again
+  no_site,         // 404: no site claims this host and path
+  ambiguous,       // 400: ways to read the request belong to different sites, or to slices on different pools
+  redirect,        // to the same address under https
+  no_certificate,  // 403: the site wants one of its clients
+  misdirected,     // 421: likewise, and on a connection made for its host the client may show one
 };
 
 // Why a request has its class and verdict: for explain, the access log and metrics.

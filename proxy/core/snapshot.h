@@ -133,6 +133,7 @@ struct SiteView {
   HoldSpec hold;
   ForwardPolicy forward;
   std::uint16_t https_port = 0;      // where requests without TLS are sent; 0: they are served
+  bool wants_certificate = false;    // of each client
   std::string strict_transport;      // Strict-Transport-Security of answers over TLS; empty: none
   base::Millis retry_after{30'000};  // when `mode.until` is not known
   std::shared_ptr<const AnswerSet>

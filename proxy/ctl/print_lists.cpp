@@ -92,6 +92,7 @@ std::string print_explanation(const json::object& explained, const Look& look) {
   };
   const std::string site = text(explained, "site");
   line("site", site.empty() ? "" : fmt::format("{} ({})", site, text(explained, "mode")));
+  line("to", text(explained, "location"));
   line("slice", text(explained, "slice"));
   const std::string why = text(explained, "class_why");
   line("class", text(explained, "class") + (why.empty() ? "" : ", by " + why));

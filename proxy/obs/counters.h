@@ -21,7 +21,7 @@
 
 namespace drawbridge::obs {
 
-inline constexpr std::size_t verdict_count = static_cast<std::size_t>(core::Verdict::redirect) + 1;
+inline constexpr std::size_t verdict_count = static_cast<std::size_t>(core::Verdict::misdirected) + 1;
 inline constexpr std::size_t reason_count = static_cast<std::size_t>(base::Reason::unavailable) + 1;
 
 // What one worker counts for one server. The worker writes, any thread reads.

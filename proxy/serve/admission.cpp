@@ -1,5 +1,7 @@
 #include "proxy/serve/admission.h"
 
+#include "proxy/base/ascii.h"
+
 namespace drawbridge::serve {
 namespace {
 
@@ -28,11 +30,19 @@ core::RequestFacts facts_of(const http::RequestHead& head, const http::IpAddress
   return facts;
 }
 
-void admit(Call& call, core::Admission& admission, core::Admission::Owner& owner) {
-  const auto& head = call.request();
-  const auto& snapshot = call.worker.snapshot();
+core::RequestFacts facts_of(const Call& call) {
+  const auto& head = call.channel.request();
+  const auto& client = call.channel.client();
   auto facts = facts_of(head, &call.client.address);
   facts.secure = call.client.scheme == "https";
+  facts.certified = !client.certificate_subject.empty();
+  facts.other_name = !client.server_name.empty() && !base::iequals(client.server_name, head.host);
+  return facts;
+}
+
+void admit(Call& call, core::Admission& admission, core::Admission::Owner& owner) {
+  const auto& snapshot = call.worker.snapshot();
+  const auto facts = facts_of(call);
   call.plan = core::decide(snapshot, facts);
   const auto& plan = call.plan;
   if (plan.site == nullptr) return;

@@ -13,4 +13,6 @@ void admit(Call& call, core::Admission& admission, core::Admission::Owner& owner
 // What decide() wants to know of a request; `client` outlives it.
 core::RequestFacts facts_of(const http::RequestHead& head, const http::IpAddress* client);
 
+core::RequestFacts facts_of(const Call& call);
+
 }  // namespace drawbridge::serve

@@ -27,6 +27,7 @@ struct Client {
   int socket = -1;
   std::string_view address_text;              // without port
   std::string_view scheme = "http";           // spoken to us: "http" or "https"
+  std::string_view server_name = {};          // that TLS was begun for (SNI); empty: none
   std::string_view certificate_subject = {};  // of its verified certificate, RFC 4514; empty: none
 };
 

@@ -96,8 +96,10 @@ net::Task<> Connection::run_h2() {
 // Most listeners need not ask. What was read to tell stays in the workspace.
 net::Task<Connection::Speaks> Connection::first_words() {
   if (stream_.is_secure()) {
-    client_.certificate_subject = stream_.tls().client_subject;
-    co_return stream_.tls().protocol == "h2" ? Speaks::http2 : Speaks::http1;
+    const auto agreed = stream_.tls();
+    client_.server_name = agreed.server_name;
+    client_.certificate_subject = agreed.client_subject;
+    co_return agreed.protocol == "h2" ? Speaks::http2 : Speaks::http1;
   }
   space_ = worker_.workspaces().take();
   auto& input = space_->client;

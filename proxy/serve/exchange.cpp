@@ -64,6 +64,10 @@ net::Task<> Exchange::carry_out_plan() {
       return answer(call_.worker.shared().errors.of(400));
     case core::Verdict::redirect:
       return redirect();
+    case core::Verdict::no_certificate:
+      return answer(call_.worker.shared().errors.of(403));
+    case core::Verdict::misdirected:
+      return answer(call_.worker.shared().errors.of(421));
   }
   return refuse();
 }
@@ -97,13 +101,11 @@ void Exchange::withdraw() {
 }
 
 bool Exchange::still_parks(const core::Snapshot& snapshot) const {
-  auto facts = facts_of(call_.channel.request(), &call_.client.address);
-  facts.secure = call_.client.scheme == "https";
-  return core::decide(snapshot, facts).verdict == core::Verdict::park;
+  return core::decide(snapshot, facts_of(call_)).verdict == core::Verdict::park;
 }
 
 bool Exchange::moves(const core::Placement& to) const {
-  return core::moves(call_.plan, facts_of(call_.channel.request(), &call_.client.address), to);
+  return core::moves(call_.plan, facts_of(call_), to);
 }
 
 net::Task<> Exchange::answer_options() {

@@ -58,6 +58,20 @@ class Https(ProxyCase):
         self.assertEqual(self.secure(proxy).get().value("Strict-Transport-Security"), wanted)
         self.assertIsNone(self.client(proxy).get().value("Strict-Transport-Security"))
 
+    def test_explain_knows_the_redirect_and_what_comes_over_tls(self):
+        proxy = self.both_doors(self.upstream(answer()), site="redirect_to_https = 8443\nhsts = { max_age = \"60s\" }\n"
+                                'hosts = ["a.example"]\nmaintenance = { exempt = ["GET /open"] }')
+        for method, path in (("GET", "/a?b=c"), ("POST", "/a"), ("HEAD", "/"), ("GET", "/open")):
+            told = json.loads(proxy.ctl("explain", method, f"http://a.example{path}", "--json")[1])
+            with self.client(proxy) as client:
+                seen = client.ask(f"{method} {path} HTTP/1.1\r\nHost: a.example\r\n\r\n".encode())
+            self.assertEqual((told.get("status", 200), told.get("location")), (seen.status, seen.value("Location")))
+            self.assertEqual(told["verdict"], "forward" if path == "/open" else "redirect")
+            self.assertNotIn("strict_transport", told)
+        told = json.loads(proxy.ctl("explain", "GET", "https://a.example/a", "--json")[1])
+        self.assertEqual((told["verdict"], told["strict_transport"]), ("forward", "max-age=60"))
+        self.assertIn("https://a.example:8443/a", proxy.ctl("explain", "GET", "http://a.example/a")[1])
+
     def test_the_expiry_of_a_certificate_is_known_everywhere(self):
         self.made.issue("short", "DNS:a.example", days=3)
         upstream = self.upstream(answer())
