@@ -76,7 +76,8 @@ net::Task<Result<void>> Forward::run() {
 }
 
 UpstreamChannel& Forward::open_channel() {
-  if (auto* const carrier = lease_.carrier()) return h2_.emplace(call_.space(), *carrier);
+  if (auto* const carrier = lease_.carrier())
+    return h2_.emplace(call_.space(), *carrier, bounds_.response_head_bytes_max);
   return h1_.emplace(call_.space(), lease_.stream());
 }
 

@@ -3,6 +3,7 @@
 #include "proxy/base/ascii.h"
 #include "proxy/base/limits.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace drawbridge::serve {
@@ -19,9 +20,10 @@ constexpr Failure refused{.fault = Fault::upstream, .reason = Reason::refused, .
 
 }  // namespace
 
-H2Upstream::H2Upstream(Workspace& space, upstream::H2Carrier& carrier)
+H2Upstream::H2Upstream(Workspace& space, upstream::H2Carrier& carrier, std::size_t head_bytes_max)
     : space_(space),
       carrier_(carrier),
+      head_bytes_max_(head_bytes_max),
       reading_(carrier.loop()),
       writing_(carrier.loop()),
       queue_(carrier.buffers()) {
@@ -58,6 +60,7 @@ bool H2Upstream::open_stream(bool body_follows) {
                                .body_follows = body_follows,
                                .method = method_},
                               *this);
+  opened_at_ = carrier_.loop().now();
   carrier_.changed();
   space_.request_out.reset();
   return stream_.has_value();
@@ -124,10 +127,11 @@ http::H2Pulled H2Upstream::on_pull(std::span<char> into) {
 
 http::H2HeadRoom H2Upstream::on_head_room() {
   if (!std::exchange(first_head_asked_, true)) {
-    return {.text = space_.upstream.room(), .response = &space_.response};
+    const auto room = space_.upstream.room();
+    return {.text = room.first(std::min(room.size(), head_bytes_max_)), .response = &space_.response};
   }
   auto& later = *later_.emplace_back(std::make_unique<Later>());
-  later.text.resize(net::Buffer::size());
+  later.text.resize(std::min(net::Buffer::size(), head_bytes_max_));
   return {.text = later.text, .response = &later.head};
 }
 
@@ -158,8 +162,9 @@ net::Task<Result<void>> H2Upstream::read_head(const http::HeadLimits&, base::Ste
     }
     if (cancelled()) co_return std::unexpected(why_closed());
     const bool told = co_await reading_.wait(deadline);
-    if (!told && !cancelled())
-      co_return std::unexpected(Failure{.fault = Fault::upstream, .reason = Reason::timed_out});
+    if (told || cancelled()) continue;
+    if (stream_ && carrier_.loop().now() >= deadline) carrier_.doubt(opened_at_);
+    co_return std::unexpected(Failure{.fault = Fault::upstream, .reason = Reason::timed_out});
   }
 }
 

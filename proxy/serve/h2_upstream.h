@@ -24,7 +24,7 @@ namespace drawbridge::serve {
 // the carrier is given back.
 class H2Upstream final : public UpstreamChannel, private http::H2StreamUser {
  public:
-  H2Upstream(Workspace& space, upstream::H2Carrier& carrier);
+  H2Upstream(Workspace& space, upstream::H2Carrier& carrier, std::size_t head_bytes_max);
   ~H2Upstream();
 
   // IncomingBody
@@ -73,7 +73,9 @@ class H2Upstream final : public UpstreamChannel, private http::H2StreamUser {
 
   Workspace& space_;
   upstream::H2Carrier& carrier_;
+  std::size_t head_bytes_max_;  // of an answer
   std::optional<http::H2StreamId> stream_;
+  base::SteadyTime opened_at_;
   net::Signal reading_, writing_;
 
   std::string_view head_;  // made, not yet given to the session

@@ -21,7 +21,7 @@ using namespace std::chrono_literals;
 constexpr std::chrono::milliseconds watch_interval = 1s;
 
 // A connection that is silent while answers are awaited is asked whether it still lives. Rarely: servers of gRPC
-// count a PING within five minutes of the last, without data between, as abuse.
+// count a PING within five minutes of the last, without an answer of theirs between, as abuse.
 constexpr std::chrono::milliseconds silence_max = 30s;
 constexpr std::chrono::milliseconds ping_interval = 301s;
 constexpr std::chrono::milliseconds ping_patience = 10s;
@@ -124,7 +124,9 @@ net::Task<> H2Carrier::read_all() {
     if (!got) failure_ = got.error();
     if (!got || *got == 0) co_return;
     heard_at_ = loop_.now();
+    doubted_ = only_pong_ = false;
     good = session_.receive(buffer.span().first(*got), loop_.now());
+    spoke_ = spoke_ || !only_pong_;
     if (!good) failure_ = {.fault = Fault::upstream, .reason = Reason::malformed};
     changed();
   }
@@ -193,15 +195,18 @@ void H2Carrier::deadline_passed(net::Deadline&) {
   watch_.arm(now + watch_interval);
   if (riders_ == 0) {
     if (retired_ && now - retired_at_ >= goodbye_patience) return stream_->cancel(Reason::cancelled);
-    if (!retired_ && now - used_at_ >= timing_.idle) retire();
+    if (!retired_ && (doubted_ || now - used_at_ >= timing_.idle)) retire();
     return;
   }
-  const auto silent_since = std::max(heard_at_, used_at_);
+  // Riders that leave because they waited too long are no sign of life.
+  const auto silent_since = std::max(heard_at_, awaited_at_);
+  const bool may_ask = spoke_ || !asked_at_ || now - *asked_at_ >= ping_interval;
   const bool asked = asked_at_ && *asked_at_ > heard_at_;
   if (asked && now - *asked_at_ >= ping_patience) {
     stream_->cancel(Reason::timed_out);
-  } else if (!asked && now - silent_since >= silence_max && (!asked_at_ || now - *asked_at_ >= ping_interval)) {
+  } else if (!asked && may_ask && now - silent_since >= silence_max) {
     asked_at_ = now;
+    spoke_ = false;
     session_.ping(1);
     changed();
   }

@@ -47,10 +47,15 @@ class H2Carrier final : private http::H2Listener, private net::Deadline::Owner {
   ~H2Carrier();
 
   // One more exchange may begin.
-  bool has_room() const { return !over_ && !retired_ && session_.can_open(); }
+  bool has_room() const { return !over_ && !retired_ && !doubted_ && session_.can_open(); }
   // Who has been let in may use session() until leaving. A rider's streams are closed or abandoned before it
   // leaves.
-  void enter() { ++riders_; }
+  void enter() {
+    if (riders_++ == 0) awaited_at_ = loop_.now();
+  }
+  // A rider has waited in vain since `since`. If the server has not been heard at all in that time, nobody boards
+  // until it is.
+  void doubt(base::SteadyTime since) { doubted_ = doubted_ || heard_at_ <= since; }
   void leave();
   std::size_t riders() const { return riders_; }
 
@@ -93,7 +98,7 @@ class H2Carrier final : private http::H2Listener, private net::Deadline::Owner {
   http::H2StreamUser* on_open(http::H2StreamId) override { return nullptr; }
   void on_goaway(http::H2StreamId last_stream, http::H2Code code) override;
   void on_settings() override;
-  void on_pong(std::uint64_t) override {}
+  void on_pong(std::uint64_t) override { only_pong_ = true; }
   void on_abuse(const http::H2Bound&) override {}
   void deadline_passed(net::Deadline& deadline) override;
 
@@ -117,8 +122,12 @@ class H2Carrier final : private http::H2Listener, private net::Deadline::Owner {
   bool ending_ = false;  // the writer may end
   bool over_ = false;
   bool carried_ = false;
+  bool doubted_ = false;
+  bool only_pong_ = false;  // was in what was read last
+  bool spoke_ = true;       // something else has been read since the last PING
   base::Failure failure_{.fault = base::Fault::upstream, .reason = base::Reason::closed};
   base::SteadyTime used_at_, heard_at_, retired_at_;
+  base::SteadyTime awaited_at_;               // since then there has always been a rider
   std::optional<base::SteadyTime> asked_at_;  // the last PING
 };
 

@@ -188,6 +188,30 @@ class Failures(H2PoolCase):
         eventually(lambda: upstream.calls[0].reset is not None, "the reset")
         self.assertEqual(len(upstream.peers), 1)
 
+    def test_a_connection_on_which_nothing_is_heard_any_more_gets_no_new_requests(self):
+        upstream = self.h2_upstream(lambda c: c.value(":path") == "/silent" or c.answer(b"%d" % c.connection))
+        proxy = self.proxy(upstream, timeouts='upstream_head = "200ms"')
+        self.assertEqual(self.client(proxy).get().body, b"1")
+        self.assertEqual(self.client(proxy).get("/silent").status, 504)
+        self.assertEqual(self.client(proxy).get().body, b"2")
+        eventually(lambda: upstream.peers[0].goodbye, "the end of the first")
+
+    def test_a_slow_answer_beside_others_costs_the_connection_nothing(self):
+        upstream = self.h2_upstream(lambda c: c.value(":path") == "/silent" or c.answer(b"%d" % c.connection))
+        proxy = self.proxy(upstream, timeouts='upstream_head = "500ms"')
+        self.assertEqual(self.client(proxy).get().body, b"1")
+        slow = self.client(proxy).send(b"GET /silent HTTP/1.1\r\nHost: a\r\n\r\n")
+        eventually(lambda: len(upstream.calls) == 2, "the slow one")
+        self.assertEqual(self.client(proxy).get().body, b"1")
+        self.assertEqual(slow.read_response().status, 504)
+        self.assertEqual(self.client(proxy).get().body, b"1")
+
+    def test_a_head_beyond_the_bound_is_502(self):
+        upstream = self.h2_upstream(lambda c: c.answer(b"hello", ("x-long", "x" * int(c.value(":path")[1:]))))
+        proxy = self.proxy(upstream, limits='response_head_bytes = "4KB"')
+        self.assertEqual(self.client(proxy).get("/2000").status, 200)
+        self.assertEqual(self.client(proxy).get("/6000").status, 502)
+
     def test_an_unused_connection_is_closed_with_a_goodbye(self):
         upstream = self.h2_upstream()
         proxy = self.proxy(upstream, timeouts='upstream_idle = "100ms"')
@@ -213,6 +237,39 @@ class Operations(H2PoolCase):
         self.assertEqual(client.finish(write).status, 200)
         switch.join(20)
         self.assertEqual(done, [("done", True)])
+
+    def test_max_connections_bounds_the_streams_of_a_server(self):
+        go = threading.Event()
+        upstream = self.h2_upstream(lambda c: (go.wait(20), c.answer()))
+        proxy = self.proxy(upstream, start=False)
+        text = proxy.config.read_text(encoding="utf-8")
+        table = f'{{ address = "{upstream.address}", max_connections = 2 }}'
+        proxy.config.write_text(text.replace(f'"{upstream.address}"', table), encoding="utf-8")
+        client = self.h2_client(proxy.start())
+        streams = [client.open("POST") for _ in range(2)]
+        eventually(lambda: len(upstream.calls) == 2, "two requests")
+        third = client.request("POST")
+        self.assertEqual((third.status, third.value("drawbridge-not-processed")), (503, "1"))
+        go.set()
+        self.assertEqual([client.finish(s).status for s in streams], [200, 200])
+        self.assertEqual(client.request("POST").status, 200)
+
+    def test_a_server_is_drained_of_its_streams(self):
+        go = threading.Event()
+        first = self.h2_upstream(lambda c: (c.value(":path") == "/slow" and go.wait(20), c.answer(b"first")))
+        second = self.h2_upstream(lambda c: c.answer(b"second"))
+        proxy = self.proxy(first, second, pool=POOL + '\nbalance = "round_robin"')
+        client = self.h2_client(proxy)
+        slow = [client.open("POST", "/slow") for _ in range(2)]
+        eventually(lambda: first.calls, "the slow one")
+        status, out, _ = proxy.ctl("server", "drain", "blue", first.address, "--drain", "100ms")
+        self.assertEqual((status, go.is_set()), (4, False), out)
+        self.assertEqual([bytes(client.request().body) for _ in range(4)], [b"second"] * 4)
+        go.set()
+        self.assertEqual(proxy.ctl("server", "drain", "blue", first.address)[0], 0)
+        for stream in slow:
+            self.assertEqual(client.finish(stream).status, 200)
+        self.assertEqual(len(first.calls), 1)
 
     def test_health_is_asked_over_http_2(self):
         healthy = threading.Event()

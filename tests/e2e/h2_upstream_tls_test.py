@@ -98,6 +98,10 @@ class Refusals(H2TlsCase):
         self.refused(server, "did not agree to HTTP/2|no application protocol")
         self.assertEqual(server.connections, 0)
 
+    def test_a_server_that_would_rather_speak_http_1_is_not_offered_it(self):
+        server = self.server(protocols=["http/1.1", "h2"])
+        self.assertEqual(self.client(self.front(server)).get().body, b"secret")
+
     def test_the_next_server_is_asked_instead(self):
         bad = self.upstream(answer(b"garbage"), tls=self.made.server_context("good"))
         good = self.server()

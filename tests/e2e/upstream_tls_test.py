@@ -1,6 +1,7 @@
 """TLS between the proxy and its servers: who is trusted, and what becomes of who is not."""
 
 import socket
+import ssl
 import unittest
 
 from harness import Certificates, ProxyCase, answer, eventually
@@ -16,6 +17,7 @@ class UpstreamTls(ProxyCase):
         cls.made.authority("stranger")
         cls.made.issue("good", "IP:127.0.0.1")
         cls.made.issue("named", "DNS:app.internal")
+        cls.made.issue("partial", "DNS:a*.internal")
         cls.made.issue("foreign", "IP:127.0.0.1", ca="stranger")
         cls.made.issue("expired", "IP:127.0.0.1", days=-1)
         cls.made.issue("proxy")
@@ -40,13 +42,17 @@ class UpstreamTls(ProxyCase):
             self.assertEqual(server.connections, 1, "the connection is kept")
 
     def test_its_name_may_be_another_than_its_address(self):
-        _, response = self.asked(self.server("named"), self.trusting(', server_name = "app.internal"'))
-        self.assertEqual(response.body, b"secret")
+        server, asked = self.server("named"), []
+        server.tls.sni_callback = lambda _, name, __: asked.append(name)
+        _, response = self.asked(server, self.trusting(', server_name = "app.internal"'))
+        self.assertEqual((response.body, asked), (b"secret", ["app.internal"]))
 
     def test_one_that_does_not_is_sent_nothing_and_the_reason_is_said(self):
         for name, tls, reason in (("foreign", self.trusting(), "unable to get local issuer certificate"),
                                   ("named", self.trusting(), "IP address mismatch"),
                                   ("expired", self.trusting(), "certificate has expired"),
+                                  ("named", self.trusting(', server_name = "other.internal"'), "hostname mismatch"),
+                                  ("partial", self.trusting(', server_name = "app.internal"'), "hostname mismatch"),
                                   ("good", "{}", "unable to get local issuer certificate")):
             with self.subTest(name):
                 server = self.server(name)
@@ -76,6 +82,30 @@ class UpstreamTls(ProxyCase):
             self.assertEqual(client.get().body, b"once")
         eventually(lambda: server.sessions_reused == 2, "two resumed sessions")
 
+    def test_an_older_version_of_tls_is_spoken_only_if_that_is_allowed(self):
+        for version, status in (("1.2", 200), ("1.3", 502)):
+            server = self.server("good")
+            server.tls.maximum_version = ssl.TLSVersion.TLSv1_2
+            _, response = self.asked(server, self.trusting(f', min_version = "{version}"'))
+            self.assertEqual(response.status, status)
+
+    def test_a_server_that_never_shakes_hands_is_too_slow(self):
+        with socket.create_server(("127.0.0.1", 0)) as silent:
+            proxy = self.proxy("127.0.0.1:%d" % silent.getsockname()[1], pool=f"{NO_PROBES}\ntls = {self.trusting()}",
+                               timeouts='upstream_connect = "100ms"')
+            response = self.client(proxy).post(b"x")
+            self.assertEqual((response.status, response.value("Drawbridge-Not-Processed")), (504, "1"))
+
+    def test_another_authority_after_a_reload_judges_kept_connections_too(self):
+        server = self.server("good")
+        proxy, response = self.asked(server, self.trusting(), workers=1)
+        self.assertEqual(response.status, 200)
+        text = proxy.config.read_text(encoding="utf-8")
+        proxy.config.write_text(text.replace(str(self.made.ca), str(self.made.pem("stranger"))), encoding="utf-8")
+        self.assertEqual(proxy.ctl("reload")[0], 0)
+        self.assertEqual(self.client(proxy).get().status, 502)
+        self.assertEqual(len(server.requests), 1)
+
     def test_an_answer_without_its_end_is_truncated_for_the_client_too(self):
         endless = b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhalf"
 
@@ -89,6 +119,11 @@ class UpstreamTls(ProxyCase):
         client = self.client(proxy)
         client.send(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n").read_head()
         self.assertNotIn(b"0\r\n\r\n", client.wire.rest())
+
+    def test_health_checks_judge_the_name_too(self):
+        probes = 'health = { path = "/healthz", interval = "100ms", fall = 1 }'
+        proxy = self.proxy(self.server("named"), pool=f"{probes}\ntls = {self.trusting()}")
+        proxy.wait_until_said("server_down.*IP address mismatch")
 
     def test_health_checks_judge_the_certificate_too(self):
         good, foreign = self.server("good"), self.server("foreign")
