@@ -128,7 +128,7 @@ void WorkerGroup::publish(const core::Snapshot* snapshot) {
   }
 }
 
-void WorkerGroup::set_addresses(core::ServerId server, const upstream::EndpointSlots& slots) {
+void WorkerGroup::set_addresses(core::ServerId server, const std::optional<upstream::EndpointSlots>& slots) {
   for (auto& worker : workers_) {
     post(*worker, [&worker = *worker, server, slots] { worker.servers().set_addresses(server, slots); });
   }

@@ -11,6 +11,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <thread>
 #include <vector>
@@ -38,7 +39,7 @@ class WorkerGroup {
   void end_all();
 
   void publish(const core::Snapshot* snapshot);
-  void set_addresses(core::ServerId server, const upstream::EndpointSlots& slots);
+  void set_addresses(core::ServerId server, const std::optional<upstream::EndpointSlots>& slots);
 
   struct DrainEvents {
     std::function<void(const core::ClassCounts&)> fenced;   // all workers have passed the fence

@@ -129,6 +129,7 @@ void ServerWatch::Parts::forget(core::ServerId server) {
   prober.forget(server);
   board.forget(server);
   servers.erase(server);
+  listener.addresses({server, std::nullopt});
 }
 
 void ServerWatch::Parts::resolved(core::ServerId server, const Resolver::Answer& answer) {
@@ -156,6 +157,7 @@ void ServerWatch::Parts::resolved(core::ServerId server, const Resolver::Answer&
 void ServerWatch::Parts::resolve_failed(Watched& watched, const std::string& reason) {
   board.set_lookup_failure(watched.target.id, fmt::format("name not resolved: {}", reason));
   if (std::exchange(watched.lookup_failing, true)) return;
+  if (auto slots = board.slots(watched.target.id); slots.empty()) listener.addresses({watched.target.id, slots});
   events.warning("resolve_failed",
                  {{"pool", watched.target.pool}, {"server", watched.target.address}, {"error", reason}});
   sweep();

@@ -8,6 +8,7 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,10 +22,11 @@ class ServerWatch {
  public:
   struct Addresses {
     core::ServerId server = 0;
-    EndpointSlots slots;
+    std::optional<EndpointSlots> slots;  // empty: its name has none; none: it is not watched any more
   };
   struct Listener {
-    // The addresses of a server, at first and when they change. To be given to the workers.
+    // The addresses of a server, at first and when they change, also that its first lookup failed. To be given to
+    // the workers, where requests wait for the first word of a new server.
     std::function<void(const Addresses&)> addresses;
     // A server went up or down as a whole. Optional.
     std::function<void(const HealthBoard::Change&)> health;

@@ -115,8 +115,10 @@ Servers::Server& Servers::server(core::ServerId id) {
   return *servers_[id];
 }
 
-void Servers::set_addresses(core::ServerId id, EndpointSlots slots) {
+void Servers::set_addresses(core::ServerId id, std::optional<EndpointSlots> told) {
   auto& target = server(id);
+  target.told = told.has_value();
+  auto slots = std::move(told).value_or(EndpointSlots{});
   for (std::size_t slot = 0; slot < target.slots.size(); ++slot) {
     const bool stays = slot < slots.size() && slots[slot] == target.slots[slot];
     if (!stays && !target.slots[slot].empty()) ++target.generation;
@@ -128,6 +130,7 @@ void Servers::set_addresses(core::ServerId id, EndpointSlots slots) {
   for (auto* const carrier : std::vector(target.carriers)) {
     if (carrier->generation() != target.generation) carrier->retire();
   }
+  for (auto* const waiter : newcomers_) waiter->tell();
 }
 
 void Servers::keep_only(const std::vector<const core::PoolView*>& pools) {
@@ -181,6 +184,32 @@ std::optional<std::size_t> Servers::choose(const core::PoolView& pool, const Tri
     candidates_.push_back({.eligible = eligible, .in_flight = load, .weight = target.weight});
   }
   return core::pick(pool.balance, candidates_, balance_[pool.id]);
+}
+
+bool Servers::awaits_word(const core::PoolView& pool, const Tried& tried, std::optional<std::size_t> chosen) {
+  if (chosen) return !server(pool.servers[*chosen].id).told;
+  for (std::size_t place = 0; place < pool.servers.size(); ++place) {
+    const auto& target = pool.servers[place];
+    if (target.admin == core::ServerAdmin::ready && !tried.has(place) && !server(target.id).told) return true;
+  }
+  return false;
+}
+
+// A snapshot is in force at once; the addresses of its new servers come to each worker as a message, and those of a
+// name after its lookup.
+net::Task<std::optional<std::size_t>> Servers::choose_later(const core::PoolView& pool, Tried& tried) {
+  const auto deadline = loop_.now() + pool.timing.connect;
+  net::Signal word(loop_);
+  newcomers_.push_back(&word);
+  tried.waiting_ = &word;
+  auto place = choose(pool, tried);
+  while (!tried.given_up() && awaits_word(pool, tried, place)) {
+    if (!co_await word.wait(deadline)) break;
+    place = choose(pool, tried);
+  }
+  tried.waiting_ = nullptr;
+  std::erase(newcomers_, &word);
+  co_return place;
 }
 
 bool Servers::others_can_answer(const core::PoolView& pool, std::size_t place, const Tried& tried) const {
@@ -316,13 +345,16 @@ net::Task<base::Result<Servers::Chosen>> Servers::lease(const core::PoolView& po
   base::Failure last{.fault = base::Fault::proxy, .reason = base::Reason::no_server, .retry_safe = true};
   // Each server once: places beyond what Tried tells apart are bounded by the count.
   for (std::size_t asked = 0; asked < pool.servers.size(); ++asked) {
-    const auto place = choose(pool, tried);
+    tried.asked_.reset();
+    auto place = choose(pool, tried);
+    if (awaits_word(pool, tried, place)) place = co_await choose_later(pool, tried);
     if (!place || tried.given_up()) break;
     const auto& wanted = pool.servers[*place];
     auto& target = server(wanted.id);
     const auto usable = board_.usable(wanted.id, loop_.now());
     Chosen chosen{.place = *place};
     if (!chosen.lease.hold(*this, wanted)) continue;
+    tried.asked_ = wanted.id;
     chosen.lease.greeting_ = wish.greeting;
     if (!pool.multiplexed() && !wish.fresh) {
       chosen.lease.stream_ = take_idle(pool, target, usable, chosen.lease);

@@ -72,6 +72,9 @@ class Tried {
   void give_up();
   bool given_up() const { return given_up_; }
 
+  // Who is being asked for a connection.
+  std::optional<core::ServerId> asked() const { return asked_; }
+
   void add(std::size_t place) { bits_ |= bit(place); }
   bool has(std::size_t place) const { return (bits_ & bit(place)) != 0; }
 
@@ -80,6 +83,7 @@ class Tried {
   friend class Servers;
   std::uint64_t bits_ = 0;
   bool given_up_ = false;
+  std::optional<core::ServerId> asked_;
   net::Stream* dialled_ = nullptr;  // being connected
   bool reported_ = false;           // the failure was, by another request
   net::Signal* waiting_ = nullptr;  // for a connection that another request makes
@@ -100,8 +104,8 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
   Servers(const Servers&) = delete;
   Servers& operator=(const Servers&) = delete;
 
-  // The resolver's word, posted to this worker.
-  void set_addresses(core::ServerId server, EndpointSlots slots);
+  // The resolver's word, posted to this worker; none: the server is not watched any more.
+  void set_addresses(core::ServerId server, std::optional<EndpointSlots> slots);
 
   struct Chosen {
     Lease lease;
@@ -110,7 +114,7 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
   };
   // A connection to the server that balancing chooses among those not tried. A server that cannot be connected to
   // is reported, added to `tried` and the next one is asked. Fails with no_server when none is left, or with the
-  // failure of the last attempt.
+  // failure of the last attempt. Where only servers are left that nothing was heard of yet, it waits for that.
   net::Task<base::Result<Chosen>> lease(const core::PoolView& pool, Tried& tried, LeaseWish wish);
 
   // Told of each handshake with a server that failed, and why, in words.
@@ -142,6 +146,7 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
   };
   struct Server {
     EndpointSlots slots;
+    bool told = false;             // its addresses, or that it has none
     std::uint32_t generation = 0;  // grows when an address in `slots` goes away: a lease may be of the old one
     std::vector<Idle> idle;        // last used at the back
     net::TlsMemory tls;            // outlives its connections: leases end before the worker does
@@ -162,6 +167,8 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
   Server& server(core::ServerId id);
   void left(core::ServerId id);  // an exchange with it has ended
   std::optional<std::size_t> choose(const core::PoolView& pool, const Tried& tried);
+  bool awaits_word(const core::PoolView& pool, const Tried& tried, std::optional<std::size_t> chosen);
+  net::Task<std::optional<std::size_t>> choose_later(const core::PoolView& pool, Tried& tried);
   std::optional<std::size_t> choose_slot(Server& server, EndpointMask usable);
   bool make_room_to_keep(const core::PoolView& pool, Server& server, const Lease& lease);
   std::unique_ptr<net::Stream> take_idle(const core::PoolView& pool, Server& server, EndpointMask usable,
@@ -188,6 +195,7 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
   std::vector<std::unique_ptr<Server>> servers_;  // by ServerId
   std::vector<core::BalanceState> balance_;       // by PoolId
   std::vector<core::Candidate> candidates_;
+  std::vector<net::Signal*> newcomers_;  // who wait for the first word of a server
   TlsFailed tls_failed_;
   net::Deadline sweep_;
   bool closing_ = false;

@@ -101,7 +101,7 @@ class Signals(ProxyCase):
         text = proxy.config.read_text()
         proxy.config.write_text(text + f'[pool.green]\nservers = ["{green.address}"]\n[site.new]\npaths = ["/new"]\npool = "green"\n')
         proxy.signal(signal.SIGHUP)
-        eventually(lambda: self.client(proxy).get("/new").body == b"green", "the new site")
+        eventually(lambda: client.get("/new").body == b"green", "the new site")
         self.assertEqual(client.get("/").body, b"blue")
 
     def test_sighup_with_a_broken_file_changes_nothing_and_says_so(self):

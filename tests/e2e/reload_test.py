@@ -1,8 +1,9 @@
 """A reload while requests are in flight: what the older configuration let in is not forgotten."""
 
+import signal
 import threading
 
-from harness import ExchangeCase, answer, main
+from harness import ExchangeCase, ProxyCase, answer, main
 
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 
@@ -20,6 +21,26 @@ def moved(text):
     """b.example leaves the site `forum` for `web`; both stay."""
     text = text.replace('hosts = ["b.example"]', 'hosts = ["c.example"]')
     return text.replace('hosts = ["a.example"]', 'hosts = ["a.example", "b.example"]')
+
+
+class NewSites(ProxyCase):
+    def test_a_site_that_a_reload_adds_is_never_without_a_server(self):
+        blue, green = self.upstream(answer(b"blue")), self.upstream(answer(b"green"))
+        proxy = self.proxy(blue)
+        clients = [self.client(proxy) for _ in range(8)]
+        port = green.address.rpartition(":")[2]
+        for number in range(6):
+            path = f"/new{number}"
+            with proxy.config.open("a", encoding="utf-8") as file:  # an address is known at once, a name is looked up
+                file.write(f'[pool.p{number}]\nservers = ["{green.address if number % 2 else f"localhost:{port}"}"]\n'
+                           f'health = {{ active = false }}\n[site.s{number}]\npaths = ["{path}"]\npool = "p{number}"\n')
+            proxy.signal(signal.SIGHUP)
+            bodies = []
+            while bodies[-len(clients):].count(b"green") < len(clients):
+                for client in clients:
+                    response = client.get(path)
+                    self.assertEqual(response.status, 200, response.body)
+                    bodies.append(response.body)
 
 
 class RenamedSite(ExchangeCase):

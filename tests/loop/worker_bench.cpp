@@ -62,11 +62,7 @@ WorkerBench::~WorkerBench() {
 void WorkerBench::start() {
   shared_->published = snapshot_.get();
   worker_ = std::make_unique<serve::Worker>(*shared_, 0);
-  for (const auto& server : pool().servers) {
-    board_.watch(server.id, {.fall = 0}, base::now().wall);
-    const auto slots = board_.set_addresses(server.id, {*net::parse_endpoint(server.address)}, base::now().wall);
-    worker_->post([this, id = server.id, slots] { worker_->servers().set_addresses(id, slots); });
-  }
+  if (!withheld_) tell_addresses();
   auto fd = net::listen_on("127.0.0.1:0");
   if (!fd) throw std::runtime_error(fd.error().message);
   port_ = net::parse_endpoint(net::bound_address(fd->get()))->port();
@@ -86,6 +82,14 @@ RawSocket WorkerBench::serve_one(Visitor& visitor) {
   connection.send(ok);
   if (visitor.answer().body != "ok") throw std::runtime_error("no answer");
   return connection;
+}
+
+void WorkerBench::tell_addresses() {
+  for (const auto& server : pool().servers) {
+    board_.watch(server.id, {.fall = 0}, base::now().wall);
+    const auto slots = board_.set_addresses(server.id, {*net::parse_endpoint(server.address)}, base::now().wall);
+    worker_->post([this, id = server.id, slots] { worker_->servers().set_addresses(id, slots); });
+  }
 }
 
 void WorkerBench::begin_shutdown() {

@@ -36,6 +36,9 @@ class WorkerBench {
   upstream::ConnectionBudget& upstream_connections() { return shared_->upstream_connections; }
 
   void start();
+  // As start() does, unless told otherwise: where the servers are, which a worker is told by message.
+  void tell_addresses();
+  void withhold_addresses() { withheld_ = true; }
   // The next snapshot is there, live again, and no worker has been told yet.
   void publish_live();
   RawSocket client() const { return RawSocket::connect(port_); }
@@ -70,6 +73,7 @@ class WorkerBench {
   std::unique_ptr<serve::Worker> worker_;
   std::thread thread_;
   std::uint16_t port_ = 0;
+  bool withheld_ = false;
 };
 
 }  // namespace drawbridge::tests

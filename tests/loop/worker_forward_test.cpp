@@ -159,7 +159,8 @@ TEST_CASE("a connection to an address that its server left is not used again") {
   visitor->get("/1");
   auto server = bench.take_request();
   bench.ask<int>([&](serve::Worker& worker) {
-    worker.servers().set_addresses(0, {*net::parse_endpoint("127.0.0.1:" + std::to_string(moved.port()))});
+    const auto address = *net::parse_endpoint("127.0.0.1:" + std::to_string(moved.port()));
+    worker.servers().set_addresses(0, upstream::EndpointSlots{address});
     return 0;
   });
   server.send(ok);
@@ -168,6 +169,31 @@ TEST_CASE("a connection to an address that its server left is not used again") {
   auto second = moved.accept();
   CHECK(second.read_until("\r\n\r\n").starts_with("GET /2 "));
   CHECK(server.read_to_end().empty());
+}
+
+TEST_CASE("a request for servers that the worker has not heard of yet waits until it has") {
+  WorkerBench bench;
+  bench.withhold_addresses();
+  bench.start();
+  auto client = bench.client();
+  client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx");
+  while (bench.in_flight().total() == 0) std::this_thread::yield();
+  CHECK(client.quiet_for(50));
+  bench.tell_addresses();
+  auto server = bench.server().accept();
+  server.read_until("\r\n\r\nx");
+  server.send(ok);
+  CHECK(client.read_until("ok").starts_with("HTTP/1.1 200 "));
+}
+
+TEST_CASE("a request for servers of which nothing is ever heard is answered when its patience ends") {
+  WorkerBench bench;
+  bench.withhold_addresses();
+  bench.timing().connect = base::Millis{50};
+  bench.start();
+  auto client = bench.client();
+  client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  CHECK(client.read_until(blank).starts_with("HTTP/1.1 503 "));
 }
 
 TEST_CASE("a write is in flight until its server has answered, also when its client has gone") {

@@ -84,9 +84,12 @@ struct TestWatch {
   TestWatch() {
     watch = std::make_unique<upstream::ServerWatch>(
         context, board, events,
-        upstream::ServerWatch::Listener{
-            .addresses = [this](const auto& told) { addresses[told.server] = told.slots; },
-            .health = [this](const auto& change) { changes.push_back(change); }});
+        upstream::ServerWatch::Listener{.addresses =
+                                            [this](const auto& told) {
+                                              addresses[told.server] =
+                                                  told.slots.value_or(upstream::EndpointSlots{});
+                                            },
+                                        .health = [this](const auto& change) { changes.push_back(change); }});
   }
   ~TestWatch() {
     watch->stop();
