@@ -76,6 +76,7 @@ struct Limits {
   std::uint32_t http2_streams = 128;              // at the same time on one connection
   std::uint64_t request_body_bytes = 0;           // beyond: 413; 0 = no limit (bodies are streamed, not kept)
   std::uint64_t request_body_rate = 240;          // bytes a second of waiting for a body; slower: 408; 0 = no limit
+  std::uint64_t response_body_rate = 60;          // likewise for a client to take an answer; slower: it ends there
   std::uint64_t response_head_bytes = 32 * 1024;  // status line and fields of an answer; beyond: 502
   std::uint32_t connections = 50'000;             // open client connections of the process; beyond: not accepted
   std::uint32_t connections_per_address = 0;      // of one client address; beyond: closed at once; 0 = no limit

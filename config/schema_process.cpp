@@ -128,8 +128,18 @@ constexpr auto limits_keys = std::to_array<Key>({
         "request_body_rate",
         "Slowest average, in bytes a second, at which a client may send a body once it has made us wait for "
         "`client_body`. Slower: 408. Only waiting for the client counts, not the time that a server takes. \"0\" "
-        "is no "
-        "limit: then a byte now and then holds a request, and the drain that waits for it, for ever."),
+        "is no limit: then a byte now and then holds a request, and the drain that waits for it, for ever. Calls "
+        "of "
+        "gRPC may be quiet (the `body` timeout of their pool bounds them), and so may any client that is being "
+        "answered already."),
+    key<Size<0, (1ULL << 30)>, &Limits::response_body_rate>(
+        "response_body_rate",
+        "Slowest average, in bytes a second, at which a client may take an answer once it has made us wait for "
+        "`client_body`. Slower: the answer ends there, visibly truncated. Only waiting for the client counts. "
+        "\"0\" is "
+        "no limit: then whoever reads the long answer to a write drop by drop keeps the server at it, and the "
+        "drain "
+        "waiting, for ever."),
     key<Size<1024, head_bytes_max>, &Limits::response_head_bytes>(
         "response_head_bytes", "Longest head of an answer: status line and headers together. Beyond: 502."),
     key<Number<1, connections_max>, &Limits::connections>(

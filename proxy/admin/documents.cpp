@@ -88,8 +88,11 @@ json::object cutover_document(const core::CutoverReceipt& cutover) {
   if (cutover.first_write_at) object["first_write_at"] = base::format_time(*cutover.first_write_at);
   if (cutover.watched) object["watched"] = watched_document(*cutover.watched);
   if (cutover.exit_code) object["exit_code"] = *cutover.exit_code;
-  if (cutover.writes) object["discarded_writes"] = *cutover.writes;
-  if (cutover.writes && !cutover.writes_exact) object["discarded_writes_at_least"] = true;
+  if (cutover.writes) {
+    const std::string key = cutover.discards ? "discarded_writes" : "accepted_writes";
+    object[key] = *cutover.writes;
+    if (!cutover.writes_exact) object[key + "_at_least"] = true;
+  }
   if (cutover.failure == core::CutoverFailure::none) return object;
   object["failure"] = core::name(cutover.failure);
   object["failed_at"] = core::name(cutover.failed_at);
@@ -263,7 +266,8 @@ json::object receipt_document(const core::Receipt& receipt) {
   json::object object{{"epoch", receipt.epoch}, {"change", receipt.what}};
   if (core::parse_mode(receipt.what)) object["mode"] = receipt.what;
   object["sites"] = strings(receipt.sites);
-  object["published_at"] = base::format_time(receipt.published_at);
+  const bool published = !receipt.cutover || !receipt.cutover->dry_run;
+  if (published) object["published_at"] = base::format_time(receipt.published_at);
   object["fenced_ms"] = receipt.fenced.count();
   object["drained_ms"] = receipt.drained.count();
   object["drained"] = counts(receipt.ended);

@@ -148,7 +148,7 @@ Parsed<core::Command> parse_mode_command(std::string_view body, base::WallTime n
     if (!command.scope) reader.fail(fmt::format("'scope' is writes or all, not '{}'", scope));
   }
   const bool has_then = reader.has("then");
-  command.then = read_mode(reader, "then").value_or(core::Mode::live);
+  command.then = read_mode(reader, "then");
   command.drain_timeout = reader.duration("drain");
   command.cut = reader.flag("cut");
   command.reason = reader.text("reason", limits::reason_bytes_max);
@@ -167,6 +167,7 @@ Parsed<core::Command> parse_server_command(std::string_view body) {
   if (!admin) reader.fail("'admin' is drain, ready or disabled");
   command.admin = admin.value_or(core::ServerAdmin::ready);
   command.drain_timeout = reader.duration("drain");
+  command.cut = reader.flag("cut");
   command.reason = reader.text("reason", limits::reason_bytes_max);
   const auto if_epoch = reader.number("if_epoch");
   if (auto problem = reader.problem()) return std::unexpected(std::move(*problem));
@@ -209,7 +210,9 @@ Parsed<core::Command> parse_cutover_command(std::string_view body, bool rollback
   command.cut = reader.flag("cut");
   command.dry_run = reader.flag("dry_run");
   command.then = read_mode(reader, "then");
-  command.watch = reader.duration("watch").value_or(base::Millis{0});
+  const auto watch = reader.duration("watch");
+  if (watch && watch->count() <= 0) reader.fail("'watch' must be longer than nothing");
+  command.watch = watch.value_or(base::Millis{0});
   if (const auto part = reader.text("errors_max"); !part.empty()) {
     const auto parsed = parse_percent(part);
     if (!parsed) reader.fail("'errors_max' is a percentage from 0% to 100%, like \"5%\"");

@@ -184,7 +184,6 @@ Expected<void> Daemon::open_control() {
                           .probe = [this](const auto& servers, const std::string& path,
                                           auto done) { probe_servers(*watch_, servers, path, std::move(done)); },
                           .served = [this](core::SiteId site) { return served_of(*registry_, site); },
-                          .at_server = [this](core::ServerId server) { return registry_->in_flight_at(server); },
                           .slice_writes = [this](core::SliceId id) { return slice_writes_of(*registry_, id); },
                           .forget_first_write = [this](core::SiteId site) { registry_->forget_first_write(site); },
                           .answered = [this](core::PoolId pool) { return answered_by(*registry_, pool); },

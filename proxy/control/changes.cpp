@@ -11,7 +11,6 @@ namespace drawbridge::control {
 namespace {
 
 constexpr base::Millis look_interval{1'000};
-constexpr base::Millis server_look_interval{50};
 constexpr std::size_t shown_oldest_max = 3;
 constexpr std::size_t logged_requests_max = 20;
 
@@ -114,7 +113,8 @@ void Changes::watch(Change& change) {
                          .classes = order.classes,
                          .spare_read_tunnels = order.spare_read_tunnels,
                          .moved_by = order.moved_by,
-                         .exempt_too = order.exempt_too};
+                         .exempt_too = order.exempt_too,
+                         .at_server = order.at_server};
   scope.sites.insert(scope.sites.end(), order.retired_ids.begin(), order.retired_ids.end());
   workers_.fence(id, scope, order.tunnel_spread,
                  {.fenced = for_change(id, on_fenced),
@@ -126,12 +126,10 @@ void Changes::fenced(Change& change, const core::ClassCounts& open) {
   const auto action = change.drain.on_fenced(open, alarms_.now().steady);
   tell(change, Stage::fenced);
   perform(change, action);
-  if (change.order.at_server) return look_at_server(change);
   if (!change.drain.is_over() && open.total() > 0) look(change);
 }
 
 void Changes::drained(Change& change, const core::ClassCounts& ended) {
-  if (change.order.at_server) return;  // no site is asked for anything
   if (change.drain.is_over() && !change.drain.has_drained()) {
     events_.info("drain_ended_late", {{"epoch", fmt::to_string(change.order.receipt.epoch)}});
   }
@@ -171,7 +169,10 @@ void Changes::perform(Change& change, Drain::Action action) {
 void Changes::finish(Change& change) {
   alarms_.cancel(change.deadline);
   log(change);
-  const auto& receipt = change.drain.receipt();
+  auto receipt = change.drain.receipt();
+  if (change.order.at_server && receipt.outstanding_counts.total() > 0) {
+    receipt.at_server = receipt.outstanding_counts.total();
+  }
   if (change.completion.done) {
     alarms_.post([done = std::move(change.completion.done), receipt] { done(receipt); });
   }
@@ -188,23 +189,6 @@ void Changes::look(Change& change) {
                        if (one.drain.is_fenced()) self.tell(one, Stage::draining);
                        self.poll(one);
                      }));
-}
-
-// Since the fence nobody chooses the server, so the count only falls. It is looked at often and told now and then.
-void Changes::look_at_server(Change& change) {
-  if (change.drain.is_over()) return;
-  const auto now = alarms_.now().steady;
-  const auto count = change.order.at_server();
-  if (count == 0) return perform(change, change.drain.on_drained({}, now));
-  const auto end = change.published + change.order.drain_timeout;
-  if (now >= end) return perform(change, change.drain.on_left_at_server(count, now));
-  if (now - change.told >= look_interval) {
-    change.told = now;
-    tell(change, Stage::draining);
-  }
-  change.next_look =
-      alarms_.at(std::min(now + base::SteadyTime::duration(server_look_interval), end),
-                 for_change(change.id, [](Changes& self, Change& one) { self.look_at_server(one); }));
 }
 
 void Changes::supersede_server(const std::string& what, const std::string& by_what) {
@@ -229,7 +213,6 @@ void Changes::tell(Change& change, Stage stage) {
   progress.epoch = change.order.receipt.epoch;
   progress.elapsed = std::chrono::duration_cast<base::Millis>(alarms_.now().steady - change.published);
   if (change.order.waits()) progress.timeout = change.order.drain_timeout;
-  if (change.order.at_server) progress.at_server = change.order.at_server();
   if (stage == Stage::fenced) progress.open = change.drain.open_at_fence();
   if (stage == Stage::draining) {
     progress.open = change.open.counts;
@@ -237,6 +220,7 @@ void Changes::tell(Change& change, Stage stage) {
     progress.oldest.assign(change.open.requests.begin(),
                            change.open.requests.begin() + static_cast<std::ptrdiff_t>(shown));
   }
+  if (change.order.at_server) progress.at_server = progress.open.total();
   change.completion.progress(progress);
 }
 
@@ -253,7 +237,6 @@ void Changes::log(const Change& change) const {
   if (receipt.outstanding_counts.total() > 0) {
     fields.emplace_back("outstanding", counts_text(receipt.outstanding_counts));
   }
-  if (receipt.at_server) fields.emplace_back("at_server", fmt::to_string(*receipt.at_server));
   if (!receipt.note.empty()) fields.emplace_back("note", receipt.note);
   const auto severity = receipt.outcome == core::Outcome::done ? base::Severity::info : base::Severity::warning;
   events_.write(severity, "change_ended", std::move(fields));
@@ -308,6 +291,12 @@ void Changes::supersede(core::SiteId site, const std::string& name, core::ClassM
     perform(*change, change->drain.on_superseded(note, change->promised.empty(), alarms_.now().steady));
   }
   sweep_soon();
+}
+
+bool Changes::is_full_of_marks() const {
+  return std::ranges::count_if(changes_, [](const auto& entry) {
+           return entry.second->order.at_server || entry.second->order.moved_by;
+         }) >= marking_max;
 }
 
 bool Changes::concerns(const Change& change, core::SiteId site) const {

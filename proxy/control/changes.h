@@ -30,12 +30,11 @@ struct ChangeOrder {
   base::Millis drain_timeout{0};
   base::Millis tunnel_spread{0};
   bool cut = false;
-  // Of a server that is taken out: how many requests it has. They must end as well, by themselves.
-  std::function<std::uint64_t()> at_server{};
+  std::optional<core::ServerId> at_server;          // that is taken out: only what it has must end, of any site
   std::shared_ptr<const core::Placement> moved_by;  // of a part of a site: core::DrainScope. Immutable
   core::Actor actor;
 
-  bool waits() const { return classes.bits != 0 || at_server; }
+  bool waits() const { return classes.bits != 0; }
 };
 
 // The changes whose fence or drain is not over, and those whose deadline passed with requests open: they are
@@ -55,6 +54,9 @@ class Changes {
   Changes& operator=(const Changes&) = delete;
 
   bool is_full() const { return changes_.size() >= changes_max; }
+  // Drains of a server's requests can be told apart from those of others only while they are few.
+  static constexpr std::ptrdiff_t marking_max = 16;
+  bool is_full_of_marks() const;
 
   // A new mode of `site` is about to be published: what waits on that site under a mode that asked for more can no
   // longer promise it and says so. A mode at least as strict leaves the promise whole.
@@ -80,7 +82,6 @@ class Changes {
   void finish(Change& change);
   void poll(Change& change);
   void look(Change& change);
-  void look_at_server(Change& change);
   void tell(Change& change, Stage stage);
   void log(const Change& change) const;
   void log_requests(const char* event, const std::vector<core::OpenRequest>& requests) const;

@@ -46,9 +46,7 @@ base::Expected<void> Controller::start() {
   auto built = build({.state = std::move(fitted->state), .config = {}});
   if (!built) return std::unexpected(base::Error{built.error().message});
   // A disk that takes nothing now is no reason to serve nobody: what is on is known. Changes will be refused.
-  const auto load_warnings = load_warnings_;
   (void)store(built->next.state);
-  load_warnings_ = load_warnings;
   const auto before = std::exchange(loaded->state, {});
   install(std::move(*built));
   for (const auto& [name, writes] : accepted) cutovers_.restore(name, writes);
@@ -62,12 +60,25 @@ void Controller::note_load(const StateStore::Loaded& loaded) {
   const bool lost = loaded.from == From::damaged;
   for (const auto& problem : loaded.problems) {
     parts_.events.error(lost ? "state_lost" : "state_from_previous_copy", {{"problem", problem}});
-    load_warnings_.push_back(problem);
+    warn_of_load(problem);
   }
-  load_warnings_.push_back(lost
-                               ? "no state could be read, so every site was put into maintenance; check the active "
-                                 "pools before `mode live`"
-                               : "the state was read from its previous copy: the last change may be missing");
+  warn_of_load(lost ? "no state could be read, so every site was put into maintenance; check the active pools "
+                      "before `mode live`"
+                    : "the state was read from its previous copy: the last change may be missing");
+}
+
+void Controller::warn_of_load(std::string text) {
+  LoadWarning warning{.text = std::move(text), .sites = {}};
+  for (const auto& site : config_.sites) warning.sites.insert(site.name);
+  load_warnings_.push_back(std::move(warning));
+}
+
+// An operator has changed these sites, or they are no more: whoever does that has looked at what the start found.
+void Controller::note_seen(const std::vector<std::string>& sites) {
+  std::erase_if(load_warnings_, [&](LoadWarning& warning) {
+    for (const auto& site : sites) warning.sites.erase(site);
+    return warning.sites.empty();
+  });
 }
 
 void Controller::note_fit(const Reconciled& fitted) {
@@ -94,7 +105,6 @@ Controller::Checked Controller::store(const State& state) {
   const auto saved = parts_.store.save(state);
   if (saved) {
     store_warning_.clear();
-    load_warnings_.clear();
     return {};
   }
   store_warning_ = fmt::format("the state cannot be stored, so changes are refused: {}", saved.error().message);

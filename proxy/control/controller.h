@@ -26,6 +26,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -64,8 +65,6 @@ class Controller {
                        std::function<void(std::vector<Found>)> done)>
         probe;
     std::function<Cutovers::Served(core::SiteId)> served;  // all of the site's requests
-    // Requests that a server has not answered yet.
-    std::function<std::uint64_t(core::ServerId)> at_server;
     std::function<std::uint64_t(core::SliceId)> slice_writes;
     std::function<void(core::SiteId)> forget_first_write;
     std::function<core::WatchSample(core::PoolId)> answered;
@@ -135,6 +134,7 @@ class Controller {
 
   Checked carry_out(core::Command& command, Completion& completion);
   Checked change_mode(const core::ModeCommand& command, const core::Actor& actor, Completion& completion);
+  std::string kept_then(const core::ModeCommand& command, const std::vector<std::string>& sites) const;
   Checked change_server(const core::ServerCommand& command, const core::Actor& actor, Completion& completion);
   Checked reload(const core::Actor& actor, Completion& completion);
   Checked change_pool(const core::CutoverCommand& command, const core::Actor& actor, Completion& completion);
@@ -165,6 +165,8 @@ class Controller {
   void record_end(const core::Receipt& receipt, const core::Actor& actor);
   void record_start(const State& before);
   void append_history(HistoryEntry entry);
+  void warn_of_load(std::string text);
+  void note_seen(const std::vector<std::string>& sites);
 
   bool is_there(const std::string& site, const WaitFor& what) const;
   std::vector<std::string> sites_of_pool(const std::string& pool) const;
@@ -189,8 +191,13 @@ class Controller {
   std::vector<std::function<void(const core::Snapshot&, const config::Config&)>> listeners_;
   base::WallTime started_at_;
   bool stopped_ = false;
-  std::vector<std::string> load_warnings_;  // until the next change is stored
-  std::string store_warning_;               // until a change is stored
+  // What the start found, until somebody has changed each of these sites since.
+  struct LoadWarning {
+    std::string text;
+    std::set<std::string> sites;
+  };
+  std::vector<LoadWarning> load_warnings_;
+  std::string store_warning_;  // until a change is stored
 };
 
 }  // namespace drawbridge::control

@@ -40,11 +40,11 @@ std::expected<void, Refusal> check_server(const config::Config& config, const co
   if (command.reason.size() > base::limits::reason_bytes_max) {
     return std::unexpected(Refusal{.code = RefusalCode::bad_request, .message = "the reason is too long"});
   }
-  if (!command.drain_timeout) return {};
-  if (command.admin == core::ServerAdmin::ready) {
+  if (command.admin == core::ServerAdmin::ready && (command.drain_timeout || command.cut)) {
     return std::unexpected(
         Refusal{.code = RefusalCode::bad_request, .message = "a server that is ready has nothing to drain"});
   }
+  if (!command.drain_timeout) return {};
   if (command.drain_timeout->count() < 0 || *command.drain_timeout > drain_timeout_max) {
     return std::unexpected(Refusal{.code = RefusalCode::bad_request, .message = "the drain is from 0s to 24h"});
   }
@@ -138,6 +138,7 @@ Controller::Checked Controller::change_mode(const core::ModeCommand& command, co
   if (auto committed = commit(std::move(next)); !committed) return committed;
 
   auto order = order_for(std::string(core::name(command.mode)), std::move(*sites), actor);
+  order.receipt.warning = kept_then(command, order.receipt.sites);
   set_drain(order, command.mode);
   if (command.drain_timeout) order.drain_timeout = *command.drain_timeout;
   order.cut = command.cut;
@@ -147,9 +148,26 @@ Controller::Checked Controller::change_mode(const core::ModeCommand& command, co
   return {};
 }
 
+// What follows a mode that was given again, where the command does not say it.
+std::string Controller::kept_then(const core::ModeCommand& command, const std::vector<std::string>& sites) const {
+  if (command.then) return {};
+  std::vector<std::string> kept;
+  for (const auto& name : sites) {
+    const auto& mode = state_.sites.at(name).mode;
+    if (mode.then != core::Mode::live)
+      kept.push_back(fmt::format("{} follows for {}", core::name(mode.then), name));
+  }
+  return kept.empty() ? std::string() : fmt::format("{}, as before: --then was not given", join_names(kept));
+}
+
 Controller::Checked Controller::change_server(const core::ServerCommand& command, const core::Actor& actor,
                                               Completion& completion) {
   if (auto checked = check_server(config_, command); !checked) return checked;
+  if (command.admin != core::ServerAdmin::ready && changes_.is_full_of_marks()) {
+    return std::unexpected(Refusal{.code = RefusalCode::refused,
+                                   .message = "too many servers and slices are draining at the same time",
+                                   .hint = "wait for those that are under way"});
+  }
   Next next{.state = state_, .config = {}};
   if (command.admin == core::ServerAdmin::ready) {
     next.state.servers.erase({command.pool, command.address});
@@ -197,6 +215,11 @@ Controller::Checked Controller::reload(const core::Actor& actor, Completion& com
   auto committed = commit({.state = std::move(fitted->state), .config = std::move(*loaded)});
   if (!committed) return committed;
   note_fit(*fitted);
+  std::vector<std::string> gone;
+  for (const auto& [name, site] : state_.sites) {
+    if (!site.configured) gone.push_back(name);
+  }
+  note_seen(gone);
 
   auto order = order_for("reload", std::move(sites), actor);
   record(order, {}, state_, false);
@@ -294,14 +317,18 @@ void Controller::begin(ChangeOrder order, Completion completion) {
   waits_.look();
 }
 
-// A server that is taken out keeps what it has. Nothing is cut: another server cannot end what this one has begun.
+// A server that is taken out is left by all that it has, of whatever site: nothing new comes to it.
 void Controller::wait_for_server(ChangeOrder& order, const core::ServerCommand& command) const {
   const auto& pools = publisher_.current().pools;
   const auto pool =
       std::ranges::find(pools, command.pool, [](const auto& one) -> const auto& { return one->name; });
   const auto& servers = (*pool)->servers;
   const auto id = std::ranges::find(servers, command.address, &core::PoolServer::address)->id;
-  order.at_server = [&at_server = parts_.at_server, id] { return at_server(id); };
+  order.at_server = id;
+  order.classes = core::drains(core::Mode::maintenance, core::HoldScope::all);
+  order.exempt_too = true;
+  order.cut = command.cut;
+  ids_.sites.for_each([&](const std::string&, core::SiteId site) { order.retired_ids.push_back(site); });
   set_drain_timeout(order);
   if (order.receipt.sites.empty()) order.drain_timeout = config::Drain{}.timeout;
   if (command.drain_timeout) order.drain_timeout = *command.drain_timeout;

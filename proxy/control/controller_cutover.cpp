@@ -97,7 +97,7 @@ void Controller::end_old_cutovers(State& state) {
                            {"match", record.match},
                            {"pool", pool},
                            {"by", record.by}});
-    load_warnings_.push_back(sentence);
+    load_warnings_.push_back({.text = sentence, .sites = {name}});
     HistoryEntry entry;
     entry.at = started_at_;
     entry.epoch = state.epoch;
@@ -118,6 +118,7 @@ void Controller::record_cutover(const ChangeOrder& order, const Cutovers::Fence&
   entry.reason = what.reason;
   entry.output = what.output;
   for (const auto& name : order.receipt.sites) entry.sites.push_back({name, what.before, what.after});
+  note_seen(order.receipt.sites);
   parts_.events.info("cutover", {{"change", entry.what},
                                  {"sites", join_names(order.receipt.sites)},
                                  {"epoch", fmt::to_string(entry.epoch)},

@@ -71,7 +71,8 @@ SiteStatus Controller::site_status(const core::SiteView& site, const base::Now& 
 }
 
 std::vector<std::string> Controller::warnings() const {
-  auto warnings = load_warnings_;
+  std::vector<std::string> warnings;
+  for (const auto& warning : load_warnings_) warnings.push_back(warning.text);
   if (!store_warning_.empty()) warnings.push_back(store_warning_);
   std::vector<std::string> recovering;
   for (const auto& [name, site] : state_.sites) {
@@ -98,6 +99,8 @@ void Controller::record(const ChangeOrder& order, const std::string& reason, con
   entry.what = order.receipt.what;
   entry.actor = order.actor;
   entry.reason = reason;
+  const bool by_a_person = order.actor.uid >= 0;
+  if (is_mode_change && by_a_person) note_seen(order.receipt.sites);
   for (const auto& name : order.receipt.sites) {
     entry.sites.push_back(is_mode_change ? site_change(name, before, state_) : HistoryEntry::Site{name, {}, {}});
   }

@@ -102,7 +102,7 @@ void Controller::CutoverHands::foresee(const std::string& site, const std::vecto
     auto& state = states.emplace_back(controller_.state_);
     state.epoch += stage.publishes ? 2 : 1;
     auto& wanted = state.sites.at(site) = stage.wanted;
-    if (stage.publishes) wanted.epoch = state.epoch;
+    wanted.epoch = state.epoch;
     fix_ends(state, controller_.parts_.alarms.now(), controller_.parts_.boot_id);
   }
   controller_.parts_.store.foresee(states);
@@ -110,6 +110,7 @@ void Controller::CutoverHands::foresee(const std::string& site, const std::vecto
 
 Controller::Checked Controller::CutoverHands::note(const std::string& site, SiteState wanted) {
   auto state = controller_.state_;
+  wanted.epoch = state.sites.at(site).epoch;
   state.sites.at(site) = std::move(wanted);
   if (auto stored = controller_.store(state); !stored) return stored;
   controller_.state_ = std::move(state);

@@ -257,11 +257,9 @@ void Cutovers::drained(Transaction& transaction, const Done& done) {
 // Writes that came between the guard and the hold: now that they have ended, their number is final.
 bool Cutovers::may_leave(Transaction& transaction) {
   const auto& command = transaction.command;
-  if (!command.rollback) return true;
-  const auto writes = writes_since_flip(command.site, command.match);
-  if (writes) transaction.result.writes = writes->count;
-  transaction.result.writes_exact = writes && writes->exact;
-  return command.discard_writes || (writes && writes->exact && writes->count == 0);
+  count_left_behind(transaction);
+  const auto& result = transaction.result;
+  return !command.rollback || command.discard_writes || (result.writes_exact && result.writes.value_or(0) == 0);
 }
 
 void Cutovers::tell_run(Transaction& transaction) {
@@ -314,8 +312,9 @@ void Cutovers::publish_new(Transaction& transaction) {
     transaction.result.last_write_at = wall_of(*served.last_write, now);
   transaction.answered_before = hands_.answered(transaction.command.to);
   hands_.forget_first_write(site);
-  hands_.publish();
+  // Taken before: the first write there must not look older than the flip.
   transaction.result.flip_at = alarms_.now().wall;
+  hands_.publish();
   end_hold(transaction);
 }
 

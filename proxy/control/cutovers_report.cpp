@@ -108,6 +108,7 @@ void Cutovers::report(Transaction& transaction) {
     alarms_.post([done = std::move(transaction.completion.done), refusal] { done(std::unexpected(refusal)); });
     return;
   }
+  if (transaction.command.dry_run) count_left_behind(transaction);
   receipt.what = transaction.what("");
   receipt.sites = {name};
   receipt.outcome = outcome;

@@ -12,6 +12,13 @@ namespace {
 
 constexpr base::Millis sample_interval{500};
 
+// `rest`: the pool of what no slice matches.
+bool goes_back(const SliceState& slice, const std::string& to, const std::string& rest) {
+  if (slice.pool == to || slice.before.empty()) return false;
+  const auto& last = slice.before.back();
+  return to == (last.pool.empty() ? rest : last.pool);
+}
+
 }  // namespace
 
 void Cutovers::watch(Transaction& transaction) {
@@ -90,6 +97,28 @@ std::optional<AcceptedWrites> Cutovers::writes_since_flip(const std::string& sit
   const auto& [before, served] = found->second;
   const auto now = hands_.served(site).writes;
   return AcceptedWrites{.count = before.count + now - std::min(now, served), .exact = before.exact};
+}
+
+// A rollback gives up what the pool that is left has accepted. A cutover to the pool of before is no other way, but
+// for the name, and is told the number; it may be the next move of a pair of pools that takes turns.
+void Cutovers::count_left_behind(Transaction& transaction) const {
+  const auto& command = transaction.command;
+  const auto& before = transaction.before;
+  AcceptedWrites total{.count = 0, .exact = true};
+  const auto add = [&](const std::string& match) {
+    const auto writes = writes_since_flip(command.site, match);
+    total.count += writes ? writes->count : 0;
+    total.exact = total.exact && writes && writes->exact;
+  };
+  if (command.match.empty() && (command.rollback || command.to == before.previous_pool)) add({});
+  for (const auto& slice : before.slices) {
+    const bool moves = command.match.empty() || slice_key(slice) == slice_key({.match = command.match});
+    if (moves && (command.rollback || goes_back(slice, command.to, before.pool))) add(slice.match);
+  }
+  transaction.result.discards = command.rollback;
+  transaction.result.writes_exact = total.exact;
+  transaction.result.writes.reset();
+  if (command.rollback || total.count > 0 || !total.exact) transaction.result.writes = total.count;
 }
 
 void Cutovers::restore(const std::string& site, const AcceptedWrites& accepted) {

@@ -87,12 +87,6 @@ Drain::Action Drain::on_grace_over(base::SteadyTime now) {
   return state_ == State::departing ? finish(now) : Action::none;
 }
 
-Drain::Action Drain::on_left_at_server(std::uint64_t count, base::SteadyTime now) {
-  if (state_ != State::waiting) return Action::none;
-  receipt_.at_server = count;
-  return finish(now);
-}
-
 Drain::Action Drain::on_superseded(const std::string& note, bool whole, base::SteadyTime now) {
   if (state_ == State::over) return Action::none;
   if (!receipt_.note.empty()) receipt_.note += "; ";

@@ -41,8 +41,6 @@ class Drain {
   Action on_cut(Workers::OpenList cut, base::SteadyTime now);
   Action on_listed(Workers::OpenList open, base::SteadyTime now);
   Action on_grace_over(base::SteadyTime now);
-  // Of a server that was taken out, instead of the deadline's cut: what it still has goes on, and is only counted.
-  Action on_left_at_server(std::uint64_t count, base::SteadyTime now);
   // A later change took this one's guarantee from some of its sites; `whole`: from all of them.
   Action on_superseded(const std::string& note, bool whole, base::SteadyTime now);
 

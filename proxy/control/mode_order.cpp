@@ -34,7 +34,8 @@ std::expected<void, Refusal> check_end(const core::ModeCommand& command, base::W
   if (command.mode == core::Mode::live && ends)
     return bad("live does not end by itself: leave out --for and --until");
   if (command.lasts && command.until) return bad("--for and --until exclude each other");
-  if (!ends && command.then != core::Mode::live) return bad("--then needs --for or --until");
+  if (!ends && command.then.value_or(core::Mode::live) != core::Mode::live)
+    return bad("--then needs --for or --until");
   if (command.lasts && command.lasts->count() <= 0) return bad("--for must be longer than nothing");
   if (command.lasts && *command.lasts > lasts_max) return bad("--for is at most 366 days");
   if (command.until && *command.until <= now) return bad("--until is in the past");
@@ -105,7 +106,9 @@ core::ModeState next_mode(const core::ModeState& before, const core::ModeCommand
   next.until = command.until;
   if (command.lasts) next.until = now + *command.lasts;
   if (holds && !next.until) next.until = now + site.hold.max_total;
-  next.then = command.then;
+  // Who moves the end of a mode does not mean to change what follows, nor why.
+  const auto followed = stays && before.until && next.until ? before.then : core::Mode::live;
+  next.then = command.then.value_or(followed);
   next.reason = clean_text(command.reason, base::limits::reason_bytes_max);
   if (stays && next.reason.empty()) next.reason = before.reason;
   next.by = by;

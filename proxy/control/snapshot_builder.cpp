@@ -57,6 +57,7 @@ core::ClientBounds bounds_of(const config::Limits& limits, const config::Timeout
           .head_timeout = timeouts.request_head,
           .idle_timeout = timeouts.client_idle,
           .body_timeout = timeouts.client_body,
+          .answer_rate_min = limits.response_body_rate,
           .body_rate_min = limits.request_body_rate,
           .tunnel_idle_timeout = timeouts.tunnel_idle,
           .h2_streams_max = limits.http2_streams};

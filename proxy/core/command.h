@@ -26,7 +26,7 @@ struct ModeCommand {
   std::vector<std::string> sites;
   std::optional<base::Millis> lasts;          // --for
   std::optional<base::WallTime> until;        // --until
-  Mode then = Mode::live;                     // --then
+  std::optional<Mode> then;                   // --then; none: live, or as it was if the mode stays
   std::optional<base::Millis> drain_timeout;  // --drain; none: the site's
   bool cut = false;
   std::string reason;
@@ -38,6 +38,7 @@ struct ServerCommand {
   std::string address;
   ServerAdmin admin = ServerAdmin::ready;
   std::optional<base::Millis> drain_timeout;  // --drain; none: the longest of the pool's sites; not of ready
+  bool cut = false;                           // --cut; likewise
   std::string reason;
 };
 

@@ -172,7 +172,8 @@ CutoverStep step(const Cutover& state, const CutoverEvent& event, base::SteadyTi
     case Kind::writes_accepted:
       return interrupt(state, Failure::writes);
     case Kind::gone:
-      return interrupt(state, Failure::gone);
+      // A watch needs nobody, nor does the way back from it.
+      return state.returning ? stay(state) : interrupt(state, Failure::gone);
     case Kind::abort:
       return interrupt(state, Failure::aborted);
     case Kind::watched:

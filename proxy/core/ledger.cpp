@@ -13,6 +13,10 @@ bool Admission::Owner::moves(const Placement&) const {
   return true;
 }
 
+bool Admission::Owner::is_at(ServerId) const {
+  return true;
+}
+
 namespace {
 
 // A path that has become ambiguous may be any site's; one that no site claims any more stays where it was.
@@ -57,7 +61,7 @@ void Ledger::enter(Admission& admission, const Entry& entry) {
   admission.now_ = admission.admitted_;
   admission.answered_ = entry.answered;
   admission.told_ = admission.cut_ = admission.unknown_ = false;
-  admission.moved_ = 0;
+  admission.marks_ = 0;
   admission.since_ = entry.since;
   admission.id_ = entry.id;
   admission.facts_ = entry.facts;
@@ -117,21 +121,23 @@ bool Ledger::meant(const DrainScope& scope, const Standing& standing) {
 const Standing* Ledger::meant(const Watch& watch, const Admission& admission) {
   const auto& scope = watch.scope;
   if (admission.epoch_ >= scope.epoch || admission.answered_) return nullptr;
-  if (watch.moved_bit != 0 && (admission.moved_ & watch.moved_bit) == 0) return nullptr;
+  if (watch.mark != 0 && (admission.marks_ & watch.mark) == 0) return nullptr;
   if (meant(scope, admission.admitted_)) return &admission.admitted_;
   return meant(scope, admission.now_) ? &admission.now_ : nullptr;
 }
 
-// Marks what a drain of moved requests may mean, once and whatever its site: a request does not change its pool
-// while it is in flight, but a reload may change its site. With no bit to spare the drain means more than it needs
-// to, and never less.
-std::uint32_t Ledger::mark_moved(const DrainScope& scope) {
+// Marks what a drain of moved requests, or of those at a server, may mean: once and whatever its site. A request
+// does not change its pool while it is in flight, but a reload may change its site. With no bit to spare the drain
+// means more than it needs to, and never less.
+std::uint32_t Ledger::mark(const DrainScope& scope) {
   std::uint32_t used = 0;
-  for (const auto& watch : watches_) used |= watch.moved_bit;
+  for (const auto& watch : watches_) used |= watch.mark;
   const auto bit = ~used & (used + 1);
   for (auto* at = first_; bit != 0 && at != nullptr && at->epoch_ < scope.epoch; at = at->next_) {
-    at->moved_ &= ~bit;
-    if (!at->answered_ && at->owner_->moves(*scope.moved_by)) at->moved_ |= bit;
+    at->marks_ &= ~bit;
+    if (at->answered_) continue;
+    const bool meant = scope.at_server ? at->owner_->is_at(*scope.at_server) : at->owner_->moves(*scope.moved_by);
+    if (meant) at->marks_ |= bit;
   }
   return bit;
 }
@@ -151,10 +157,10 @@ void Ledger::visit(const Watch& watch, Visit&& visit) {
 
 ClassCounts Ledger::fence(std::uint64_t drain_id, const DrainScope& scope) {
   DRAWBRIDGE_CHECK(find(drain_id) == nullptr);
-  Watch watch{.id = drain_id, .scope = scope, .moved_bit = 0, .left = {}, .ended = {}};
+  Watch watch{.id = drain_id, .scope = scope, .mark = 0, .left = {}, .ended = {}};
   std::sort(watch.scope.sites.begin(), watch.scope.sites.end());
   fenced_ = std::max(fenced_, scope.epoch);
-  if (watch.scope.moved_by) watch.moved_bit = mark_moved(watch.scope);
+  if (watch.scope.marks()) watch.mark = mark(watch.scope);
   watch.left = count(watch);
   const auto open = watch.left;
   watches_.push_back(std::move(watch));

@@ -10,6 +10,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -36,7 +37,11 @@ struct DrainScope {
   bool spare_read_tunnels = false;  // tunnels that a read rule names stay (readonly, hold writes)
   // Only what this sends to another pool than it is on; null: all. Shared by the fences of all workers: immutable.
   std::shared_ptr<const Placement> moved_by;
-  bool exempt_too = false;  // a pool is to be left by all
+  bool exempt_too = false;  // a pool, or a server, is to be left by all
+  // Only what is at this server when the fence passes; it must get nothing new by then.
+  std::optional<ServerId> at_server = {};
+
+  bool marks() const { return moved_by || at_server; }
 };
 
 struct ClassCounts {
@@ -84,6 +89,8 @@ class Admission {
     virtual void told_to_go(base::SteadyTime at) = 0;  // tunnels only: close at `at`, at a frame boundary
     // Whether the request would be on another pool under `to`. Asked at a fence; yes where nobody can say.
     virtual bool moves(const Placement& to) const;
+    // Whether a server has the request, or is being connected to for it. Likewise.
+    virtual bool is_at(ServerId server) const;
 
    protected:
     ~Owner() = default;
@@ -117,7 +124,7 @@ class Admission {
   bool unknown_ = false;
   base::SteadyTime unknown_at_;
   std::uint64_t cut_by_ = 0;  // the drain that named it as cut
-  std::uint32_t moved_ = 0;   // a bit for each drain of moved requests that means it
+  std::uint32_t marks_ = 0;   // a bit for each drain of marked requests that means it
   base::SteadyTime since_;
   std::string_view id_;
   RequestFacts facts_;
@@ -196,7 +203,7 @@ class Ledger {
   struct Watch {
     std::uint64_t id = 0;
     DrainScope scope;
-    std::uint32_t moved_bit = 0;  // of a drain of moved requests; 0: it means all that its scope says
+    std::uint32_t mark = 0;  // the bit of a drain of marked requests; 0: it means all that its scope says
     ClassCounts left;
     ClassCounts ended;
   };
@@ -212,7 +219,7 @@ class Ledger {
   static bool meant(const DrainScope& scope, const Standing& standing);
   // How the drain means the admission; null if it does not.
   static const Standing* meant(const Watch& watch, const Admission& admission);
-  std::uint32_t mark_moved(const DrainScope& scope);
+  std::uint32_t mark(const DrainScope& scope);
   static void add(OpenList& list, const Watch& watch, const Admission& admission, base::SteadyTime now);
   static OpenRequest describe(const Admission& admission, RequestClass request_class, base::SteadyTime now);
   void judge_anew(const Snapshot& snapshot);

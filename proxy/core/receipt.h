@@ -53,9 +53,11 @@ struct CutoverReceipt {
   std::optional<base::WallTime> last_write_at;   // the old pool's last write ended; none: there was none
   std::optional<base::WallTime> first_write_at;  // the new pool's first one began; none: not yet
   std::optional<WatchReceipt> watched;
-  std::optional<int> exit_code;         // of the command
-  std::optional<std::uint64_t> writes;  // of a rollback: that the pool which was left had accepted; none: not known
-  bool writes_exact = true;             // false: at least so many
+  std::optional<int> exit_code;  // of the command
+  // Of a move back: that the pool which is left has accepted since it was moved to.
+  std::optional<std::uint64_t> writes;
+  bool writes_exact = true;  // false: at least so many
+  bool discards = false;     // they are given up knowingly: a rollback
 };
 
 // What a changing command returns (DESIGN: fence, drain, receipt). Times are of the proxy's clock.

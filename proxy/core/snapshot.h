@@ -67,6 +67,7 @@ struct ClientBounds {
   base::Millis head_timeout{10'000};  // from the first byte of a head to its last
   base::Millis idle_timeout{75'000};  // a connection without a request
   base::Millis body_timeout{30'000};  // silence while a client sends its body or takes none of the answer
+  std::uint64_t answer_rate_min = 0;  // bytes a second of waiting for a client to take its answer; likewise
   std::uint64_t body_rate_min = 0;    // bytes a second of waiting for a body, beyond body_timeout; 0: none
   base::Millis tunnel_idle_timeout{3'600'000};
   std::uint32_t h2_streams_max = 128;  // of one HTTP/2 connection, at the same time

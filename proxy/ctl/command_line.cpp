@@ -59,18 +59,43 @@ const CLI::App& chosen_command(const CLI::App& root) {
   return *app;
 }
 
-std::string unexpected_argument(const CLI::App& root) {
-  const auto extra = root.remaining(true);
-  if (extra.empty()) return "too many arguments";
-  const std::string word = extra.front().substr(0, extra.front().find('='));
-  if (!word.starts_with('-')) return fmt::format("unexpected argument '{}'", word);
+// Words that begin like an option and are none.
+std::string unknown_option(const CLI::App& root, const std::vector<std::string>& words) {
   std::vector<std::string> known;
+  const auto is_known = [&](const std::string& word) {
+    return word.size() < 2 || word[1] != '-' || std::find(known.begin(), known.end(), word) != known.end();
+  };
   for (const CLI::App* app : {&chosen_command(root), &root}) {
     for (const CLI::Option* option : app->get_options()) {
       for (const auto& name : option->get_lnames()) known.push_back("--" + name);
     }
   }
-  return fmt::format("no option '{}'{}", word, meant(word, known));
+  for (const auto& whole : words) {
+    const std::string word = whole.substr(0, whole.find('='));
+    if (word == "--") return {};
+    if (word.starts_with('-') && !is_known(word)) return fmt::format("no option '{}'{}", word, meant(word, known));
+  }
+  return {};
+}
+
+std::string unexpected_argument(const CLI::App& root) {
+  const auto extra = root.remaining(true);
+  if (extra.empty()) return "too many arguments";
+  if (auto unknown = unknown_option(root, extra); !unknown.empty()) return unknown;
+  return extra.front().starts_with('-') ? fmt::format("no option '{}'", extra.front())
+                                        : fmt::format("unexpected argument '{}'", extra.front());
+}
+
+// CLI11 counts what it got for a name where one word is too many, one that was meant as an option perhaps.
+std::string miscounted(const CLI::App& root, const std::vector<std::string>& arguments, const std::string& told) {
+  if (auto unknown = unknown_option(root, arguments); !unknown.empty()) return unknown;
+  for (const CLI::Option* option : chosen_command(root).get_options()) {
+    const auto most = static_cast<std::size_t>(option->get_items_expected_max());
+    if (option->get_positional() && option->count() > most) {
+      return fmt::format("unexpected argument '{}'", option->results()[most]);
+    }
+  }
+  return told;
 }
 
 // A positional that was not given, or the next word of a command.
@@ -137,6 +162,8 @@ std::string check_cutover(const Options& options) {
     if (!options.then.empty()) return "--then is of the whole site: it does not go with --match";
   }
   if (!options.check.empty() && options.check.front() != '/') return "--check is a path: it begins with '/'";
+  const auto watch = base::parse_duration(options.watch_for);
+  if (watch && watch->count() <= 0) return "--watch must be longer than nothing";
   return {};
 }
 
@@ -196,6 +223,8 @@ std::variant<Options, Stop> parse_command_line(const std::vector<std::string>& a
     return Stop{0, cli::help_of(*app)};
   } catch (const CLI::ExtrasError&) {
     return usage_error(*app, unexpected_argument(*app));
+  } catch (const CLI::ArgumentMismatch& error) {
+    return usage_error(*app, miscounted(*app, arguments, error.what()));
   } catch (const CLI::RequiredError&) {
     return usage_error(*app, missing_word(*app));
   } catch (const CLI::ParseError& error) {

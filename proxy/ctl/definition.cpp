@@ -1,10 +1,19 @@
 #include "proxy/ctl/definition.h"
 
+#include "proxy/base/ascii.h"
+
 #include <CLI/CLI.hpp>
+#include <fmt/format.h>
 
 namespace drawbridge::ctl {
 
 namespace {
+
+// CLI11's own check speaks of a range that nobody has asked for.
+std::string count_above_zero(const std::string& text) {
+  const auto count = base::parse_decimal(text);
+  return count && *count > 0 ? "" : fmt::format("'{}' is not a whole number above 0", text);
+}
 
 CLI::App* command(CLI::App& parent, const char* name, const char* text, Options& options, Verb verb) {
   CLI::App* app = parent.add_subcommand(name, text);
@@ -26,7 +35,7 @@ void add_sites(CLI::App& app, Options& options, const char* text) {
 void add_change_options(CLI::App& app, Options& options) {
   app.add_option("--reason", options.reason, "Why; shown in status, history and on the page")->type_name("TEXT");
   app.add_option("--if-epoch", options.if_epoch, "Change nothing unless this is the current epoch")
-      ->check(CLI::PositiveNumber)
+      ->check(count_above_zero)
       ->type_name("EPOCH");
 }
 
@@ -149,6 +158,7 @@ void define_pools(CLI::App& app, Options& options) {
     if (std::string_view(change.name) != "ready") {
       verb->add_option("--drain", options.drain, "Longest wait for what the server has; without, the site's")
           ->type_name("DURATION");
+      verb->add_flag("--cut", options.cut, "At that point end what the server still has, and list it");
     }
     add_change_options(*verb, options);
   }
@@ -172,9 +182,7 @@ void define_rest(CLI::App& app, Options& options) {
   CLI::App* history =
       command(app, "history", "Who changed what, when, why and how it ended; newest first", options, Verb::history);
   history->add_option("SITE", options.sites, "Only this site")->type_name("SITE")->expected(0, 1);
-  history->add_option("--last", options.count, "Only the last N changes")
-      ->type_name("N")
-      ->check(CLI::PositiveNumber);
+  history->add_option("--last", options.count, "Only the last N changes")->type_name("N")->check(count_above_zero);
   CLI::App* events = command(app, "events", "Follow the event log until interrupted", options, Verb::events);
   events->add_option("--after", options.after, "Begin behind this sequence number (0: all that is kept)")
       ->type_name("N")
@@ -182,7 +190,7 @@ void define_rest(CLI::App& app, Options& options) {
   CLI::App* reload =
       command(app, "reload", "Read the configuration file again: all of it or nothing", options, Verb::reload);
   reload->add_option("--if-epoch", options.if_epoch, "Change nothing unless this is the current epoch")
-      ->check(CLI::PositiveNumber)
+      ->check(count_above_zero)
       ->type_name("EPOCH");
   command(app, "doctor", "Look for what will hurt tonight; exit 1 if something fails", options, Verb::doctor);
   command(app, "version", "Versions of proxyctl and of the daemon", options, Verb::version);
@@ -230,9 +238,13 @@ cli::ProgramInfo program_info() {
       "that did have ended or are named in the receipt.";
   info.sections = {
       {"EXIT STATUS",
-       "0\tDone.\n1\tRefused or failed; nothing changed (or, where the connection broke after the change was sent, "
-       "nobody can tell: the message says so).\n2\tThe command line is wrong.\n3\tThe daemon cannot be reached.\n"
-       "4\tChanged, but the drain deadline passed with requests still open; the receipt names them.\n"
+       "0\tDone.\n1\tRefused or failed; nothing changed, or all was changed back.\n2\tThe command line is wrong.\n"
+       "3\tThe daemon cannot be reached; or it was lost after the command was sent, and whether the change was "
+       "made, "
+       "or how a cutover ended, is not known: the message says so.\n"
+       "4\tChanged, but not all has ended well: the drain deadline passed with requests still open, which the "
+       "receipt "
+       "names; a watch saw too many errors; or nobody waited for the end.\n"
        "5\tPermission denied."},
       {"ENVIRONMENT",
        "DRAWBRIDGE_SOCKET\tThe admin socket, where --socket is not given.\n"
@@ -253,6 +265,7 @@ cli::ProgramInfo program_info() {
       {"SEE ALSO", "proxyd(8)"},
   };
   info.values.fixed = {{"MODE", {"live", "readonly", "hold", "maintenance"}},
+                       {"SCOPE", {"writes", "all"}},
                        {"CONDITION", {"drained", "live", "mode=readonly", "mode=hold", "mode=maintenance"}},
                        {"FORM", {"html", "json", "text"}},
                        {"METHOD", {"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"}}};

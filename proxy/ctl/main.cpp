@@ -23,27 +23,39 @@ constexpr const char* default_socket = "/run/drawbridge/admin.sock";
 volatile std::sig_atomic_t change_published = 0;
 
 // Only what a signal handler may do: say what is true, and end.
+[[noreturn]] void end_interrupted(std::string_view text, ctl::Exit exit) {
+  const auto ignored = ::write(STDERR_FILENO, text.data(), text.size());
+  static_cast<void>(ignored);
+  ::_exit(static_cast<int>(exit));
+}
+
 void on_interrupt(int) {
   constexpr std::string_view made =
       "\nproxyctl: no longer waiting. The change was made and stays: proxyctl history\n";
   constexpr std::string_view sent = "\nproxyctl: the change may have been made. Look with: proxyctl history\n";
   const std::string_view text = change_published != 0 ? made : sent;
-  const auto ignored = ::write(STDERR_FILENO, text.data(), text.size());
-  static_cast<void>(ignored);
-  ::_exit(change_published != 0 ? static_cast<int>(ctl::Exit::undrained) : static_cast<int>(ctl::Exit::refused));
+  end_interrupted(text, change_published != 0 ? ctl::Exit::undrained : ctl::Exit::unreachable);
 }
 
 void on_interrupted_cutover(int) {
-  constexpr std::string_view text =
+  end_interrupted(
       "\nproxyctl: no longer waiting. Unless it has flipped, the site goes back; if it has, it stays: proxyctl "
-      "status\n";
-  const auto ignored = ::write(STDERR_FILENO, text.data(), text.size());
-  static_cast<void>(ignored);
-  ::_exit(static_cast<int>(ctl::Exit::refused));
+      "status\n",
+      ctl::Exit::unreachable);
 }
 
-void note_transaction() {
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) std::signal(signal, on_interrupted_cutover);
+void on_interrupted_watch(int) {
+  end_interrupted(
+      "\nproxyctl: no longer watching. The cutover was made and stays; proxyd goes on watching to the end, and "
+      "goes "
+      "back if it was told to: proxyctl status\n",
+      ctl::Exit::undrained);
+}
+
+void note_transaction(bool watched) {
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP}) {
+    std::signal(signal, watched ? on_interrupted_watch : on_interrupted_cutover);
+  }
 }
 
 void note_change(bool published) {

@@ -79,6 +79,25 @@ std::string lists_text(const json::object& receipt, const Look& look) {
   return out;
 }
 
+// What the pool that was left has accepted since it was moved to: the other one was not sent it.
+std::string left_behind_text(const json::object& cutover, const Look& look) {
+  const std::string from = text(cutover, "from");
+  const auto writes = [&](const std::string& key) {
+    const bool at_least = flag(cutover, key + "_at_least");
+    const auto count = number(cutover, key);
+    return count == 0 && !at_least ? std::string() : (at_least ? "at least " : "") + counted(count, "write");
+  };
+  if (const auto left = writes("discarded_writes"); !left.empty()) {
+    return look.paint(Tone::warning, fmt::format("left behind on {}: {}", from, left)) + "\n";
+  }
+  const auto accepted = writes("accepted_writes");
+  if (accepted.empty()) return {};
+  return fmt::format(
+      "{} was sent {} since it was cut over to; {} has them only if both share their data or something brings "
+      "them\n",
+      from, accepted, text(cutover, "to"));
+}
+
 }  // namespace
 
 std::string print_cutover(const json::object& receipt, const Look& look) {
@@ -91,8 +110,9 @@ std::string print_cutover(const json::object& receipt, const Look& look) {
                                            : fmt::format("{} of {}", match, joined(receipt, "sites")));
   const std::string note = text(receipt, "note");
   if (flag(cutover, "dry_run")) {
-    return fmt::format("{}: could go from {} to {} now: {}\n{}{}\n", site, from, to, note,
-                       slices_text(cutover, true), look.paint(Tone::good, "nothing was changed"));
+    return fmt::format("{}: could go from {} to {} now: {}\n{}{}{}\n", site, from, to, note,
+                       slices_text(cutover, true), left_behind_text(cutover, look),
+                       look.paint(Tone::good, "nothing was changed"));
   }
   if (text(receipt, "result") == "failed_back") {
     return fmt::format(
@@ -102,13 +122,14 @@ std::string print_cutover(const json::object& receipt, const Look& look) {
         fmt::format("failed in stage {}, epoch {}", text(cutover, "failed_at"), number(receipt, "epoch")));
   }
   if (text(receipt, "result") == "returned") {
-    return fmt::format("{}: {}\n{}{}back in epoch {}\n", site,
+    return fmt::format("{}: {}\n{}{}{}back in epoch {}\n", site,
                        look.paint(Tone::bad, fmt::format("back on {}: {}", to, note)), held_text(receipt),
-                       lists_text(receipt, look), number(receipt, "epoch"));
+                       lists_text(receipt, look), left_behind_text(cutover, look), number(receipt, "epoch"));
   }
   std::string out = fmt::format("{}: from {} to {} at {}, epoch {}\n", site, from, look.paint(Tone::bold, to),
                                 text(cutover, "flip_at"), number(receipt, "epoch"));
-  out += slices_text(cutover, false) + held_text(receipt) + writes_text(cutover) + lists_text(receipt, look);
+  out += slices_text(cutover, false) + held_text(receipt) + writes_text(cutover) + lists_text(receipt, look) +
+         left_behind_text(cutover, look);
   if (cutover.contains("watched")) {
     const json::object& watched = object_in(cutover, "watched");
     out += fmt::format("watched {} for {}: {}\n", to, duration(watched, "watched_ms"), watched_text(watched));
@@ -119,12 +140,6 @@ std::string print_cutover(const json::object& receipt, const Look& look) {
   if (text(receipt, "result") == "watch_failed") {
     return out + look.paint(Tone::bad, fmt::format("{} is on {}, but not well: {}", site, to, note)) +
            fmt::format("\nTo go back: proxyctl rollback {}\n", joined(receipt, "sites"));
-  }
-  if (const auto writes = number(cutover, "discarded_writes"); writes > 0) {
-    out += look.paint(Tone::warning, fmt::format("left behind on {}: {}{}", from,
-                                                 flag(cutover, "discarded_writes_at_least") ? "at least " : "",
-                                                 counted(writes, "write"))) +
-           "\n";
   }
   if (const auto mode = text(cutover, "mode"); mode != "live") {
     out += look.paint(Tone::warning, fmt::format("{} stays in {}", joined(receipt, "sites"), mode)) + "\n";

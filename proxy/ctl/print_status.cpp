@@ -107,14 +107,36 @@ bool takes_part(const json::object& server) {
   return text(server, "admin") == "ready" && text(server, "health") != "down";
 }
 
+// What of a site a pool answers: all of it, slices, or its maintenance page.
+std::vector<std::string> parts_on(const json::object& site, const std::string& pool) {
+  const std::string name = text(site, "site");
+  std::vector<std::string> parts;
+  if (text(site, "pool") == pool) parts.push_back(name);
+  for (const json::value& value : array_in(site, "slices")) {
+    const json::object& slice = as_object(value);
+    if (text(slice, "pool") == pool) parts.push_back(fmt::format("{} of {}", text(slice, "match"), name));
+  }
+  if (text(site, "notice_pool") == pool) parts.push_back(fmt::format("the maintenance pool of {}", name));
+  return parts;
+}
+
+std::string all_on(const json::object& status, const std::string& pool) {
+  std::string all;
+  std::size_t count = 0;
+  for (const json::value& site : array_in(status, "sites")) {
+    for (const auto& part : parts_on(as_object(site), pool)) all += (count++ == 0 ? "" : ", ") + part;
+  }
+  return all.empty() ? "" : all + (count == 1 ? " is down" : " are down");
+}
+
 void notice_pool(const json::object& status, const json::object& pool, std::vector<Notice>& notices) {
   const json::array& servers = array_in(pool, "servers");
   const std::string name = text(pool, "pool");
-  const std::string sites = joined(pool, "sites");
+  const std::string down = all_on(status, name);
   const bool usable = std::any_of(servers.begin(), servers.end(),
                                   [](const json::value& server) { return takes_part(as_object(server)); });
-  if (!usable && !sites.empty()) {
-    notices.push_back({Tone::bad, fmt::format("pool {} has no server that can answer: {} is down", name, sites)});
+  if (!usable && !down.empty()) {
+    notices.push_back({Tone::bad, fmt::format("pool {} has no server that can answer: {}", name, down)});
   }
   for (const json::value& value : servers) {
     const json::object& server = as_object(value);

@@ -50,7 +50,7 @@ Exit tell_failure(const Options& options, const Console& console, const WireFail
   console.error(
       "The change was sent; whether it was made is not known. Look with:\n"
       "  proxyctl status\n  proxyctl history\n");
-  return Exit::refused;
+  return Exit::unreachable;
 }
 
 // The answer of a daemon that ends while a change drains.

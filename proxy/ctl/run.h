@@ -17,8 +17,9 @@ struct Console {
   std::function<void(std::string_view)> progress;
   // Tells that the change is published (true), or that a change was sent (false), for who is interrupted later.
   std::function<void(bool)> committed;
-  // Tells that a cutover was sent, for who is interrupted later: without us it goes back.
-  std::function<void()> transaction;
+  // Tells that a cutover was sent (false): without us it goes back; or that it is watched on its new pool (true):
+  // the watch goes on without us. For who is interrupted later.
+  std::function<void(bool)> transaction;
   // Clears the screen for the next picture of status --watch and waits a second. Not set: watching needs no screen.
   std::function<void()> next_picture;
   Look look;

@@ -20,7 +20,8 @@ namespace {
 // What the stream has told so far.
 struct Followed {
   std::string last_line;
-  std::string stage;  // the last one told; empty: none
+  std::string stage;       // the last one told; empty: none
+  std::string watched_on;  // the new pool, once it is watched
 };
 
 CommandEnd run_command(const Options& options, const json::object& progress, int descriptor) {
@@ -61,6 +62,10 @@ void tell_end(const Options& options, const Console& console, const json::object
 void follow(const Options& options, const Console& console, const json::object& progress, int descriptor,
             Followed& followed) {
   followed.stage = text(progress, "stage");
+  if (followed.stage == "watch") {
+    followed.watched_on = text(progress, "to");
+    if (console.transaction) console.transaction(true);
+  }
   if (followed.stage != "run") {
     if (console.progress) console.progress(print_cutover_progress(progress));
     return;
@@ -81,14 +86,20 @@ Exit tell_refusal(const Options& options, const Console& console, const json::ob
   return text(problem, "code") == "shutting_down" ? Exit::unreachable : Exit::refused;
 }
 
-// The end is not known: without us the daemon goes back, unless the flip was made already.
+// The end is not known: without us the daemon goes back, unless the flip was made already; a watch it ends itself.
 Exit tell_lost(const Console& console, const std::string& why, const Followed& followed) {
   console.error(fmt::format("proxyctl: {}\n", why));
+  const auto* look = "Look with:\n  proxyctl status\n  proxyctl history\n";
+  if (!followed.watched_on.empty()) {
+    console.error(
+        fmt::format("The cutover to {} was made; how its watch ends is not known. {}", followed.watched_on, look));
+    return Exit::undrained;
+  }
   console.error(
       fmt::format("The end of the cutover is not known{}. A cutover that has not flipped goes back by itself, "
-                  "at its deadline at the latest. Look with:\n  proxyctl status\n  proxyctl history\n",
-                  followed.stage.empty() ? "" : "; its last known stage is " + followed.stage));
-  return Exit::refused;
+                  "at its deadline at the latest. {}",
+                  followed.stage.empty() ? "" : "; its last known stage is " + followed.stage, look));
+  return Exit::unreachable;
 }
 
 Exit tell_receipt(const Options& options, const Console& console, const json::object& last,
@@ -124,7 +135,7 @@ Exit run_cutover(const Options& options, const Console& console) {
     }
     return true;
   };
-  if (console.transaction) console.transaction();
+  if (console.transaction) console.transaction(false);
   const auto reply = exchange(options.socket, make_request(options), on_line);
   if (console.progress) console.progress("");
   if (!reply) return tell_failure(console, reply.error(), followed);

@@ -76,6 +76,7 @@ WireRequest mode_request(const Options& options) {
 WireRequest server_request(const Options& options) {
   json::object body{{"pool", options.pool}, {"address", options.address}, {"admin", options.admin}};
   put_if(body, "drain", options.drain);
+  if (options.cut) body["cut"] = true;
   return change("/v1/server", std::move(body), options);
 }
 

@@ -108,6 +108,10 @@ bool Exchange::moves(const core::Placement& to) const {
   return core::moves(call_.plan, facts_of(call_), to);
 }
 
+bool Exchange::is_at(core::ServerId server) const {
+  return forward_ != nullptr && forward_->is_at(server);
+}
+
 net::Task<> Exchange::answer_options() {
   call_.keep = call_.channel.leave_body() && call_.keep;
   const auto own =

@@ -23,6 +23,7 @@ class Exchange final : public core::Admission::Owner, private Parking::Parked {
   void cut() override;
   void told_to_go(base::SteadyTime at) override;
   bool moves(const core::Placement& to) const override;
+  bool is_at(core::ServerId server) const override;
 
  private:
   void identify();

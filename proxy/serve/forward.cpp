@@ -8,6 +8,7 @@
 #include "proxy/serve/tunnel.h"
 #include "proxy/serve/worker.h"
 
+#include <algorithm>
 #include <string>
 
 namespace drawbridge::serve {
@@ -170,6 +171,10 @@ void Forward::cut() {
   call_.channel.interrupt();
 }
 
+bool Forward::is_at(core::ServerId server) const {
+  return lease_ ? lease_.server() == server : tried_.asked() == server;
+}
+
 // Nobody waits for this call any more.
 void Forward::deadline_passed(net::Deadline&) {
   call_.late = true;
@@ -230,13 +235,17 @@ net::Task<Result<void>> Forward::send_request() {
   co_return Result<void>{};
 }
 
+// A call of gRPC may be quiet both ways, as long as its pool allows; any client may be once it is being answered.
 net::Task<Result<void>> Forward::upload() {
-  return relay_body({.loop = call_.worker.loop(),
-                     .from = call_.channel,
-                     .read_patience = bounds_.body_timeout,
-                     .read_rate_min = bounds_.body_rate_min,
-                     .to = *upstream_,
-                     .write_patience = pool_.timing.body});
+  const bool may_be_quiet = http::is_grpc(call_.request().headers.value(http::Field::content_type));
+  return relay_body(
+      {.loop = call_.worker.loop(),
+       .from = call_.channel,
+       .read_patience = may_be_quiet ? std::max(bounds_.body_timeout, pool_.timing.body) : bounds_.body_timeout,
+       .read_rate_min = may_be_quiet ? 0 : bounds_.body_rate_min,
+       .to = *upstream_,
+       .write_patience = pool_.timing.body,
+       .answered = &call_.head_sent});
 }
 
 // The client's failure ends the exchange; the server's does not: it may have answered already. What we ended

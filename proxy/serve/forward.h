@@ -28,6 +28,7 @@ class Forward final : private net::Stream::Reset, private net::Deadline::Owner {
 
   void cut();                            // ends waiting for the upstream
   void told_to_go(base::SteadyTime at);  // tunnels: close at `at`
+  bool is_at(core::ServerId server) const;
 
  private:
   net::Task<base::Result<void>> attempt();

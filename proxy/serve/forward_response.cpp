@@ -102,7 +102,8 @@ net::Task<Result<void>> Forward::relay_response() {
                                             .from = *upstream_,
                                             .read_patience = pool_.timing.body,
                                             .to = call_.channel,
-                                            .write_patience = bounds_.body_timeout});
+                                            .write_patience = bounds_.body_timeout,
+                                            .write_rate_min = bounds_.answer_rate_min});
   end_response(relayed);
   co_return relayed;
 }

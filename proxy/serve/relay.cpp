@@ -34,10 +34,16 @@ class Batch {
   std::size_t count_ = 0;
 };
 
+base::SteadyTime read_deadline(const Relay& relay, const BodyPace& pace, base::SteadyTime now) {
+  const bool bounded = relay.answered == nullptr || !*relay.answered;
+  return bounded ? now + pace.patience(relay.from.bytes()) : base::SteadyTime::max();
+}
+
 }  // namespace
 
 net::Task<base::Result<void>> relay_body(Relay relay) {
-  BodyPace pace(relay.read_patience, relay.read_rate_min);
+  BodyPace reading(relay.read_patience, relay.read_rate_min);
+  BodyPace writing(relay.write_patience, relay.write_rate_min);
   for (std::size_t round = 0;; ++round) {
     Batch batch;
     const auto state = batch.gather(relay.from);
@@ -45,7 +51,9 @@ net::Task<base::Result<void>> relay_body(Relay relay) {
     if (round == 0 || end || !batch.empty()) {
       const OutgoingMessage::Part part{
           .pieces = batch.pieces(), .end = end, .trailers = end ? relay.from.trailers() : std::string_view{}};
-      const auto written = co_await relay.to.write(part, relay.write_patience);
+      const auto offered = relay.loop.now();
+      const auto written = co_await relay.to.write(part, writing.patience(relay.from.bytes()));
+      writing.waited(relay.loop.now() - offered);
       if (!written) co_return std::unexpected(written.error());
     }
     if (end) co_return base::Result<void>{};
@@ -57,9 +65,13 @@ net::Task<base::Result<void>> relay_body(Relay relay) {
       co_return std::unexpected(base::Failure{.fault = base::Fault::proxy, .reason = base::Reason::cancelled});
     }
     const auto begun = relay.loop.now();
-    const auto got = co_await relay.from.more(pace.deadline(begun, relay.from.bytes()));
-    pace.waited(relay.loop.now() - begun);
-    if (!got) co_return std::unexpected(got.error());
+    const auto deadline = read_deadline(relay, reading, begun);
+    const auto got = co_await relay.from.more(deadline);
+    reading.waited(relay.loop.now() - begun);
+    if (got) continue;
+    const bool answered_meanwhile = relay.answered != nullptr && *relay.answered && relay.loop.now() >= deadline;
+    if (got.error().reason != base::Reason::timed_out || !answered_meanwhile)
+      co_return std::unexpected(got.error());
   }
 }
 

@@ -18,7 +18,11 @@ struct Relay {
   base::Millis read_patience;       // silence while reading
   std::uint64_t read_rate_min = 0;  // BodyPace: bytes a second of waiting beyond it; 0: none
   OutgoingMessage& to;
-  base::Millis write_patience;  // time without progress while writing
+  base::Millis write_patience;       // time without progress while writing
+  std::uint64_t write_rate_min = 0;  // BodyPace, of who takes the body
+  // Once true, the other way has begun and bounds this one: its sender may be silent as long as that lasts. Null:
+  // there is none.
+  const bool* answered = nullptr;
 };
 
 // Writes the head of `to` together with what is here of the body, then the rest as it comes: nothing waits in a

@@ -1,5 +1,7 @@
 #include "proxy/upstream/prober.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -109,7 +111,11 @@ void Prober::ended(const Place& place, std::uint64_t probe, const ProbeFinding& 
   }
   const auto before = address.verdict.state();
   const auto state = address.verdict.observe(finding.healthy, address.policy);
-  board_.set_probed(place.server, place.slot, state, finding.reason, address.verdict.failures());
+  const bool rises = finding.healthy && state == HealthState::down;
+  const auto reason = rises ? fmt::format("it answers again ({}), but not yet {} times in a row", finding.reason,
+                                          address.policy.rise)
+                            : finding.reason;
+  board_.set_probed(place.server, place.slot, state, reason, address.verdict.failures());
   if (state != before) listener_.changed();
   schedule();
 }

@@ -214,9 +214,9 @@ class Cutover(unittest.TestCase):
         self.assert_as_before()
         warnings = self.proxy.admin("GET", "/v1/status")[1]["warnings"]
         self.assertIn("stage run; the site is on blue", warnings[0])
-        running.send_signal(signal.SIGINT)
-        running.communicate(timeout=PATIENCE)
-        self.assertEqual(running.returncode, 1)
+        _, error = running.communicate(timeout=PATIENCE)
+        self.assertEqual(running.returncode, 3, error)
+        self.assertIn("its last known stage is run", error)
 
 
 if __name__ == "__main__":

@@ -94,8 +94,20 @@ class Trouble(ProxyCase):
                 parked = self.parked_post()
                 running.send_signal(number)
                 self.assertEqual(parked.read_response("POST").body, b"blue")
-                self.end_of(running)
+                self.assertEqual(self.end_of(running)[0], 3 if number != signal.SIGKILL else -number)
                 self.assert_on("blue")
+
+    def test_an_interrupt_of_a_watch_stops_only_the_looking_on(self):
+        proxy = self.shop()
+        running = self.cut_over("--watch", "20s", "--return-on-errors")
+        self.until_stage("watch")
+        running.send_signal(signal.SIGINT)
+        status, _, error = self.end_of(running)
+        self.assertEqual((status, "proxyd goes on watching" in error), (4, True), error)
+        self.green.stop()
+        for _ in range(25):
+            self.client(proxy).send(POST % b"order").read_response("POST")
+        self.assert_on("blue")
 
     def test_an_operator_who_is_stopped_does_not_keep_the_site_held_beyond_the_deadline(self):
         self.shop()

@@ -181,6 +181,47 @@ class Http1(ProxyCase):
         eventually(trickle, "an answer")
         self.assertEqual(client.read_response().status, 408)
 
+    def test_a_client_that_is_being_answered_may_be_quiet_for_longer_than_a_body_may(self):
+        upstream = self.upstream(lambda e: (e.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n"),
+                                            e.read_body(), e.send(b"4\r\nlast\r\n0\r\n\r\n")))
+        proxy = self.proxy(upstream, limits='request_body_rate = "1MiB"', timeouts='client_body = "200ms"')
+        client = self.client(proxy).send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
+        client.send(b"2\r\nhi\r\n").read_head()
+        self.assertEqual(client.wire.exactly(10), b"5\r\nfirst\r\n")
+        for _ in range(3):
+            self.assertTrue(client.stays_open(0.4))
+            client.send(b"2\r\nhi\r\n")
+        client.send(b"0\r\n\r\n")
+        self.assertEqual(client.wire.rest(), b"4\r\nlast\r\n0\r\n\r\n")
+        self.assertEqual(upstream.requests[0].body, b"hi" * 4)
+
+    def test_a_call_of_grpc_may_be_quiet_before_it_is_answered(self):
+        upstream = self.upstream(lambda exchange: (exchange.read_body(), exchange.send(answer(b"sum"))))
+        proxy = self.proxy(upstream, limits='request_body_rate = "1MiB"', timeouts='client_body = "200ms"')
+        client = self.client(proxy).send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Type: application/grpc+proto\r\n"
+                                         b"Transfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n")
+        for _ in range(2):
+            self.assertTrue(client.stays_open(0.4))
+            client.send(b"2\r\nhi\r\n")
+        self.assertEqual(client.send(b"0\r\n\r\n").read_response().body, b"sum")
+
+    def test_a_reader_who_takes_an_answer_drop_by_drop_holds_a_drain_no_longer_than_it_may(self):
+        body = b"x" * 30_000_000
+        upstream = self.upstream(lambda exchange: (exchange.read_body(), exchange.send(answer(body))))
+        proxy = self.proxy(upstream, limits='response_body_rate = "1GiB"', timeouts='client_body = "1s"')
+        client = self.client(proxy, receive_buffer=4096)
+        client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
+        upstream.wait_for_requests(1)
+        self.assertEqual(proxy.ctl("mode", "readonly", "--drain", "100ms")[0], 4)
+
+        def sip():
+            if client.wire.has_more(0.05) and client.wire.fill():
+                client.wire.take(65536)
+            return upstream.open_connections == 0
+        eventually(sip, "the end of the answer")
+        self.assertEqual(proxy.ctl("wait", "--until", "drained", "--timeout", "10s")[0], 0)
+        self.assertLess(client.wire.received + len(client.wire.rest()), len(body))
+
 
 if __name__ == "__main__":
     main()

@@ -4,7 +4,11 @@ import json
 import subprocess
 import threading
 
-from harness import BIN, PATIENCE, ExchangeCase, answer, eventually, main
+from harness import BIN, PATIENCE, ExchangeCase, ProxyCase, answer, eventually, main
+
+TUNNEL = (b"GET /ws HTTP/1.1\r\nHost: a.example\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+          b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
 
 
 class TakenOut(ExchangeCase):
@@ -52,6 +56,13 @@ class TakenOut(ExchangeCase):
         self.assertEqual(asked.answer().body, b"first")
         self.assertEqual(self.drain(proxy, first)[1]["result"], "done")
 
+    def test_with_cut_what_is_left_is_ended_and_named(self):
+        first, _, proxy, asked = self.scene()
+        status, receipt = self.drain(proxy, first, "--drain", "100ms", "--cut")
+        self.assertEqual((status, receipt["result"], len(receipt["cut"])), (0, "cut", 1))
+        self.assertEqual(asked.answer().status, 502)
+        self.assertEqual(self.drain(proxy, first)[1]["result"], "done")
+
     def test_the_last_server_is_taken_out_with_a_warning(self):
         first, second, proxy, _ = self.scene()
         self.go.set()
@@ -78,6 +89,17 @@ class TakenOut(ExchangeCase):
     def taken_out(self, proxy):
         return [server["address"] for pool in proxy.admin("GET", "/v1/pools")[1]["pools"] for server in pool["servers"]
                 if server["admin"] != "ready"]
+
+
+class ItsTunnels(ProxyCase):
+    def test_websockets_are_told_to_go_to_another_server(self):
+        server = self.upstream(lambda exchange: (exchange.send(SWITCHED), exchange.read_rest()))
+        proxy = self.proxy(server, site='drain = { tunnel_spread = "10ms" }')
+        client = self.client(proxy).send(TUNNEL)
+        client.read_response()
+        status, out, _ = proxy.ctl("server", "drain", "blue", server.address)
+        self.assertEqual((status, "done" in out), (0, True), out)
+        self.assertEqual(client.wire.exactly(4)[2:4], (1012).to_bytes(2, "big"))
 
 
 if __name__ == "__main__":

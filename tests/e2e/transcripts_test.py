@@ -185,7 +185,7 @@ class Transcripts(ProxyCase):
             self.shop.process.wait(PATIENCE)
 
         self.check("cutover-killed", during=kill, between=lambda: (self.shop.kill(), self.shop.start()))
-        self.assertEqual(self.statuses, [1, 0, 0])
+        self.assertEqual(self.statuses, [3, 0, 0])
         self.assertEqual((self.site()["pool"], self.site()["mode"]), ("blue", "live"))
 
 

@@ -360,6 +360,9 @@ TEST_CASE("a process that is killed in any stage comes up on one pool and says w
     CHECK(room.has_event("cutover_failed_back"));
     REQUIRE(room.controller().status().warnings.size() == 1);
     CHECK(room.controller().status().warnings.front().find("the site is on blue") != std::string::npos);
+    room.mode(Mode::readonly, {"forum"});
+    room.alarms.settle();
+    CHECK(room.controller().status().warnings.size() == 1);
     const auto entries = room.controller().history("shop", 2);
     CHECK(entries.back().what == "cutover to green: back");
   }

@@ -154,6 +154,57 @@ TEST_CASE("how many writes the new pool has accepted is known after a restart, o
   }
 }
 
+TEST_CASE(
+    "a cutover to the pool of before tells the writes that it leaves there as a rollback does, and is not "
+    "refused") {
+  for (const bool dry_run : {false, true}) {
+    CAPTURE(dry_run);
+    ControlRoom room;
+    REQUIRE(room.start().has_value());
+    const auto there = submit(room, to_green());
+    room.alarms.settle();
+    REQUIRE(there->is_receipt());
+    CHECK_FALSE(there->receipt().cutover->writes.has_value());
+    room.writes += 29;
+    auto command = to_green();
+    command.to = "blue";
+    command.dry_run = dry_run;
+    const auto answer = submit(room, command);
+    room.alarms.settle();
+    REQUIRE(answer->is_receipt());
+    CHECK(pool_of(room) == (dry_run ? "green" : "blue"));
+    CHECK(answer->receipt().cutover->writes == 29);
+    CHECK(answer->receipt().cutover->writes_exact);
+    CHECK_FALSE(answer->receipt().cutover->discards);
+  }
+}
+
+TEST_CASE("an operator who leaves a watch does not end it, nor the way back that it begins") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  auto command = to_green(half_a_minute);
+  command.return_on_errors = true;
+  bool is_there = true;
+  control::Completion completion;
+  completion.is_there = [&] { return is_there; };
+  room.controller().submit({.what = std::move(command), .if_epoch = {}, .actor = ControlRoom::alice},
+                           std::move(completion));
+  room.alarms.settle();
+  REQUIRE(room.status_of("shop").cutover->stage == CutoverStage::watch);
+  is_there = false;
+  room.alarms.advance(base::Millis(1'000));
+  REQUIRE(room.status_of("shop").cutover->stage == CutoverStage::watch);
+  // The way back takes longer than a look for who has gone.
+  room.workers->hold_fences();
+  room.answered = {.requests = 100, .errors = 100};
+  room.alarms.advance(base::Millis(1'000));
+  REQUIRE(room.status_of("shop").cutover->stage == CutoverStage::drain);
+  room.workers->release_fences();
+  room.alarms.advance(base::Millis(1'000));
+  CHECK(pool_of(room) == "blue");
+  CHECK_FALSE(room.status_of("shop").cutover.has_value());
+}
+
 TEST_CASE("the old pool is left by all, exempt requests too") {
   ControlRoom room;
   REQUIRE(room.start().has_value());

@@ -98,7 +98,8 @@ core::Placement::Found FakeWorkers::place(const core::Placement& placement, std:
 
 bool FakeWorkers::meant(const core::DrainScope& scope, const Request& request) {
   const bool stays = scope.moved_by && place(*scope.moved_by, request.kind.tenant).pool == request.pool;
-  return !stays && request.epoch < scope.epoch && (scope.exempt_too || !request.kind.exempt) &&
+  const bool elsewhere = scope.at_server && scope.at_server != request.kind.server;
+  return !stays && !elsewhere && request.epoch < scope.epoch && (scope.exempt_too || !request.kind.exempt) &&
          scope.classes.has(request.kind.request_class) && !(scope.spare_read_tunnels && request.kind.read_tunnel) &&
          std::ranges::find(scope.sites, request.site) != scope.sites.end();
 }

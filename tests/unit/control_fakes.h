@@ -7,6 +7,7 @@
 #include <deque>
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,7 @@ class FakeWorkers final : public control::Workers {
     bool read_tunnel = false;
     bool stubborn = false;         // a cut does not end it at once
     std::string_view tenant = {};  // its X-Tenant
+    std::optional<core::ServerId> server = {};
   };
   // Admits a request under the snapshot that is current.
   std::string enter(const std::string& site, Kind kind);

@@ -59,7 +59,6 @@ base::Expected<void> ControlRoom::start() {
                 });
               },
           .served = [this](core::SiteId) { return control::Cutovers::Served{.writes = writes}; },
-          .at_server = [this](core::ServerId server) { return at_servers[server]; },
 
           .slice_writes = [this](core::SliceId) { return slice_writes; },
           .forget_first_write = [](core::SiteId) {},

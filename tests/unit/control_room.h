@@ -55,11 +55,10 @@ class ControlRoom {
   base::EventLog events{false};
   std::string boot = "boot-1";
   int renders = 0;
-  bool servers_answer = true;                          // to probes
-  bool check_passes = true;                            // likewise, of a path
-  std::uint64_t writes = 0;                            // sent to servers so far
-  core::WatchSample answered;                          // by any pool, likewise
-  std::map<core::ServerId, std::uint64_t> at_servers;  // requests they have
+  bool servers_answer = true;  // to probes
+  bool check_passes = true;    // likewise, of a path
+  std::uint64_t writes = 0;    // sent to servers so far
+  core::WatchSample answered;  // by any pool, likewise
   std::uint64_t slice_writes = 0;
   inline static const core::Actor alice{.name = "alice", .uid = 1000, .pid = 7};
 

@@ -183,6 +183,28 @@ TEST_CASE("lost state puts every site into maintenance and says why") {
   CHECK(room.controller().status().warnings.empty());
 }
 
+TEST_CASE("what a start found is told until somebody has changed the sites that it concerns") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  auto command = tests::mode_command(Mode::readonly, {"forum"});
+  command.lasts = base::Millis(5'000);
+  room.submit({.what = command, .if_epoch = {}, .actor = ControlRoom::alice});
+  room.alarms.settle();
+  room.stop();
+  room.files.overwrite("/state/state.json", "{");
+  REQUIRE(room.start().has_value());
+  const auto warnings = room.controller().status().warnings.size();
+  CHECK(warnings >= 2);
+  room.alarms.advance(base::Millis(10'000));  // by the timer, not by a person
+  room.reload();
+  room.mode(Mode::readonly, {"forum"});
+  room.alarms.settle();
+  CHECK(room.controller().status().warnings.size() == warnings);
+  room.mode(Mode::live, {"shop"});
+  room.alarms.settle();
+  CHECK(room.controller().status().warnings.empty());
+}
+
 TEST_CASE("history tells who changed what, from what, and how it ended") {
   ControlRoom room;
   REQUIRE(room.start().has_value());

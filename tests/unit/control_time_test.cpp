@@ -113,6 +113,38 @@ TEST_CASE("after a reboot the wall clock decides, but never for longer than was 
   }
 }
 
+TEST_CASE("who moves the end of a mode keeps what follows it, and why, unless they say otherwise") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  auto command = tests::mode_command(Mode::readonly, {"shop"});
+  command.lasts = Millis(60'000);
+  command.then = Mode::maintenance;
+  command.reason = "upgrade";
+  const auto carry_out = [&] {
+    const auto answer = room.submit({.what = command, .if_epoch = {}, .actor = ControlRoom::alice});
+    room.alarms.settle();
+    REQUIRE(answer->is_receipt());
+    return answer->receipt().warning;
+  };
+  CHECK(carry_out().empty());
+  command.then.reset();
+  command.reason.clear();
+  command.lasts = Millis(90'000);
+  CHECK(carry_out() == "maintenance follows for shop, as before: --then was not given");
+  CHECK(room.status_of("shop").mode.reason == "upgrade");
+  CHECK(room.status_of("shop").mode.then == Mode::maintenance);
+  command.then = Mode::live;
+  CHECK(carry_out().empty());
+  CHECK(room.status_of("shop").mode.then == Mode::live);
+  command.then = Mode::maintenance;
+  carry_out();
+  command.mode = Mode::hold;  // another mode: nothing of the old one is meant
+  command.then.reset();
+  command.lasts = Millis(10'000);
+  CHECK(carry_out().empty());
+  CHECK(room.status_of("shop").mode.then == Mode::live);
+}
+
 TEST_CASE("an end that passed while the proxy was down comes at the start") {
   ControlRoom room;
   REQUIRE(room.start().has_value());

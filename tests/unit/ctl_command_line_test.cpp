@@ -129,10 +129,11 @@ TEST_CASE("a mistake ends with exit code 2 and says what was meant") {
       {"mode readonly --then live", "--then needs --for or --until"},
       {"mode live --for 1m", "live stays until it is changed"},
       {"mode live --cut", "nothing has to end for live"},
-      {"mode readonly --if-epoch x", "--if-epoch"},
-      {"mode readonly --if-epoch -1", "--if-epoch"},
-      {"history --last -1", "--last"},
-      {"history --last 0", "--last"},
+      {"mode readonly --if-epoch x", "--if-epoch: 'x' is not a whole number above 0\n"},
+      {"mode readonly --if-epoch -1", "--if-epoch: '-1' is not a whole number"},
+      {"mode readonly --if-epoch 99999999999999999999999", "is not a whole number"},
+      {"history --last -1", "--last: '-1' is not a whole number"},
+      {"history --last 0", "--last: '0' is not a whole number above 0"},
       {"wait shop", "--until is missing"},
       {"wait --until drainde", "did you mean 'drained'?"},
       {"explain GET", "URL is missing"},
@@ -140,7 +141,13 @@ TEST_CASE("a mistake ends with exit code 2 and says what was meant") {
       {"server drain blue a:1 b:1", "unexpected argument 'b:1'"},
       {"page preview shop --as pdf", "no form 'pdf'"},
       {"page preview shop --mode live", "no mode 'live'"},
-      {"history a b", "SITE: At Most 1"},
+      {"history a b", "unexpected argument 'b'"},
+      {"cutover shop --tooo green", "no option '--tooo'; did you mean '--to'?"},
+      {"rollback shop --reson x", "no option '--reson'; did you mean '--reason'?"},
+      {"page preview shop --forr=10m web", "no option '--forr'"},
+      {"cutover shop forum --to green", "unexpected argument 'forum'"},
+      {"cutover shop --to green --watch 0s", "--watch must be longer than nothing"},
+      {"cutover shop --to green --watch", "--watch"},
       {"doctor now", "unexpected argument 'now'"},
   };
   for (const auto& row : rows) {
@@ -177,6 +184,7 @@ TEST_CASE("manual and completions know every command") {
       CAPTURE(word);
       CHECK(text.find(word) != std::string::npos);
     }
+    if (topic == HelpTopic::completion_bash) CHECK(text.find("writes all") != std::string::npos);
     for (const char* word : {"help --names SITE |"}) CHECK(text.find(word) == std::string::npos);
   }
 }

@@ -127,6 +127,41 @@ TIME                  EPOCH  CHANGE           SITES  BY                         
 )json");
 }
 
+TEST_CASE("of a pool that nobody can answer from, only what is on it is down") {
+  const auto printed = print_status(document(R"json({
+      "sites": [{"site": "shop", "mode": "live", "pool": "blue",
+                 "slices": [{"match": "header:X-Tenant=acme", "pool": "green"}]},
+                {"site": "forum", "mode": "live", "pool": "blue", "notice_pool": "page"}],
+      "pools": [{"pool": "green", "sites": ["shop"], "servers": [{"address": "a:1", "admin": "drain"}]},
+                {"pool": "page", "sites": ["forum"], "servers": [{"address": "b:1", "admin": "drain"}]},
+                {"pool": "old", "sites": [], "servers": [{"address": "c:1", "admin": "drain"}]}]})json"),
+                                    {});
+  CHECK(printed.find("! pool green has no server that can answer: header:X-Tenant=acme of shop is down\n") !=
+        std::string::npos);
+  CHECK(printed.find("! pool page has no server that can answer: the maintenance pool of forum is down\n") !=
+        std::string::npos);
+  CHECK(printed.find("pool old has no") == std::string::npos);
+}
+
+TEST_CASE("a receipt names the writes that a move back leaves, whichever command it was") {
+  const auto printed = [](const std::string& cutover, const char* result) {
+    const auto text = R"({"sites": ["shop"], "result": ")" + std::string(result) +
+                      R"(", "cutover": {"from": "green", "to": "blue", "mode": "live")" + cutover + "}}";
+    return print_cutover(document(text.c_str()), {});
+  };
+  const auto has = [](const std::string& text, const char* words) { return text.find(words) != std::string::npos; };
+  for (const char* result : {"done", "returned"}) {
+    CAPTURE(result);
+    CHECK(has(printed(R"(, "discarded_writes": 3)", result), "left behind on green: 3 writes\n"));
+    CHECK(has(printed(R"(, "discarded_writes": 0, "discarded_writes_at_least": true)", result),
+              "left behind on green: at least 0 writes\n"));
+    CHECK_FALSE(has(printed(R"(, "discarded_writes": 0)", result), "left behind"));
+  }
+  const char* accepted = R"(, "accepted_writes": 29)";
+  CHECK(has(printed(accepted, "done"), "green was sent 29 writes since it was cut over to; blue has them only if"));
+  CHECK(has(printed(R"(, "accepted_writes": 29, "dry_run": true)", "done"), "green was sent 29 writes"));
+}
+
 TEST_CASE("history shows as many changes as were asked for, however many ends stand between them") {
   const auto history = document(R"json({"entries": [
       {"at": "T4", "kind": "ended", "epoch": 3, "change": "live", "result": "done"},

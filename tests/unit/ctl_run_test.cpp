@@ -3,6 +3,7 @@
 #include "tests/unit/admin_bench.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <string>
 #include <sys/socket.h>
@@ -162,7 +163,7 @@ TEST_CASE("names for the shells come from the daemon and never complain") {
 TEST_CASE("a daemon that dies after a change was sent leaves its outcome open, and proxyctl says so") {
   const DyingDaemon daemon("");
   const auto told = tell(daemon.path, {"mode", "readonly"});
-  CHECK(told.exit == Exit::refused);
+  CHECK(told.exit == Exit::unreachable);
   CHECK(told.error.find("whether it was made is not known") != std::string::npos);
   CHECK(told.error.find("proxyctl history") != std::string::npos);
 }
@@ -174,6 +175,25 @@ TEST_CASE("a daemon that dies while a published change drains leaves the change 
   const auto told = tell(daemon.path, {"mode", "readonly"});
   CHECK(told.exit == Exit::undrained);
   CHECK(told.error.find("The change was made and stays") != std::string::npos);
+}
+
+TEST_CASE("a daemon that dies during a cutover leaves its end open, and during a watch the cutover made") {
+  struct Row {
+    const char* stage;
+    Exit exit;
+    const char* says;
+  };
+  for (const auto& row : {Row{"drain", Exit::unreachable, "its last known stage is drain"},
+                          Row{"watch", Exit::undrained, "The cutover to green was made"}}) {
+    CAPTURE(row.stage);
+    const auto line = fmt::format(R"({{"progress":{{"stage":"{}","to":"green"}}}})", row.stage) + "\n";
+    const DyingDaemon daemon(
+        "HTTP/1.1 200 OK\r\nContent-Type: application/x-ndjson\r\nTransfer-Encoding: chunked\r\n\r\n" +
+        fmt::format("{:x}\r\n{}\r\n", line.size(), line));
+    const auto told = tell(daemon.path, {"cutover", "shop", "--to", "green"});
+    CHECK(told.exit == row.exit);
+    CHECK_MESSAGE(told.error.find(row.says) != std::string::npos, told.error);
+  }
 }
 
 TEST_CASE("a daemon that dies during a question was simply not reached") {

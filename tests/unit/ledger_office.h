@@ -37,6 +37,7 @@ struct Request final : Admission::Owner {
   base::RequestId id;
   std::function<void()> on_cut;
   int cuts = 0;
+  ServerId server = 0;
   std::vector<base::SteadyTime> told;
 
   void cut() override {
@@ -44,6 +45,7 @@ struct Request final : Admission::Owner {
     if (on_cut) on_cut();
   }
   void told_to_go(base::SteadyTime at) override { told.push_back(at); }
+  bool is_at(ServerId asked) const override { return asked == server; }
 };
 
 struct Office {

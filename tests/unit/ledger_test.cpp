@@ -37,6 +37,25 @@ TEST_CASE("a drain ends when the last request that was admitted before the fence
   CHECK(office.ledger.in_flight(0)[RequestClass::write] == 1);
 }
 
+TEST_CASE("a drain of a server means what is there when the fence passes, whatever becomes of it") {
+  Office office;
+  auto here = office.enter(1, RequestClass::write);
+  auto read_here = office.enter(1, RequestClass::read, 1);
+  auto there = office.enter(1, RequestClass::write);
+  here->server = read_here->server = 5;
+  const DrainScope scope{.epoch = 2, .sites = {0, 1}, .classes = all_classes, .at_server = 5};
+  CHECK(office.ledger.fence(7, scope).total() == 2);
+  there->server = 5;
+  here->server = 6;
+  CHECK(office.ledger.cut(7, start, false).size() == 2);
+  CHECK(here->cuts + read_here->cuts == 2);
+  CHECK(there->cuts == 0);
+  here.reset();
+  read_here.reset();
+  REQUIRE(office.heard.drains.size() == 1);
+  CHECK(office.ledger.in_flight(0).total() == 1);
+}
+
 TEST_CASE("other sites, other classes, exempt requests and spared tunnels do not hold a drain up") {
   Office office;
   auto elsewhere = office.enter(1, RequestClass::write, 3);
