@@ -33,9 +33,16 @@ Result<void> H1Upstream::start(const http::RequestHead& head, const http::Forwar
   http::HeadWriter text(space_.request_out.span());
   http::write_upstream_request(text, head, spec);
   asked_ = {.method = head.method, .upgrade = spec.tunnel ? head.upgrade : std::string_view{}};
+  if (!spec.websocket_key.empty()) accept_ = http::make_websocket_accept(spec.websocket_key);
   writer_.begin(text.view(), head.body.kind);
   if (text.overflow()) return std::unexpected(Failure{.fault = Fault::client, .reason = Reason::too_large});
   return {};
+}
+
+// Who switches without having understood the key is no server of WebSockets (RFC 6455 section 4.1).
+bool H1Upstream::accepted(const http::ResponseHead& response) const {
+  if (!response.switching || !accept_) return true;
+  return response.headers.value(http::Field::sec_websocket_accept) == accept_->view();
 }
 
 net::Task<Result<void>> H1Upstream::read_head(const http::HeadLimits& limits, base::SteadyTime deadline) {
@@ -51,7 +58,7 @@ net::Task<Result<void>> H1Upstream::read_head(const http::HeadLimits& limits, ba
       const auto text = input.view().substr(scan.begin, scan.end - scan.begin);
       const auto refusal = http::parse_response(text, asked_, mine, response);
       input.consume(scan.end);
-      if (refusal) co_return std::unexpected(malformed());
+      if (refusal || !accepted(response)) co_return std::unexpected(malformed());
       if (!response.interim()) body_.begin(response.body, Fault::upstream, 0);
       co_return Result<void>{};
     }

@@ -1,11 +1,13 @@
 #pragma once
 
+#include "proxy/http/websocket.h"
 #include "proxy/serve/h1_body.h"
 #include "proxy/serve/h1_writer.h"
 #include "proxy/serve/upstream_channel.h"
 #include "proxy/serve/workspace.h"
 
 #include <cstdint>
+#include <optional>
 
 namespace drawbridge::serve {
 
@@ -39,10 +41,13 @@ class H1Upstream final : public UpstreamChannel {
   bool reusable() const override;
 
  private:
+  bool accepted(const http::ResponseHead& response) const;
+
   Workspace& space_;
   net::Stream& stream_;
   std::uint64_t written_before_, read_before_;  // on this connection, for earlier requests
   http::Asked asked_;
+  std::optional<http::WebSocketAccept> accept_;  // to a key of ours, that nobody else can judge
   H1Body body_;
   H1Writer writer_;
 };

@@ -135,8 +135,6 @@ class Endings(H2Case):
 
 
 class WebSockets(H2Case):
-    SWITCH = b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n"
-
     def connect(self, client):
         client.pump(lambda: client.settings)
         self.assertEqual(client.settings[h2_client.CONNECT_PROTOCOL], 1)
@@ -145,7 +143,7 @@ class WebSockets(H2Case):
             (":authority", "a.example"), ("sec-websocket-version", "13")])
 
     def echo(self, exchange):
-        exchange.send(self.SWITCH)
+        exchange.switch()
         while exchange.wire.buffer or exchange.wire.fill():
             exchange.send(exchange.wire.take(len(exchange.wire.buffer)))
 
@@ -188,6 +186,13 @@ class WebSockets(H2Case):
         self.assertEqual((refused.status, refused.body), (403, b"no"))
         ignored = client.finish(self.connect(client))
         self.assertEqual(ignored.status, 502)  # 200 would seem to have accepted it
+
+    def test_a_server_that_switches_without_having_understood_the_key_is_none(self):
+        head = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
+        for accept in ("", "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"):
+            server = self.upstream(lambda e, accept=accept: (e.send(f"{head}{accept}\r\n".encode()), e.read_rest()))
+            client = self.h2_client(self.proxy(server))
+            self.assertEqual(client.finish(self.connect(client)).status, 502)
 
 
 if __name__ == "__main__":

@@ -234,7 +234,7 @@ class Tunnels(ReceiptCase):
         """A tunnel through which one word has passed each way."""
 
         def upgrade(exchange):
-            exchange.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+            exchange.switch()
             script(exchange)
             exchange.close()
 

@@ -5,8 +5,6 @@ import threading
 
 from harness import ExchangeCase, ProxyCase, answer, main
 
-SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n"
-
 WEB = 'hosts = ["a.example"]'
 FORUM = """
 [site.forum]
@@ -73,7 +71,7 @@ class RenamedSite(ExchangeCase):
         self.assertEqual(write.answer().body, b"stored")
 
     def test_its_websockets_do_not_outlive_a_readonly_of_the_new_name(self):
-        _, proxy, visitor, rename = self.renamed(lambda e: (e.send(SWITCHED), e.read_rest()))
+        _, proxy, visitor, rename = self.renamed(lambda e: (e.switch(), e.read_rest()))
         tunnel = visitor.tunnel("/ws")
         tunnel.opened()
         rename()

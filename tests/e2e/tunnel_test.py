@@ -19,7 +19,7 @@ def frame(payload, masked=False, opcode=1):
 
 def echo(exchange):
     """Switches, then sends back what comes, until the other side has finished."""
-    exchange.send(SWITCH % exchange.request.value("Upgrade").encode())
+    exchange.switch()
     while exchange.wire.buffer or exchange.wire.fill():
         exchange.send(exchange.wire.take(65536))
     exchange.close()
@@ -55,7 +55,7 @@ class WebSockets(WebSocketCase):
         self.assertEqual(tunnel.send(b"\x81\x80abcd").read(6), b"\x81\x80abcd")
 
     def test_bytes_right_behind_the_switch_are_not_lost(self):
-        tunnel = self.open(lambda e: (e.send(SWITCH % b"websocket" + frame(b"hello")), e.say_nothing()))
+        tunnel = self.open(lambda e: (e.switch(frame(b"hello")), e.say_nothing()))
         self.assertEqual(tunnel.read(7), frame(b"hello"))
 
     def test_bytes_right_behind_the_request_arrive_after_the_switch(self):
@@ -65,7 +65,7 @@ class WebSockets(WebSocketCase):
 
     def test_a_half_close_passes_and_the_other_direction_goes_on(self):
         def script(exchange):
-            exchange.send(SWITCH % b"websocket")
+            exchange.switch()
             exchange.send(b"got " + exchange.wire.rest())
             exchange.close()
         tunnel = self.open(script)
@@ -74,7 +74,7 @@ class WebSockets(WebSocketCase):
 
     def test_a_half_close_of_the_upstream_passes_too(self):
         def script(exchange):
-            exchange.send(SWITCH % b"websocket" + b"bye")
+            exchange.switch(b"bye")
             exchange.wire.sock.shutdown(1)
             heard.append(exchange.wire.exactly(5))
             done.set()
@@ -114,7 +114,7 @@ class WebSockets(WebSocketCase):
         sent = []
 
         def script(exchange):
-            exchange.send(SWITCH % b"websocket")
+            exchange.switch()
             for _ in range(1000):
                 exchange.send(b"x" * 65536)
                 sent.append(1)
@@ -142,7 +142,7 @@ class ToldToGo(WebSocketCase):
         heard = []
 
         def script(exchange):
-            exchange.send(SWITCH % b"websocket")
+            exchange.switch()
             heard.append(exchange.wire.exactly(8))
             exchange.send(CLOSE_1012)
             exchange.close()
@@ -162,7 +162,7 @@ class ToldToGo(WebSocketCase):
         data = frame(b"x" * 1000)
 
         def script(exchange):
-            exchange.send(SWITCH % b"websocket" + data[:300])
+            exchange.switch(data[:300])
             halfway.set()
             exchange.wait(go_on)
             exchange.send(data[300:])
@@ -179,7 +179,7 @@ class ToldToGo(WebSocketCase):
         thread.join()
 
     def test_a_websocket_that_does_not_go_is_cut_and_listed(self):
-        tunnel = self.open(lambda e: (e.send(SWITCH % b"websocket"), e.say_nothing()), site=self.site)
+        tunnel = self.open(lambda e: (e.switch(), e.say_nothing()), site=self.site)
         receipt = self.front.mode("maintenance", drain="1s")
         self.assertEqual((receipt["cut_counts"]["tunnels"], receipt["cut"][0]["path"]), (1, "/ws"))
         self.assertEqual(tunnel.read(4), CLOSE_1012)

@@ -1,3 +1,4 @@
+#include "proxy/http/websocket.h"
 #include "tests/loop/worker_bench.h"
 
 #include <doctest/doctest.h>
@@ -12,25 +13,35 @@ using tests::WorkerBench;
 
 namespace {
 
-const std::string upgraded =
-    "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n";
 const std::string going = "\x88\x02\x03\xf4";  // close 1012, unmasked
 const std::string text_frame = "\x81\x05hello";
+
+// The answer of a server that has understood the key.
+std::string upgraded(const std::string& asked) {
+  constexpr std::string_view field = "Sec-WebSocket-Key: ";
+  std::string head = "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n";
+  const auto at = asked.find(field);
+  if (at == std::string::npos) return head + "\r\n";
+  const auto accept = http::make_websocket_accept(asked.substr(at + field.size(), 24));
+  return head + "Sec-WebSocket-Accept: " + std::string(accept.view()) + "\r\n\r\n";
+}
 
 struct Chat {
   WorkerBench bench;
   std::unique_ptr<Visitor> client;
   std::optional<RawSocket> server;
+  std::string asked;
 
   explicit Chat(std::size_t io_bytes = static_cast<std::size_t>(-1)) {
     bench.limit_io(io_bytes);
     bench.start();
     client = bench.visitor();
     client->ask_tunnel("/chat");
-    server = bench.take_request();
+    server = bench.server().accept();
+    asked = server->read_until("\r\n\r\n");
   }
   void switch_over() {
-    server->send(upgraded);
+    server->send(upgraded(asked));
     client->check_opened();
   }
   // A fence of a change to readonly.

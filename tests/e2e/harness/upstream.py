@@ -1,13 +1,21 @@
 """An upstream that records what reaches it, byte by byte, and answers as its script says."""
 
+import base64
 import dataclasses
+import hashlib
 import socket
 import threading
 
 from . import wire
 from .waiting import PATIENCE, eventually
 
+WEBSOCKET_MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 TCP_REPAIR = 19  # of a socket that is closed then, nobody hears
+
+
+def accept_of(key):
+    """Sec-WebSocket-Accept for a Sec-WebSocket-Key (RFC 6455 section 4.2.2)."""
+    return base64.b64encode(hashlib.sha1(key.encode() + WEBSOCKET_MAGIC).digest()).decode()
 
 
 def answer(body=b"", status="200 OK", fields=""):
@@ -62,6 +70,13 @@ class Exchange:
 
     def send(self, data):
         self.wire.sock.sendall(data)
+
+    def switch(self, more=b""):
+        """Takes the upgrade that was asked for, as a server does that has understood it; `more` comes right behind."""
+        key = self.request.value("Sec-WebSocket-Key")
+        accept = f"Sec-WebSocket-Accept: {accept_of(key)}\r\n" if key else ""
+        head = f"Connection: Upgrade\r\nUpgrade: {self.request.value('Upgrade')}\r\n{accept}"
+        self.send(f"HTTP/1.1 101 Switching Protocols\r\n{head}\r\n".encode() + more)
 
     def wait(self, event):
         """Until the test sets `event`, or ends."""

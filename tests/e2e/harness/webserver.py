@@ -1,18 +1,10 @@
 """A small site as browsers use them: a page, an API, orders, server-sent events and a WebSocket."""
 
-import base64
-import hashlib
 import threading
 
 from .upstream import FakeUpstream, answer
 
-WEBSOCKET_MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 CLOSE = 8
-
-
-def accept_of(key):
-    """Sec-WebSocket-Accept for a Sec-WebSocket-Key (RFC 6455 section 4.2.2)."""
-    return base64.b64encode(hashlib.sha1(key.encode() + WEBSOCKET_MAGIC).digest()).decode()
 
 
 def read_frame(wire):
@@ -82,9 +74,7 @@ class WebServer(FakeUpstream):
         exchange.close()
 
     def _speak(self, exchange):
-        accept = accept_of(exchange.request.value("Sec-WebSocket-Key"))
-        exchange.send(b"HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
-                      b"Sec-WebSocket-Accept: " + accept.encode() + b"\r\n\r\n")
+        exchange.switch()
         while True:
             opcode, payload = read_frame(exchange.wire)
             if opcode == CLOSE:
