@@ -147,7 +147,7 @@ constexpr auto limits_keys = std::to_array<Key>({
         "Most open client connections; fewer where the process's limit of open files does not carry them "
         "(`proxyctl "
         "doctor` says how many). Beyond, connections without a request give way; a new one that finds no place "
-        "within 2s is answered 503."),
+        "within 2s is answered 503 (with HTTP/2 by GOAWAY; before a handshake of TLS it is closed)."),
     key<Number<0, connections_max>, &Limits::connections_per_address>(
         "connections_per_address",
         "Most open connections of one client address; further ones are closed. 0 is no limit.", "200"),
