@@ -1,5 +1,6 @@
 """The modes over HTTP/2: a hold parks streams and not connections, and what is cut or refused is told to its stream."""
 
+import struct
 import threading
 import unittest
 
@@ -117,6 +118,34 @@ class Endings(H2Case):
         self.assertEqual(client.read_to_end(), "fin")
         self.assertEqual(client.goaway[-1], (1, h2_client.NO_ERROR))
 
+
+    def test_who_answers_no_ping_hears_the_second_goodbye_all_the_same(self):
+        go = threading.Event()
+        upstream = self.upstream(lambda x: (x.wait(go), x.send(answer(b"late"))))
+        proxy = self.proxy(upstream)
+        client = self.h2_client(proxy)
+        client.answers_pings = False
+        stream = client.open()
+        upstream.wait_for_requests(1)
+        proxy.signal(15)
+        client.pump(lambda: len(client.goaway) == 2)
+        self.assertEqual(client.goaway[1], (stream.number, h2_client.NO_ERROR))
+        go.set()
+        self.assertEqual(client.finish(stream).body, b"late")
+        self.assertEqual(client.read_to_end(), "fin")
+
+    def test_who_takes_nothing_does_not_hold_up_the_very_end(self):
+        upstream = self.upstream(lambda x: x.send(answer(b"x" * 32 * 1024 * 1024)))
+        proxy = self.proxy(upstream)
+        wide = struct.pack(">I", 2**31 - 1 - h2_client.WINDOW)
+        client = self.h2_client(proxy, settings=[(h2_client.INITIAL_WINDOW, 2**31 - 1)])
+        client.send(h2_client.WINDOW_UPDATE, 0, 0, wide)
+        client.open()
+        upstream.wait_for_requests(1)
+        proxy.signal(15)
+        proxy.wait_until_said("shutting_down")
+        proxy.signal(15)
+        self.assertEqual(proxy.wait(), 0)
 
     def test_what_is_left_at_the_very_end_hears_of_it(self):
         first = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"

@@ -71,6 +71,7 @@ class H2Client:
         self.window = WINDOW
         self.initial_window = WINDOW
         self.give_back = give_back
+        self.answers_pings = True
         self.stream_window = dict(settings).get(INITIAL_WINDOW, WINDOW)  # ours, for each answer
         self.taken = 0  # of the window of the connection
         self.settings = {}
@@ -227,7 +228,7 @@ class H2Client:
         elif kind == PING:
             if flags & ACK:
                 self.pongs.append(payload)
-            else:
+            elif self.answers_pings:
                 self.reply(PING, ACK, 0, payload)
         elif kind == GOAWAY:
             self.goaway.append(struct.unpack(">II", payload[:8]))
