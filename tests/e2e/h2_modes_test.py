@@ -1,11 +1,12 @@
 """The modes over HTTP/2: a hold parks streams and not connections, and what is cut or refused is told to its stream."""
 
+import contextlib
 import struct
 import threading
 import unittest
 
 from h2_case import H2Case
-from harness import answer, eventually, h2_client
+from harness import PATIENCE, answer, eventually, h2_client
 from harness.wire import values
 
 
@@ -135,17 +136,31 @@ class Endings(H2Case):
         self.assertEqual(client.read_to_end(), "fin")
 
     def test_who_takes_nothing_does_not_hold_up_the_very_end(self):
-        upstream = self.upstream(lambda x: x.send(answer(b"x" * 32 * 1024 * 1024)))
-        proxy = self.proxy(upstream)
+        full = threading.Event()
+
+        def fill(exchange):
+            exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n")
+            exchange.wire.sock.settimeout(0.5)
+            with contextlib.suppress(TimeoutError):
+                while True:
+                    exchange.send(b"x" * 65536)
+            full.set()
+            exchange.say_nothing()
+
+        proxy = self.proxy(self.upstream(fill), workers=1)
         wide = struct.pack(">I", 2**31 - 1 - h2_client.WINDOW)
         client = self.h2_client(proxy, settings=[(h2_client.INITIAL_WINDOW, 2**31 - 1)])
         client.send(h2_client.WINDOW_UPDATE, 0, 0, wide)
         client.open()
-        upstream.wait_for_requests(1)
+        self.assertTrue(full.wait(PATIENCE), "nobody stops taking")
+        other = self.h2_client(proxy, give_back=False)
+        other.answers_pings = False
+        other.open()
         proxy.signal(15)
-        proxy.wait_until_said("shutting_down")
+        other.pump(lambda: len(other.goaway) == 2)
         proxy.signal(15)
         self.assertEqual(proxy.wait(), 0)
+        self.assertNotIn("shutdown_grace_passed", proxy.said)
 
     def test_what_is_left_at_the_very_end_hears_of_it(self):
         first = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nabc"

@@ -43,6 +43,12 @@ class Exchanges(H2Case):
         self.assertEqual(upstream.requests[0].value("Content-Length"), "5")
         self.assertEqual(upstream.requests[1].value("Transfer-Encoding"), "chunked")
 
+    def test_an_answer_before_the_end_of_its_request_is_whole_and_the_rest_is_not_wanted(self):
+        client = self.h2_client(self.proxy(self.upstream(lambda x: x.send(answer(b"enough")))))
+        stream = client.open("POST", end=False)
+        client.pump(lambda: stream.reset is not None)
+        self.assertEqual((stream.body, stream.ended, stream.reset), (b"enough", True, h2_client.NO_ERROR))
+
     def test_trailers_travel_both_ways(self):
         upstream = self.upstream(lambda x: (x.read_body(), x.send(chunked(b"x", trailers="X-Sum: 7\r\n"))))
         client = self.h2_client(self.proxy(upstream))
