@@ -68,8 +68,11 @@ void Lease::leave_server() {
 
 void Lease::reset() {
   if (servers_ == nullptr) return;
-  if (carrier_ != nullptr) std::exchange(carrier_, nullptr)->leave();
   auto& servers = *servers_;
+  if (carrier_ != nullptr) {
+    std::exchange(carrier_, nullptr)->leave();
+    servers.room_made(server_);
+  }
   leave_server();
   const bool open = stream_ != nullptr;
   stream_.reset();

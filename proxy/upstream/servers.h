@@ -155,7 +155,7 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
     std::vector<H2Carrier*> carriers;  // they own themselves
     bool dialling = false;             // one more
     std::optional<base::Failure> dial_failure;
-    std::vector<net::Signal*> waiting;  // for it
+    std::vector<net::Signal*> waiting;  // for it, or for room on the others
     bool kept = true;                   // connections to it are
   };
   // Where a carrier would be dialled.
@@ -180,6 +180,8 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
   net::Task<base::Result<void>> connect(const core::PoolView& pool, const core::PoolServer& wanted,
                                         std::size_t slot, Tried& tried, Lease& lease);
   net::Task<base::Result<H2Carrier*>> board_carrier(const core::PoolView& pool, Boarding boarding, Tried& tried);
+  net::Task<base::Result<void>> wait_for_carrier(Server& server, base::SteadyTime until, Tried& tried);
+  void room_made(core::ServerId id);
   H2Carrier* find_carrier(const core::PoolView& pool, Server& server, EndpointMask usable);
   void retire_carriers(Server& server, bool unused_only);
   void carrier_gone(H2Carrier& carrier) override;

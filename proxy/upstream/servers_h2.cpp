@@ -12,6 +12,9 @@ constexpr std::size_t carriers_max = 32;
 
 constexpr std::uint32_t first_streams_max = 100;
 
+// A stream that was given up has its place until its reset has left, which nobody tells.
+constexpr std::chrono::milliseconds room_interval{50};
+
 }  // namespace
 
 void Servers::carrier_gone(H2Carrier& carrier) {
@@ -35,32 +38,49 @@ void Servers::retire_carriers(Server& target, bool unused_only) {
   }
 }
 
+void Servers::room_made(core::ServerId id) {
+  auto& waiting = server(id).waiting;
+  if (!waiting.empty()) waiting.front()->tell();
+}
+
+// For the one that is being dialled or, where there may be no more, for room on one of them.
+net::Task<base::Result<void>> Servers::wait_for_carrier(Server& target, base::SteadyTime until, Tried& tried) {
+  const bool dialled = target.dialling;
+  net::Signal made(loop_);
+  target.waiting.push_back(&made);
+  tried.waiting_ = &made;
+  const bool told = co_await made.wait(dialled ? until : std::min(until, loop_.now() + room_interval));
+  tried.waiting_ = nullptr;
+  std::erase(target.waiting, &made);
+  if (tried.given_up_) {
+    co_return std::unexpected(base::Failure{.fault = base::Fault::proxy, .reason = base::Reason::cancelled});
+  }
+  if (!dialled) {
+    if (loop_.now() < until) co_return base::Result<void>{};
+    co_return std::unexpected(base::Failure{.fault = base::Fault::proxy, .reason = base::Reason::no_server});
+  }
+  tried.reported_ = true;
+  if (!told) {
+    co_return std::unexpected(base::Failure{.fault = base::Fault::upstream, .reason = base::Reason::timed_out});
+  }
+  if (target.dial_failure) co_return std::unexpected(*target.dial_failure);
+  tried.reported_ = false;
+  co_return base::Result<void>{};
+}
+
 // One is made at a time: who comes meanwhile waits for it, since it will most likely carry all of them.
 net::Task<base::Result<H2Carrier*>> Servers::board_carrier(const core::PoolView& pool, Boarding boarding,
                                                            Tried& tried) {
   const auto& wanted = boarding.server;
   auto& target = server(wanted.id);
+  const auto patience = [&] { return loop_.now() + pool.timing.connect; };
+  const auto until = patience();
   for (;;) {
     if (auto* const carrier = find_carrier(pool, target, board_.usable(wanted.id, loop_.now()))) co_return carrier;
-    if (!target.dialling) break;
-    net::Signal made(loop_);
-    target.waiting.push_back(&made);
-    tried.waiting_ = &made;
-    const bool told = co_await made.wait(loop_.now() + pool.timing.connect);
-    tried.waiting_ = nullptr;
-    std::erase(target.waiting, &made);
-    if (tried.given_up_) {
-      co_return std::unexpected(base::Failure{.fault = base::Fault::proxy, .reason = base::Reason::cancelled});
-    }
-    tried.reported_ = true;
-    if (!told) {
-      co_return std::unexpected(base::Failure{.fault = base::Fault::upstream, .reason = base::Reason::timed_out});
-    }
-    if (target.dial_failure) co_return std::unexpected(*target.dial_failure);
-    tried.reported_ = false;
-  }
-  if (target.carriers.size() >= carriers_max) {
-    co_return std::unexpected(base::Failure{.fault = base::Fault::proxy, .reason = base::Reason::no_server});
+    const bool full = target.carriers.size() >= carriers_max;
+    if (!target.dialling && !full) break;
+    const auto waited = co_await wait_for_carrier(target, target.dialling ? patience() : until, tried);
+    if (!waited) co_return std::unexpected(waited.error());
   }
   target.dialling = true;
   const auto generation = target.generation;

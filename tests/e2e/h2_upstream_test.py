@@ -79,6 +79,32 @@ class Exchanges(H2PoolCase):
         client.pump(lambda: all(s.over for s in streams))
         self.assertEqual([s.status for s in streams], [200] * 6)
 
+    def test_beyond_the_bound_requests_wait_for_room(self):
+        go = threading.Event()
+        upstream = self.h2_upstream(lambda c: (go.wait(20), c.answer()), settings=[(MAX_STREAMS, 1)])
+        client = self.h2_client(self.proxy(upstream, timeouts='upstream_connect = "20s"'))
+        self._first(client, go)
+        go.clear()
+        streams = [client.open("POST") for _ in range(40)]
+        eventually(lambda: len(upstream.calls) == 33, "as many as there may be connections")
+        go.set()
+        client.pump(lambda: all(s.over for s in streams))
+        self.assertEqual([s.status for s in streams], [200] * 40)
+        self.assertEqual((len(upstream.calls), len(upstream.peers)), (41, 32))
+
+    def test_who_waits_too_long_for_room_may_come_again(self):
+        go = threading.Event()
+        upstream = self.h2_upstream(lambda c: (go.wait(20), c.answer()), settings=[(MAX_STREAMS, 1)])
+        client = self.h2_client(self.proxy(upstream, timeouts='upstream_connect = "200ms"'))
+        self._first(client, go)
+        go.clear()
+        streams = [client.open("POST") for _ in range(33)]
+        client.pump(lambda: any(s.over for s in streams))
+        late = [(s.status, s.value("drawbridge-not-processed")) for s in streams if s.over]
+        self.assertEqual(late, [(503, "1")])
+        go.set()
+        client.pump(lambda: all(s.over for s in streams))
+
     def _first(self, client, go):
         go.set()
         return client.request()
@@ -190,7 +216,7 @@ class Failures(H2PoolCase):
 
     def test_a_connection_on_which_nothing_is_heard_any_more_gets_no_new_requests(self):
         upstream = self.h2_upstream(lambda c: c.value(":path") == "/silent" or c.answer(b"%d" % c.connection))
-        proxy = self.proxy(upstream, timeouts='upstream_head = "200ms"')
+        proxy = self.proxy(upstream, timeouts='upstream_head = "1s"')
         self.assertEqual(self.client(proxy).get().body, b"1")
         self.assertEqual(self.client(proxy).get("/silent").status, 504)
         self.assertEqual(self.client(proxy).get().body, b"2")
