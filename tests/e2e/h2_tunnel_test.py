@@ -124,6 +124,16 @@ class Refusals(H2TunnelCase):
         self.assertEqual(self.client(self.front).get().body, b"hello")
         self.assertEqual(len(self.server.peers), 1)
 
+    def test_a_server_that_takes_none_is_well_all_the_same(self):
+        servers = [H2Upstream(echo) for _ in range(2)]
+        for server in servers:
+            self.addCleanup(server.stop)
+        pool = 'protocol = "h2c"\nhealth = { active = false, passive_fall = 1 }'
+        proxy = self.proxy(*servers, pool=pool, workers=1)
+        for _ in range(3):
+            self.assertEqual(self.client(proxy).send(ASK % KEY).read_response().status, 501)
+        self.assertNotIn("server_down", proxy.said)
+
     def test_a_client_of_http_2_hears_it_too(self):
         client, stream = self.open_h2(settings=())
         self.assertEqual(stream.status, 501)
