@@ -11,6 +11,7 @@
 #include <boost/asio/steady_timer.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include <algorithm>
 #include <exception>
 #include <list>
 #include <optional>
@@ -29,7 +30,7 @@ bool is_exhausted(const boost::system::error_code& error) {
   return error == asio::error::no_descriptors || error == boost::system::errc::too_many_files_open_in_system;
 }
 
-constexpr base::Millis accept_pause{100};  // when there is no descriptor or no room: look again
+constexpr base::Millis accept_pause{20};  // when there is no descriptor or no room: look again
 
 }  // namespace
 
@@ -74,10 +75,7 @@ class Server::Impl : public std::enable_shared_from_this<Impl> {
  private:
   asio::awaitable<void> accept(std::shared_ptr<Impl> self) {
     while (!self->closing_) {
-      if (self->open_.size() >= self->options_.connections_max) {
-        co_await self->wait_a_little();
-        continue;
-      }
+      if (self->is_full() && !co_await self->make_room()) continue;
       auto [error, socket] = co_await self->acceptor_.async_accept(as_result);
       if (self->closing_) co_return;
       if (is_exhausted(error)) std::tie(error, socket) = self->accept_with_a_spare();
@@ -89,6 +87,18 @@ class Server::Impl : public std::enable_shared_from_this<Impl> {
       self->said_so_ = false;
       self->serve(std::move(socket));
     }
+  }
+
+  bool is_full() const { return open_.size() >= options_.connections_max; }
+
+  // For who waits to get in, the connection that has been here for longest without asking anything goes.
+  asio::awaitable<bool> make_room() {
+    const auto [error] = co_await acceptor_.async_wait(stream_protocol::acceptor::wait_read, as_result);
+    if (error || closing_) co_return false;
+    const auto idle = std::ranges::find_if(open_, [](const auto& session) { return session->is_idle(); });
+    if (idle != open_.end()) (*idle)->stop();
+    if (is_full()) co_await wait_a_little();
+    co_return !is_full();
   }
 
   // The operator gets in also when everything else has taken what there is.

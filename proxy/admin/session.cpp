@@ -43,6 +43,7 @@ class LiveSession final : public Session, public std::enable_shared_from_this<Li
   void notify_events() override {
     if (following_) following_->cancel();
   }
+  bool is_idle() const override { return idle_ && !stopping_; }
   void stop() override;
 
  private:

@@ -31,6 +31,8 @@ class Session {
 
   virtual boost::asio::awaitable<void> run() = 0;
   virtual void notify_events() = 0;
+  // Between two requests, or before the first.
+  virtual bool is_idle() const = 0;
   // Ends after the answer under way; at once when there is none.
   virtual void stop() = 0;
 };

@@ -377,6 +377,7 @@ void Daemon::collect_metrics(std::function<void(std::string)> done) {
                                   .board = board_,
                                   .registry = *registry_,
                                   .access_log = *access_log_,
+                                  .parked = shared_->parked,
                                   .drains = data_path_->drain_durations(),
                                   .workers = shared_->workers,
                                   .client_connections_max = shared_->census.limit(),

@@ -23,7 +23,12 @@ obs::Exposed expose_facts(const MetricsFacts& facts) {
   out.totals = facts.registry.collect();
   out.epoch = facts.status.epoch;
   for (const auto& site : facts.status.sites) {
-    out.sites.push_back({.id = site.id, .name = site.name, .mode = site.mode.mode, .pool = site.pool});
+    auto& exposed = out.sites.emplace_back();
+    exposed = {.id = site.id, .name = site.name, .mode = site.mode.mode, .pool = site.pool};
+    exposed.parked = facts.parked.of(site.id);
+    if (site.draining) exposed.draining = site.draining->open;
+    if (site.cutover) exposed.cutover_stage = core::name(site.cutover->stage);
+    if (site.last_cutover) exposed.cutover_outcome = core::name(*site.last_cutover);
     for (const auto& one : site.slices) {
       out.slices.push_back({.site = site.name,
                             .match = one.slice.match,

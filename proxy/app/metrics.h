@@ -2,6 +2,7 @@
 
 #include "proxy/base/time.h"
 #include "proxy/control/status.h"
+#include "proxy/core/parking_lot.h"
 #include "proxy/obs/access_log.h"
 #include "proxy/obs/counters.h"
 #include "proxy/obs/exposition.h"
@@ -15,6 +16,7 @@ struct MetricsFacts {
   const upstream::HealthBoard& board;
   const obs::Registry& registry;
   const obs::AccessLog& access_log;
+  const core::ParkedCounts& parked;
   obs::HistogramValue drains;
   std::size_t workers = 1;
   std::uint64_t client_connections_max = 0;

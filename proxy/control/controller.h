@@ -188,6 +188,7 @@ class Controller {
   Cutovers cutovers_;
   ModeTimer timer_;
   Waits waits_;
+  std::map<std::string, core::Outcome> last_cutovers_;  // by site
   std::vector<std::function<void(const core::Snapshot&, const config::Config&)>> listeners_;
   base::WallTime started_at_;
   bool stopped_ = false;

@@ -61,6 +61,9 @@ SiteStatus Controller::site_status(const core::SiteView& site, const base::Now& 
   status.draining = changes_.draining(site.id);
   status.previous_pool = state.previous_pool;
   status.cutover = cutovers_.status(site.name);
+  if (const auto last = last_cutovers_.find(site.name); last != last_cutovers_.end()) {
+    status.last_cutover = last->second;
+  }
   for (const auto& slice : state.slices) {
     const auto id = ids_.slices.find(fmt::format("{} {}", site.name, slice_key(slice)));
     const auto writes = cutovers_.writes_since_flip(site.name, slice.match);

@@ -14,15 +14,32 @@ namespace {
 
 constexpr std::size_t named_max = 5;  // in one sentence
 
-const core::PoolView* find_pool(const core::Snapshot& snapshot, const std::string& name) {
+std::vector<core::PoolServer> servers_of(const core::Snapshot& snapshot, const std::string& pool) {
   const auto found =
-      std::ranges::find(snapshot.pools, name, [](const auto& pool) -> const std::string& { return pool->name; });
-  return found == snapshot.pools.end() ? nullptr : found->get();
+      std::ranges::find(snapshot.pools, pool, [](const auto& one) -> const std::string& { return one->name; });
+  return found == snapshot.pools.end() ? std::vector<core::PoolServer>{} : (*found)->servers;
 }
 
 std::string address_of(const std::vector<core::PoolServer>& servers, core::ServerId id) {
   const auto found = std::ranges::find(servers, id, &core::PoolServer::id);
   return found == servers.end() ? std::string() : found->address;
+}
+
+template <class Found>
+Cutovers::Hands::Probed judge(const std::string& pool, const std::vector<core::PoolServer>& asked,
+                              const std::vector<Found>& found) {
+  std::vector<std::string> bad;
+  for (const auto& one : found) {
+    if (!one.healthy) bad.push_back(fmt::format("{} ({})", address_of(asked, one.server), one.reason));
+  }
+  if (bad.empty()) {
+    return {.ok = true, .text = fmt::format("{} of {} servers of {} answer", asked.size(), asked.size(), pool)};
+  }
+  const auto count = bad.size();
+  bad.resize(std::min(bad.size(), named_max));
+  return {
+      .ok = false,
+      .text = fmt::format("{} of {} servers of {} do not answer: {}", count, asked.size(), pool, join_names(bad))};
 }
 
 }  // namespace
@@ -36,38 +53,26 @@ std::uint64_t Controller::CutoverHands::epoch() const {
 }
 
 // Of the servers that take part; all of them must answer.
-void Controller::CutoverHands::probe(const std::string& pool, const std::string& path,
+void Controller::CutoverHands::probe(const std::vector<std::string>& pools, const std::string& path,
                                      std::function<void(Probed)> done) {
   std::vector<core::PoolServer> asked;
   std::vector<core::ServerId> ids;
-  if (const auto* view = find_pool(controller_.publisher_.current(), pool); view != nullptr) {
-    for (const auto& server : view->servers) {
+  for (const auto& pool : pools) {
+    const auto before = asked.size();
+    for (const auto& server : servers_of(controller_.publisher_.current(), pool)) {
       if (server.admin != core::ServerAdmin::ready) continue;
       asked.push_back(server);
       ids.push_back(server.id);
     }
-  }
-  if (asked.empty()) {
-    controller_.parts_.alarms.post([pool, done = std::move(done)] {
+    if (asked.size() > before) continue;
+    return controller_.parts_.alarms.post([pool, done = std::move(done)] {
       done({.ok = false, .text = fmt::format("no server of {} is ready", pool)});
     });
-    return;
   }
-  controller_.parts_.probe(ids, path, [pool, asked, done = std::move(done)](std::vector<Parts::Found> found) {
-    std::vector<std::string> bad;
-    for (const auto& one : found) {
-      if (!one.healthy) bad.push_back(fmt::format("{} ({})", address_of(asked, one.server), one.reason));
-    }
-    if (bad.empty()) {
-      return done(
-          {.ok = true, .text = fmt::format("{} of {} servers of {} answer", asked.size(), asked.size(), pool)});
-    }
-    const auto count = bad.size();
-    bad.resize(std::min(bad.size(), named_max));
-    done({.ok = false,
-          .text =
-              fmt::format("{} of {} servers of {} do not answer: {}", count, asked.size(), pool, join_names(bad))});
-  });
+  controller_.parts_.probe(
+      ids, path, [pool = join_names(pools), asked, done = std::move(done)](const std::vector<Parts::Found>& found) {
+        done(judge(pool, asked, found));
+      });
 }
 
 std::expected<Controller::Built, Refusal> Controller::CutoverHands::build(const std::string& site,
@@ -168,7 +173,15 @@ core::WatchSample Controller::CutoverHands::answered(const std::string& pool) co
   return controller_.parts_.answered(controller_.ids_.pools.find(pool).value());
 }
 
-void Controller::CutoverHands::ended(const std::string& site, const std::string& failure) {
+void Controller::CutoverHands::ended(const std::string& site, std::optional<core::Outcome> outcome,
+                                     const std::string& failure) {
+  if (outcome) {
+    controller_.last_cutovers_[site] = *outcome;
+    const bool well = *outcome == core::Outcome::done || *outcome == core::Outcome::cut;
+    controller_.parts_.events.write(
+        well ? base::Severity::info : base::Severity::warning, "cutover_ended",
+        {{"site", site}, {"outcome", std::string(core::name(*outcome))}, {"note", failure}});
+  }
   if (!failure.empty()) controller_.waits_.fail(site, failure);
   controller_.waits_.look();
 }

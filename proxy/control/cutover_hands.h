@@ -11,7 +11,8 @@ class Controller::CutoverHands final : public Cutovers::Hands {
 
   const SiteState& site(const std::string& name) const override;
   std::uint64_t epoch() const override;
-  void probe(const std::string& pool, const std::string& path, std::function<void(Probed)> done) override;
+  void probe(const std::vector<std::string>& pools, const std::string& path,
+             std::function<void(Probed)> done) override;
   Checked prepare(const std::string& site, SiteState wanted) override;
   void publish() override;
   void foresee(const std::string& site, const std::vector<Stored>& stages) override;
@@ -25,7 +26,7 @@ class Controller::CutoverHands final : public Cutovers::Hands {
   void forget_first_write(const std::string& site) override;
   core::WatchSample answered(const std::string& pool) const override;
   void pass(const core::CutoverPoint& point) override;
-  void ended(const std::string& site, const std::string& failure) override;
+  void ended(const std::string& site, std::optional<core::Outcome> outcome, const std::string& failure) override;
 
  private:
   std::expected<Built, Refusal> build(const std::string& site, SiteState wanted);

@@ -58,9 +58,8 @@ void Cutovers::start(core::CutoverCommand command, const core::Actor& actor, Com
   started.begun = alarms_.now().steady;
   transactions_.emplace(site, std::move(transaction));
   watch_operator(started);
-  // While a command runs the new pool may die: it is asked again.
   take(started, core::begin_cutover({.run = started.command.run,
-                                     .check = !started.command.check.empty() || started.command.run,
+                                     .check = !started.command.check.empty(),
                                      .dry_run = started.command.dry_run,
                                      .deadline = started.command.deadline.value(),
                                      .watch = started.command.watch,
@@ -123,11 +122,21 @@ void Cutovers::carry_out(Transaction& transaction, CutoverAction action) {
 }
 
 void Cutovers::guard(Transaction& transaction) {
-  hands_.probe(transaction.command.to, "",
-               for_transaction(transaction, [](Cutovers& self, Transaction& one, const Hands::Probed& probed) {
-                 one.problem = probed.text;
-                 self.feed(one, {.kind = Kind::guarded, .ok = probed.ok});
-               }));
+  ask_servers(transaction, "", Kind::guarded);
+}
+
+// Of all pools that get requests by it: a rollback of the whole site may bring slices back to others.
+void Cutovers::ask_servers(Transaction& transaction, const std::string& path, Kind answer) {
+  std::vector<std::string> pools{transaction.command.to};
+  for (const auto& slice : transaction.result.restored) {
+    if (std::ranges::find(pools, slice.pool) == pools.end()) pools.push_back(slice.pool);
+  }
+  hands_.probe(
+      pools, path,
+      for_transaction(transaction, [answer](Cutovers& self, Transaction& one, const Hands::Probed& probed) {
+        one.problem = probed.text;
+        self.feed(one, {.kind = answer, .ok = probed.ok});
+      }));
 }
 
 void Cutovers::foresee(const Transaction& transaction) {
@@ -268,11 +277,7 @@ void Cutovers::tell_run(Transaction& transaction) {
 
 void Cutovers::probe(Transaction& transaction) {
   tell(transaction, {});
-  hands_.probe(transaction.command.to, transaction.command.check,
-               for_transaction(transaction, [](Cutovers& self, Transaction& one, const Hands::Probed& probed) {
-                 one.problem = probed.text;
-                 self.feed(one, {.kind = Kind::checked, .ok = probed.ok});
-               }));
+  ask_servers(transaction, transaction.command.check, Kind::checked);
 }
 
 void Cutovers::end_hold(Transaction& transaction) {

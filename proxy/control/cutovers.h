@@ -77,7 +77,8 @@ class Cutovers {
 
     virtual const SiteState& site(const std::string& name) const = 0;
     virtual std::uint64_t epoch() const = 0;
-    virtual void probe(const std::string& pool, const std::string& path, std::function<void(Probed)> done) = 0;
+    virtual void probe(const std::vector<std::string>& pools, const std::string& path,
+                       std::function<void(Probed)> done) = 0;
     // Durable when it returns; publish() makes it what requests meet. Nothing else comes between the two.
     virtual Checked prepare(const std::string& site, SiteState wanted) = 0;
     virtual void publish() = 0;
@@ -104,8 +105,9 @@ class Cutovers {
     virtual core::WatchSample answered(const std::string& pool) const = 0;
     // A transaction is at this point. Nothing comes of it but in tests, which end the process there.
     virtual void pass(const core::CutoverPoint& point) = 0;
-    // A transaction is over; `failure` is empty if it did what was asked.
-    virtual void ended(const std::string& site, const std::string& failure) = 0;
+    // A transaction is over; `failure` is empty if it did what was asked. `outcome`: none if nothing was changed.
+    virtual void ended(const std::string& site, std::optional<core::Outcome> outcome,
+                       const std::string& failure) = 0;
 
    protected:
     ~Hands() = default;
@@ -145,6 +147,7 @@ class Cutovers {
   void perform(Transaction& transaction, core::CutoverAction action);
   void carry_out(Transaction& transaction, core::CutoverAction action);
   void guard(Transaction& transaction);
+  void ask_servers(Transaction& transaction, const std::string& path, core::CutoverEvent::Kind answer);
   bool store(Transaction& transaction);
   void publish_hold(Transaction& transaction);
   void fence_drain(Transaction& transaction);

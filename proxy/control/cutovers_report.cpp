@@ -97,9 +97,11 @@ void Cutovers::report(Transaction& transaction) {
   }
   const auto outcome = outcome_of(transaction);
   const bool came_back = outcome == core::Outcome::failed_back || outcome == core::Outcome::returned;
-  hands_.ended(name, came_back ? fmt::format("{} is on {}, the cutover came to nothing: {}", name, site.pool,
-                                             note_of(transaction))
-                               : std::string());
+  const bool began = transaction.hold_ended.has_value();
+  hands_.ended(
+      name, began ? std::optional(outcome) : std::nullopt,
+      came_back ? fmt::format("{} is on {}, the cutover came to nothing: {}", name, site.pool, note_of(transaction))
+                : std::string());
   if (!transaction.completion.done) return;
   auto& receipt = transaction.receipt;
   if (outcome == core::Outcome::failed_back && !transaction.hold_ended) {

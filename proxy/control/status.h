@@ -43,7 +43,8 @@ struct SiteStatus {
   std::optional<Draining> draining;
   std::string previous_pool;  // where rollback goes; empty: nowhere
   std::optional<CutoverStatus> cutover;
-  std::vector<SliceStatus> slices;  // in the order in which they are asked; `pool` is that of the rest
+  std::optional<core::Outcome> last_cutover;  // how the last one since the start ended
+  std::vector<SliceStatus> slices;            // in the order in which they are asked; `pool` is that of the rest
 };
 
 struct PoolStatus {

@@ -34,9 +34,15 @@ CutoverStep fail(Cutover state, Failure failure) {
   return go(std::move(state), Stage::back, {Action::publish_back, Action::fence});
 }
 
-// The next stage of those that were asked for.
+// The next stage of those that were asked for. While a command runs the new pool may die: it is asked again, which
+// nothing has to be stored for, since a restart goes back from there as from the run.
 CutoverStep advance(Cutover state) {
   const auto& plan = state.plan;
+  if (state.stage == Stage::run && !plan.check) {
+    auto step = go(std::move(state), Stage::check, {Action::probe});
+    step.state.entered = true;
+    return step;
+  }
   if (state.stage == Stage::drain && plan.run) return go(std::move(state), Stage::run, {Action::store});
   if (state.stage != Stage::check && plan.check) return go(std::move(state), Stage::check, {Action::store});
   return go(std::move(state), Stage::flip, {Action::store});

@@ -48,6 +48,7 @@ struct SiteCounters {
   Tally request_bytes;
   Tally response_bytes;
   Histogram duration;
+  Histogram hold_wait;
   Tally writes_sent;
   std::atomic<std::int64_t> last_write_ended{0};  // of the steady clock; 0: none
   std::atomic<std::int64_t> first_write_sent{0};  // likewise; the control thread takes it back
@@ -96,6 +97,10 @@ void Counters::entered(core::SiteId id, core::RequestClass request_class) {
 
 void Counters::left(core::SiteId id, core::RequestClass request_class) {
   site(id).in_flight[static_cast<std::size_t>(request_class)].subtract();
+}
+
+void Counters::waited_in_hold(core::SiteId id, Micros wait) {
+  site(id).hold_wait.observe(wait);
 }
 
 void Counters::entered_slice(core::SliceId id, core::RequestClass request_class) {
@@ -206,6 +211,7 @@ void Collector::add_site(std::size_t row, const SiteCounters& site) {
   sum->totals.request_bytes += site.request_bytes.value();
   sum->totals.response_bytes += site.response_bytes.value();
   sum->totals.duration += site.duration.value();
+  sum->totals.hold_wait += site.hold_wait.value();
 }
 
 void Collector::add_server(std::size_t id, const ServerCounters& server) {

@@ -67,6 +67,7 @@ class Counters {
   void write_ended(core::SiteId site, base::SteadyTime now);
   void entered(core::SiteId site, core::RequestClass request_class);  // admitted: in flight
   void left(core::SiteId site, core::RequestClass request_class);
+  void waited_in_hold(core::SiteId site, Micros wait);                        // whatever became of it
   void entered_slice(core::SliceId slice, core::RequestClass request_class);  // beside entered()
   core::ClassCounts forwarded_of_slice(core::SliceId slice) const;            // any thread
   void connect_failed(core::ServerId server);                                 // one attempt
@@ -119,6 +120,7 @@ struct SiteTotals {
   std::uint64_t request_bytes = 0;
   std::uint64_t response_bytes = 0;
   HistogramValue duration;
+  HistogramValue hold_wait;
 };
 
 struct ServerTotals {

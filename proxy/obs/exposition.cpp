@@ -51,6 +51,31 @@ void put_state(MetricText& text, const Exposed& exposed) {
   }
 }
 
+void put_changes(MetricText& text, const Exposed& exposed) {
+  text.family("drawbridge_requests_parked", Type::gauge, "Requests that wait for the end of a hold.");
+  for (const auto& site : exposed.sites) text.sample({{"site", site.name}}, site.parked);
+  text.family("drawbridge_drain_open", Type::gauge,
+              "Requests that the last change waits for, or has given up waiting for; up to a second old.");
+  for (const auto& site : exposed.sites) {
+    for (const auto request_class : all_classes) {
+      text.sample({{"site", site.name}, {"class", core::name(request_class)}}, site.draining[request_class]);
+    }
+  }
+  text.family("drawbridge_cutover_stage", Type::gauge, "1 while a cutover is under way; its stage is a label.");
+  for (const auto& site : exposed.sites) {
+    if (!site.cutover_stage.empty()) {
+      text.sample({{"site", site.name}, {"stage", site.cutover_stage}}, std::uint64_t{1});
+    }
+  }
+  text.family("drawbridge_cutover_last_outcome", Type::gauge,
+              "Always 1; how the last cutover since the start ended is a label.");
+  for (const auto& site : exposed.sites) {
+    if (!site.cutover_outcome.empty()) {
+      text.sample({{"site", site.name}, {"outcome", site.cutover_outcome}}, std::uint64_t{1});
+    }
+  }
+}
+
 void put_slices(MetricText& text, const Exposed& exposed) {
   text.family("drawbridge_slice_pool", Type::gauge, "Always 1; the pool of a part of a site is a label.");
   for (const auto& slice : exposed.slices) {
@@ -104,6 +129,9 @@ void put_site_sums(MetricText& text, const std::vector<NamedSite>& sites) {
   text.family("drawbridge_request_duration_seconds", Type::histogram,
               "From the first byte of a request to the last of its answer.");
   for (const auto& [name, totals] : sites) text.histogram({{"site", name}}, totals->duration);
+  text.family("drawbridge_hold_wait_seconds", Type::histogram,
+              "How long requests waited in a hold, whatever became of them.");
+  for (const auto& [name, totals] : sites) text.histogram({{"site", name}}, totals->hold_wait);
 }
 
 void put_connections(MetricText& text, const Totals& totals) {
@@ -220,6 +248,7 @@ std::string expose(const Exposed& exposed) {
   MetricText text;
   const auto sites = named_sites(exposed);
   put_state(text, exposed);
+  put_changes(text, exposed);
   put_slices(text, exposed);
   put_certificates(text, exposed);
   put_requests(text, sites);

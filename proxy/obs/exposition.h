@@ -17,7 +17,11 @@ struct ExposedSite {
   core::SiteId id = no_site;
   std::string name;
   core::Mode mode = core::Mode::live;
-  std::string pool;  // active
+  std::string pool;                  // active
+  std::uint64_t parked = 0;          // requests that wait for the end of a hold
+  core::ClassCounts draining = {};   // what the last change still waits for, or has given up waiting for
+  std::string cutover_stage = {};    // empty: none is under way
+  std::string cutover_outcome = {};  // of the last one; empty: there was none since the start
 };
 
 struct ExposedSlice {

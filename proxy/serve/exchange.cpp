@@ -77,6 +77,7 @@ net::Task<> Exchange::carry_out_plan() {
 net::Task<> Exchange::park() {
   auto end = Parking::End::released;
   const auto since = call_.worker.loop().now();
+  const auto site = call_.plan.site->id;
   const auto until = call_.client_deadline();
   while (call_.plan.verdict == core::Verdict::park && end == Parking::End::released) {
     auto wait = call_.worker.parking().wait(*call_.plan.site, call_.channel, *this, {since, until});
@@ -84,6 +85,10 @@ net::Task<> Exchange::park() {
     call_.space().rest();
     end = co_await wait;
     admit(call_, admission_, *this);
+  }
+  if (end != Parking::End::overflow) {
+    const auto waited = call_.worker.loop().now() - since;
+    call_.worker.counters().waited_in_hold(site, std::chrono::duration_cast<obs::Micros>(waited));
   }
   if (end == Parking::End::released && call_.plan.verdict == core::Verdict::refuse) {
     call_.worker.parking().waited_in_vain(call_.plan.site->id);

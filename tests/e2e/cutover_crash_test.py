@@ -10,6 +10,7 @@ import http.client
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import threading
@@ -47,7 +48,7 @@ pool = "blue"
 OTHER = {"blue": "green", "green": "blue"}
 # A point in any other stage is unknown to this test, which then fails: say here which side it must come up on.
 STAGES_OF_THE_OLD_POOL = {"guard", "hold", "drain", "run", "check", "back", "failed_back"}
-STAGES_OF_THE_NEW_POOL = {"retire", "done"}
+STAGES_OF_THE_NEW_POOL = {"retire", "watch", "done"}
 
 
 def has_flipped(point):
@@ -171,13 +172,13 @@ class CutoverCrash(unittest.TestCase):
         self.assertEqual(status, 200, text)
         return int(text)
 
-    def die_at(self, point):
+    def die_at(self, point, *more):
         """Runs a cutover that succeeds, then one whose command fails, until proxyd dies of it at `point`: the site as
         it was before."""
         for run in (None, "exit 3"):
             before = self.site()
-            out = self.proxy.ctl(*self.cutover_of("--check", "/healthz", run=run))[1]
-            if not out.startswith("shop: "):  # no receipt
+            out = self.proxy.ctl(*self.cutover_of("--check", "/healthz", "--watch", "50ms", *more, run=run))[1]
+            if ", epoch " not in out:  # no receipt
                 self.assertEqual(self.proxy.wait(), -signal.SIGKILL)
                 return before
         self.fail(f"no cutover of this test comes to {point}")
@@ -210,6 +211,22 @@ class CutoverCrash(unittest.TestCase):
                 site = self.come_up(before)
                 self.assertEqual((site["mode"], site["then"], site["reason"]), ("readonly", "maintenance", "upgrade"))
                 self.assertEqual(site["until"], before["until"])
+                self.proxy.stop()
+
+    def test_a_slice_is_wholly_on_one_pool_at_whatever_point_a_process_dies(self):
+        for point in points():
+            with self.subTest(point=point):
+                shutil.rmtree(self.proxy.folder / "state")
+                (self.proxy.folder / "state").mkdir()
+                self.launch_for(point)
+                before = self.die_at(point, "--match", "header:X-Tenant=acme", "--cut")
+                self.proxy.kill()
+                self.proxy.environment.pop("DRAWBRIDGE_TEST_DIE_AT", None)
+                self.proxy.start()
+                site = self.site()
+                self.assertEqual((site["pool"], site.get("cutover")), (before["pool"], None))
+                pools = [slice["pool"] for slice in site.get("slices", [])]
+                self.assertEqual(pools, [OTHER[before["pool"]]] if has_flipped(point) else [])
                 self.proxy.stop()
 
     def test_a_process_that_is_killed_at_any_instant_loses_no_write(self):

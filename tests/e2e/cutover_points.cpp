@@ -2,6 +2,7 @@
 
 #include "proxy/core/cutover.h"
 
+#include <algorithm>
 #include <array>
 #include <deque>
 #include <set>
@@ -40,7 +41,7 @@ static_assert(is_listed(kinds.front()));
 // What decides how a transaction goes on; the walk ends where it has been.
 auto key(const core::Cutover& state) {
   return std::tuple(state.plan.run, state.plan.check, state.plan.dry_run, state.stage, state.entered, state.failure,
-                    state.deadline.has_value());
+                    state.deadline.has_value(), state.plan.watch.count(), state.watch_until.has_value());
 }
 
 class Walk {
@@ -58,7 +59,7 @@ class Walk {
 
  private:
   void go_on(const core::Cutover& state) {
-    const auto late = state.deadline.value_or(now_) + base::Millis(1);
+    const auto late = std::max(state.deadline.value_or(now_), state.watch_until.value_or(now_)) + base::Millis(1);
     for (const auto kind : kinds) {
       for (const bool ok : {true, false}) {
         take(core::step(state, {.kind = kind, .ok = ok}, now_));
@@ -88,6 +89,7 @@ std::vector<std::string> cutover_points() {
   for (const bool run : {false, true}) {
     for (const bool check : {false, true}) {
       for (const bool dry_run : {false, true}) walk.begin({.run = run, .check = check, .dry_run = dry_run});
+      walk.begin({.run = run, .check = check, .watch = base::Millis(1)});
     }
   }
   return {walk.points.begin(), walk.points.end()};

@@ -110,28 +110,28 @@ class Transcripts(ProxyCase):
             exchange.wait(self.release)
         exchange.send(answer(b"ordered"))
 
-    def script(self, text):
+    def script(self, text, name="promote.sh"):
         """What the operator has written to promote the database."""
-        path = self.shop.folder / "promote.sh"
+        path = self.shop.folder / name
         path.write_text("#!/bin/sh\n" + text)
         path.chmod(0o755)
 
-    def post(self, target):
-        request = f"POST {target} HTTP/1.1\r\nHost: shop.example\r\nContent-Length: 2\r\n\r\nok"
+    def post(self, target, fields=""):
+        request = f"POST {target} HTTP/1.1\r\nHost: shop.example\r\n{fields}Content-Length: 2\r\n\r\nok"
         return self.client(self.shop).send(request.encode())
 
     def site(self):
         return self.shop.admin("GET", "/v1/status")[1]["sites"][0]
 
-    def begin_slow_order(self):
-        self.post("/orders/slow")
+    def begin_slow_order(self, fields=""):
+        self.post("/orders/slow", fields)
         eventually(lambda: self.site()["in_flight"]["writes"] == 1, "the slow order")
 
-    def send_orders_while_held(self, count):
-        eventually(lambda: self.site()["mode"] == "hold", "the hold")
+    def send_orders_while_held(self, count, fields=""):
+        eventually(lambda: self.site().get("cutover", {}).get("stage") == "drain", "the hold")
         for number in range(count):
-            self.post(f"/orders/{number}")
-        eventually(lambda: self.site()["parked"]["waiting"] == count, "orders that wait")
+            self.post(f"/orders/{number}", fields)
+        eventually(lambda: self.site().get("parked", {}).get("waiting") == count, "orders that wait")
 
     def check(self, name, during=lambda: None, between=lambda: None):
         """Types the commands of a block; `during` runs beside the first, `between` after it. Output must be as written."""
@@ -159,6 +159,16 @@ class Transcripts(ProxyCase):
         self.assertEqual(self.statuses, [0, 0])
         self.assertEqual(self.site()["pool"], "green")
         self.assertIn("held; waiting for 1 write of blue to end", self.streams[0])
+
+    def test_a_cutover_of_one_customer(self):
+        acme = "X-Tenant: acme\r\n"
+        self.script("exit 0\n", name="copy-acme.sh")
+        self.begin_slow_order(acme)
+        self.check("cutover-slice", during=lambda: (self.send_orders_while_held(3, acme), self.release.set()))
+        self.assertEqual(self.statuses, [0, 0])
+        self.assertEqual([(slice["match"], slice["pool"]) for slice in self.site()["slices"]],
+                         [("header:X-Tenant=acme", "green")])
+        self.assertEqual(self.site()["pool"], "blue")
 
     def test_a_cutover_whose_command_fails(self):
         self.script('echo "the standby is 214 MB behind" >&2\nexit 3\n')
@@ -195,7 +205,8 @@ class Rendering(unittest.TestCase):
 
     def test_every_block_of_the_page_is_typed(self):
         named = {match[2] for match in BLOCK.finditer(PAGE.read_text())}
-        self.assertEqual(named, {"cutover-done", "cutover-run-fails", "cutover-undrained", "cutover-killed"})
+        self.assertEqual(named, {"cutover-done", "cutover-run-fails", "cutover-undrained", "cutover-killed",
+                                 "cutover-slice"})
 
 
 if __name__ == "__main__":

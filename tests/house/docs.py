@@ -1,4 +1,4 @@
-"""The documents keep their word: links lead somewhere, and commands that are shown exist."""
+"""The documents keep their word: links lead somewhere, and every metric has its line."""
 
 import re
 import urllib.parse
@@ -7,6 +7,7 @@ import tree
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)|!\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+\s+(.*)$")
+METRIC = re.compile(r'"((?:drawbridge|process)_[a-z0-9_]+)"')
 FENCE = re.compile(r"^\s*```")
 
 
@@ -42,8 +43,19 @@ def check_link(root, path, number, target):
     return None
 
 
+def check_metrics(root):
+    """Each metric that is exposed has a line in docs/METRICS.md, and each line a metric."""
+    code, page = root / "proxy/obs/exposition.cpp", root / "docs/METRICS.md"
+    if not code.exists():
+        return []
+    exposed = set(METRIC.findall(code.read_text()))
+    named = set(re.findall(r"^\| `([a-z0-9_]+)`", page.read_text() if page.exists() else "", re.M))
+    return [tree.problem(root, page, 1, f"{name} is in only one of the page and exposition.cpp")
+            for name in sorted(exposed ^ named)]
+
+
 def check(root):
-    problems = []
+    problems = check_metrics(root)
     for path in tree.files(root, {".md"}):
         for number, line in prose(path):
             for match in LINK.finditer(line):

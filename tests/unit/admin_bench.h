@@ -51,6 +51,8 @@ class AdminBench {
   AdminBench(const AdminBench&) = delete;
   AdminBench& operator=(const AdminBench&) = delete;
 
+  static base::Millis request_timeout() { return admin::ServerOptions{}.request_timeout; }
+
   // Runs on the control thread and returns when it has.
   void on_control(const std::function<void()>& call) {
     std::promise<void> done;

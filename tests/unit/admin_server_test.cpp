@@ -96,6 +96,23 @@ TEST_CASE("a client that goes away while its change drains leaves the change and
   CHECK(bench.ask("GET", "/v1/version").status == 200);
 }
 
+TEST_CASE("connections that ask nothing give way to who wants to ask something, those that wait do not") {
+  admin::ServerOptions options;
+  options.connections_max = 4;
+  AdminBench bench(options);
+  bench.api.hold_wait = true;
+  RawClient waiting(bench.path);
+  waiting.send(post_head("/v1/wait", R"({"until":"drained"})"));
+  bench.wait_for([&] { return bench.server->sessions() == 1; });
+  std::vector<std::unique_ptr<RawClient>> silent;
+  for (int i = 0; i < 3; ++i) silent.push_back(std::make_unique<RawClient>(bench.path));
+  bench.wait_for([&] { return bench.server->sessions() == 4; });
+  const auto begun = base::SteadyClock::now();
+  for (int i = 0; i < 3; ++i) CHECK(bench.ask("GET", "/v1/version").status == 200);
+  CHECK(base::SteadyClock::now() - begun < bench.request_timeout() / 2);
+  CHECK(bench.api.cancelled.empty());
+}
+
 TEST_CASE("a client that goes away while it waits has its wait cancelled") {
   AdminBench bench;
   bench.api.hold_wait = true;

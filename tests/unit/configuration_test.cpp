@@ -64,6 +64,17 @@ TEST_CASE("a mistake in a page is a problem of the configuration that names the 
   CHECK(configured.error().front().message.find("no_such_placeholder") != std::string::npos);
 }
 
+TEST_CASE("a group that this machine does not know is a problem of the configuration") {
+  const PagesFolder folder;
+  folder.write("night", "<p>we sleep</p>");
+  auto text = folder.config("night");
+  text.insert(text.find("pages_dir"), "admin_group = \"no-such-group\"\n");
+  const auto configured = app::parse_configuration(text, "test.toml");
+  REQUIRE_FALSE(configured.has_value());
+  REQUIRE(configured.error().size() == 1);
+  CHECK(configured.error().front().message == "server.admin_group: there is no group 'no-such-group'");
+}
+
 TEST_CASE("a page is shown from memory, whatever becomes of its folder") {
   const PagesFolder folder;
   folder.write("night", "<p>we sleep</p>");

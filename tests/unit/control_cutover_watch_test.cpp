@@ -179,6 +179,28 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("after a command the new servers are asked again, and nobody waits for the disk meanwhile") {
+  for (const bool answer_then : {true, false}) {
+    CAPTURE(answer_then);
+    ControlRoom room;
+    REQUIRE(room.start().has_value());
+    auto command = to_green();
+    command.run = true;
+    const auto answer = submit(room, command);
+    room.alarms.settle();
+    const auto id = answer->progress.back().cutover->id;
+    const auto operations = room.files.operations();
+    room.servers_answer = answer_then;
+    REQUIRE(room.controller().run_ended("shop", id, 0).has_value());
+    CHECK(room.status_of("shop").cutover->stage == CutoverStage::check);
+    CHECK(room.files.operations() == operations);
+    room.alarms.settle();
+    CHECK(pool_of(room) == (answer_then ? "green" : "blue"));
+    REQUIRE(answer->is_receipt());
+    CHECK(answer->receipt().outcome == (answer_then ? Outcome::done : Outcome::failed_back));
+  }
+}
+
 TEST_CASE("an operator who leaves a watch does not end it, nor the way back that it begins") {
   ControlRoom room;
   REQUIRE(room.start().has_value());

@@ -54,7 +54,9 @@ base::Expected<void> ControlRoom::start() {
                 alarms.post([this, servers, path, done = std::move(done)] {
                   std::vector<control::Controller::Parts::Found> found;
                   const bool healthy = path.empty() ? servers_answer : check_passes;
-                  for (const auto id : servers) found.push_back({id, healthy, "status 500"});
+                  for (const auto id : servers) {
+                    found.push_back({id, healthy && (dead.empty() || id != id_of(dead)), "status 500"});
+                  }
                   done(found);
                 });
               },
@@ -128,6 +130,15 @@ control::SiteStatus ControlRoom::status_of(const std::string& site) const {
     if (one.name == site) return one;
   }
   throw std::runtime_error("no site " + site);
+}
+
+core::ServerId ControlRoom::id_of(const std::string& address) const {
+  for (const auto& pool : workers->snapshot()->pools) {
+    for (const auto& server : pool->servers) {
+      if (server.address == address) return server.id;
+    }
+  }
+  throw std::runtime_error("no server " + address);
 }
 
 bool ControlRoom::has_event(const std::string& name) const {

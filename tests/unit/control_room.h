@@ -56,6 +56,7 @@ class ControlRoom {
   std::string boot = "boot-1";
   int renders = 0;
   bool servers_answer = true;  // to probes
+  std::string dead;            // the address of a server that does not answer them
   bool check_passes = true;    // likewise, of a path
   std::uint64_t writes = 0;    // sent to servers so far
   core::WatchSample answered;  // by any pool, likewise
@@ -63,6 +64,7 @@ class ControlRoom {
   inline static const core::Actor alice{.name = "alice", .uid = 1000, .pid = 7};
 
   bool has_event(const std::string& name) const;
+  core::ServerId id_of(const std::string& address) const;
 
  private:
   std::string config_text_;

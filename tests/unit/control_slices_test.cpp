@@ -199,6 +199,19 @@ TEST_CASE("what a slice cannot be is refused before anything is touched") {
   CHECK(has(room.refused(with_mode), "whole site"));
 }
 
+TEST_CASE("a rollback that brings slices back asks the servers of all pools that it goes to") {
+  Room room;
+  room.must(move_of(acme, "green"));
+  room.must(move_of("", "red"));
+  auto back = rollback_of("");
+  back.discard_writes = true;
+  room.dead = "127.0.0.1:9101";  // of green
+  CHECK(has(room.refused(back), "servers of blue, green do not answer: 127.0.0.1:9101"));
+  room.dead.clear();
+  room.must(back);
+  CHECK(room.places() == "header:X-Tenant=acme on green; the rest on blue");
+}
+
 TEST_CASE("a percentage grows, does not shrink, and is undone step by step") {
   Room room;
   room.must(move_of("percent:10 by cookie:sid", "green"));

@@ -36,7 +36,13 @@ obs::Exposed sample_proxy() {
   exposed.totals = registry.collect();
   exposed.epoch = 41;
   exposed.workers = 2;
+  registry.worker(1).waited_in_hold(0, base::Millis(300));
+  exposed.totals = registry.collect();
   exposed.sites = {{0, "shop", core::Mode::readonly, "blue"}, {1, "ide", core::Mode::live, "green"}};
+  exposed.sites[0].parked = 3;
+  exposed.sites[0].draining[core::RequestClass::write] = 2;
+  exposed.sites[0].cutover_stage = "run";
+  exposed.sites[1].cutover_outcome = "failed_back";
   exposed.servers = {{0, "blue", "127.0.0.1:9001", true, core::ServerAdmin::ready},
                      {1, "green", "127.0.0.1:9101", false, core::ServerAdmin::drain}};
   exposed.drains.observe(base::Millis(12));
@@ -78,6 +84,17 @@ TEST_CASE("the exposition tells requests, mode, epoch, servers and drains") {
   CHECK(metrics.value("drawbridge_drain_duration_seconds_count") == 2);
   CHECK(metrics.value("drawbridge_drain_duration_seconds_sum") == doctest::Approx(90.012));
   CHECK(metrics.value("drawbridge_drain_duration_seconds_bucket", {{"le", "60"}}) == 1);
+}
+
+TEST_CASE("the exposition tells who waits, for what, and how cutovers stand and ended") {
+  const auto metrics = read_metrics(obs::expose(sample_proxy()));
+  CHECK(metrics.value("drawbridge_requests_parked", {{"site", "shop"}}) == 3);
+  CHECK(metrics.value("drawbridge_requests_parked", {{"site", "ide"}}) == 0);
+  CHECK(metrics.value("drawbridge_drain_open", {{"site", "shop"}, {"class", "write"}}) == 2);
+  CHECK(metrics.value("drawbridge_cutover_stage", {{"site", "shop"}, {"stage", "run"}}) == 1);
+  CHECK(metrics.value("drawbridge_cutover_last_outcome", {{"site", "ide"}, {"outcome", "failed_back"}}) == 1);
+  CHECK(metrics.value("drawbridge_hold_wait_seconds_count", {{"site", "shop"}}) == 1);
+  CHECK(metrics.value("drawbridge_hold_wait_seconds_sum", {{"site", "shop"}}) == doctest::Approx(0.3));
 }
 
 TEST_CASE("a site that is no more is not exposed") {
