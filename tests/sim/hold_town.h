@@ -17,9 +17,9 @@ namespace drawbridge::sim {
 class HoldTown {
  public:
   static constexpr std::size_t workers = 4;
-  static constexpr std::uint32_t requests_max = 12;
-  static constexpr base::Millis wait_max{300};
-  static constexpr double per_second = 8;  // of one worker
+  static constexpr std::uint32_t requests_max = 40;
+  static constexpr base::Millis wait_max{1'500};
+  static constexpr double per_second = 5;  // of one worker
 
   struct Client final : core::ParkingLot::Waiter {
     HoldTown* town = nullptr;
