@@ -17,7 +17,7 @@ class UpstreamTls(ProxyCase):
         cls.made.authority("stranger")
         cls.made.issue("good", "IP:127.0.0.1")
         cls.made.issue("named", "DNS:app.internal")
-        cls.made.issue("partial", "DNS:a*.internal")
+        cls.made.issue("partial", "DNS:a*.shop.internal")
         cls.made.issue("foreign", "IP:127.0.0.1", ca="stranger")
         cls.made.issue("expired", "IP:127.0.0.1", days=-1)
         cls.made.issue("proxy")
@@ -52,7 +52,7 @@ class UpstreamTls(ProxyCase):
                                   ("named", self.trusting(), "IP address mismatch"),
                                   ("expired", self.trusting(), "certificate has expired"),
                                   ("named", self.trusting(', server_name = "other.internal"'), "hostname mismatch"),
-                                  ("partial", self.trusting(', server_name = "app.internal"'), "hostname mismatch"),
+                                  ("partial", self.trusting(', server_name = "app.shop.internal"'), "hostname mismatch"),
                                   ("good", "{}", "unable to get local issuer certificate")):
             with self.subTest(name):
                 server = self.server(name)
