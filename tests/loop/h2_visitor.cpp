@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <chrono>
 #include <limits>
 #include <stdexcept>
 #include <utility>
@@ -57,8 +59,10 @@ bool H2Visitor::quiet_for(int milliseconds) {
     return guest_->has_head != headed || guest_->closed || guest_->interim.size() > interim_given_ ||
            guest_->received.size() > received;
   };
-  while (!heard()) {
-    if (socket_.quiet_for(milliseconds)) return true;
+  const auto until = std::chrono::steady_clock::now() + std::chrono::milliseconds(milliseconds);
+  while (!heard()) {  // frames that are no answer make it no longer
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - std::chrono::steady_clock::now());
+    if (socket_.quiet_for(std::max(0, static_cast<int>(left.count())))) return true;
     if (!receive()) return false;
   }
   return false;

@@ -114,7 +114,7 @@ TEST_CASE("a request that has brought an interim answer is not sent twice") {
 
 TEST_CASE("interim answers push the deadline of the head on") {
   WorkerBench bench;
-  bench.timing().head = base::Millis(400);
+  bench.timing().head = base::Millis(600);
   bench.start();
   auto visitor = bench.visitor();
   visitor->get();
