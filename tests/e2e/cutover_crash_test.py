@@ -173,9 +173,9 @@ class CutoverCrash(unittest.TestCase):
         return int(text)
 
     def die_at(self, point, *more):
-        """Runs a cutover that succeeds, then one whose command fails, until proxyd dies of it at `point`: the site as
+        """Runs a cutover whose command fails, then one that succeeds, until proxyd dies of it at `point`: the site as
         it was before."""
-        for run in (None, "exit 3"):
+        for run in ("exit 3", None):
             before = self.site()
             out = self.proxy.ctl(*self.cutover_of("--check", "/healthz", "--watch", "50ms", *more, run=run))[1]
             if ", epoch " not in out:  # no receipt
