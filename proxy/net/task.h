@@ -2,11 +2,14 @@
 
 #include "proxy/base/check.h"
 
+#include <concepts>
 #include <coroutine>
 #include <cstddef>
 #include <exception>
 #include <optional>
+#include <type_traits>
 #include <utility>
+#include <variant>
 
 namespace drawbridge::net {
 
@@ -70,28 +73,42 @@ struct Promise<void> : PromiseBase {
 }  // namespace detail
 
 // A lazy coroutine with one awaiter: runs when awaited, resumes the awaiter when done (symmetric transfer, so depth
-// costs no stack). Owns its frame. Belongs to the thread of the loop it was started on.
+// costs no stack). Owns its frame. Belongs to the thread of the loop it was started on. Or a result that is there
+// already: what seldom waits is a plain function, which returns a coroutine only where it must (a frame costs some
+// 20 ns, and there were 24 a request).
 template <class T = void>
 class [[nodiscard]] Task {
  public:
   using promise_type = detail::Promise<T>;
 
   explicit Task(std::coroutine_handle<promise_type> frame) : frame_(frame) {}
+  template <class U>
+    requires(!std::is_void_v<T> && std::convertible_to<U, T>)
+  Task(U&& result) : result_(std::forward<U>(result)) {}
+  static Task done()
+    requires(std::is_void_v<T>)
+  {
+    return Task(nullptr);
+  }
   ~Task() {
     if (frame_) frame_.destroy();
   }
-  Task(Task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)) {}
+  Task(Task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)), result_(std::move(other.result_)) {}
   Task& operator=(Task&&) = delete;
 
-  bool await_ready() const noexcept { return false; }
+  bool await_ready() const noexcept { return !frame_; }
   std::coroutine_handle<> await_suspend(std::coroutine_handle<> awaiter) noexcept {
     frame_.promise().continuation = awaiter;
     return frame_;
   }
-  T await_resume() { return frame_.promise().take(); }
+  T await_resume() {
+    if (frame_) return frame_.promise().take();
+    if constexpr (!std::is_void_v<T>) return std::move(*result_);
+  }
 
  private:
   std::coroutine_handle<promise_type> frame_;
+  std::optional<std::conditional_t<std::is_void_v<T>, std::monostate, T>> result_;
 };
 
 template <class T>

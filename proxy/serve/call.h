@@ -21,7 +21,8 @@ struct Call {
   base::RequestId made_id;
   std::string_view request_id;  // kept from a trusted proxy, or made_id
   http::EffectiveClient client;
-  http::IpText client_text;
+  http::IpText behind_proxy;     // text of the address that a trusted proxy has named
+  std::string_view client_text;  // of the client's address
   base::SteadyTime since;
   obs::Record record;
   bool head_sent = false;      // the final response head is on its way to the client

@@ -14,6 +14,7 @@ namespace drawbridge::serve {
 
 // An answer of our own. All views stay valid until it has gone out.
 struct OwnAnswer {
+  std::string_view http1;  // all of it as HTTP/1.1 has it
   std::uint16_t status = 0;
   std::string_view fields;  // lines with their CRLF; well-formed, for they are ours
   std::string_view body;

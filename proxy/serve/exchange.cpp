@@ -34,7 +34,8 @@ void Exchange::identify() {
   call_.keep = head.keep_alive;
   const auto& client = call_.channel.client();
   call_.client = http::effective_client(client.address, client.scheme, head, call_.worker.snapshot().trusted);
-  call_.client_text = http::format_ip(call_.client.address);
+  if (call_.client.trusted) call_.behind_proxy = http::format_ip(call_.client.address);
+  call_.client_text = call_.client.trusted ? call_.behind_proxy.view() : client.address_text;
   const auto given = call_.client.trusted ? head.headers.value(http::Field::x_request_id) : std::string_view{};
   if (http::is_well_formed_request_id(given)) {
     call_.request_id = given;
@@ -46,8 +47,7 @@ void Exchange::identify() {
 
 net::Task<> Exchange::follow_plan() {
   admit(call_, admission_, *this);
-  if (call_.plan.verdict == core::Verdict::park) co_await park();
-  co_await carry_out_plan();
+  return call_.plan.verdict == core::Verdict::park ? park() : carry_out_plan();
 }
 
 net::Task<> Exchange::carry_out_plan() {
@@ -94,9 +94,11 @@ net::Task<> Exchange::park() {
     call_.worker.parking().waited_in_vain(call_.plan.site->id);
   }
   call_.late = end == Parking::End::late;
-  if (end != Parking::End::client_gone && end != Parking::End::shutdown && !call_.late) co_return;
-  call_.keep = false;
-  if (call_.plan.verdict == core::Verdict::forward) withdraw();
+  if (end == Parking::End::client_gone || end == Parking::End::shutdown || call_.late) {
+    call_.keep = false;
+    if (call_.plan.verdict == core::Verdict::forward) withdraw();
+  }
+  co_await carry_out_plan();
 }
 
 // Decided to be forwarded, but not to be sent: its client has gone or waits no more, or we are going.
@@ -121,19 +123,16 @@ net::Task<> Exchange::answer_options() {
   call_.keep = call_.channel.leave_body() && call_.keep;
   const auto own =
       render_options(call_.worker, call_.space(), {.request_id = call_.request_id, .close = !call_.keep});
-  co_await send(own, own.status);
+  return send(own, own.status);
 }
 
 // Without a host there is no address to send to.
 net::Task<> Exchange::redirect() {
-  if (call_.request().host.empty()) {
-    co_await answer(call_.worker.shared().errors.of(400));
-    co_return;
-  }
+  if (call_.request().host.empty()) return answer(call_.worker.shared().errors.of(400));
   call_.keep = call_.channel.leave_body() && call_.keep;
   const auto own = render_redirect(call_.worker, call_.space(), call_.plan.site->https_port,
                                    {.request_id = call_.request_id, .close = !call_.keep});
-  co_await send(own, own.status);
+  return send(own, own.status);
 }
 
 // A site that is live has no page: a request that was parked, and is not to be sent though the hold is over, gets
@@ -193,15 +192,12 @@ net::Task<> Exchange::answer_failure(base::Failure failure) {
 net::Task<> Exchange::answer_reserved(const core::ReservedPath& path) {
   const auto& sites = call_.worker.snapshot().sites;
   const auto site = std::find_if(sites.begin(), sites.end(), [&](const auto& s) { return s->name == path.site; });
-  if (site == sites.end()) {
-    co_await follow_plan();
-    co_return;
-  }
+  if (site == sites.end()) return follow_plan();
   const auto& shown = (*site)->answers;
   call_.keep = call_.channel.leave_body() && call_.keep;
   const auto own = render_reserved(call_.worker, call_.space(), shown.get(), path.asset,
                                    {.request_id = call_.request_id, .close = !call_.keep, .write = false});
-  co_await send(own, own.status);
+  return send(own, own.status);
 }
 
 std::string_view Exchange::strict_transport() const {
@@ -216,7 +212,7 @@ net::Task<> Exchange::answer(const core::AnswerSet& answers) {
                                   .close = !call_.keep || call_.worker.stopping(),
                                   .write = call_.plan.request_class != core::RequestClass::read,
                                   .strict_transport = strict_transport()});
-  co_await send(own, answers.status);
+  return send(own, answers.status);
 }
 
 // `status` is what the answer means; that of its head may differ (gRPC says it in a field).
@@ -239,7 +235,7 @@ void Exchange::finish() {
   auto& record = call_.record;
   auto& worker = call_.worker;
   record.at = worker.wall_now();
-  record.client = call_.client_text.view();
+  record.client = call_.client_text;
   record.method = head.method_text;
   record.target = head.target;
   record.host = head.authority;

@@ -111,7 +111,8 @@ net::Task<Result<void>> Forward::attempt() {
     result = sent;
   }
   call_.channel.on_reset(nullptr);
-  co_await stop_upload();
+  call_.record.request_bytes = call_.channel.bytes();
+  if (upload_) co_await stop_upload();
   if (!result && upload_failure_ && upload_failure_->fault == Fault::client)
     co_return std::unexpected(*upload_failure_);
   co_return result;
@@ -225,14 +226,11 @@ Result<void> Forward::start_request() {
 // A body that is in the buffer already goes out with the head, in one write. Any other is sent beside the receiving
 // of the response: the server may answer before it has read all.
 net::Task<Result<void>> Forward::send_request() {
-  if (const auto started = start_request(); !started) co_return started;
+  if (const auto started = start_request(); !started) return started;
   sent_at_ = waiting_since_ = call_.worker.loop().now();
-  if (call_.channel.body_is_here()) {
-    const auto sent = co_await upload();
-    co_return sent;
-  }
+  if (call_.channel.body_is_here()) return upload();
   upload_.emplace(upload_beside());
-  co_return Result<void>{};
+  return Result<void>{};
 }
 
 // A call of gRPC may be quiet both ways, as long as its pool allows; any client may be once it is being answered.
@@ -261,8 +259,6 @@ net::Task<Result<void>> Forward::upload_beside() {
 }
 
 net::Task<> Forward::stop_upload() {
-  call_.record.request_bytes = call_.channel.bytes();
-  if (!upload_) co_return;
   if (!upload_->done()) {
     upload_stopped_ = true;
     upstream_->cancel(cancelled);

@@ -52,11 +52,12 @@ class Forward final : private net::Stream::Reset, private net::Deadline::Owner {
 
   // Response.
   net::Task<base::Result<void>> receive_response();
-  net::Task<base::Result<void>> read_response_head();
+  http::HeadLimits head_limits() const;
   base::SteadyTime head_deadline() const;
   net::Task<base::Result<void>> pass_interim();
   net::Task<base::Result<void>> relay_response();
   bool start_response();
+  net::Task<base::Result<void>> run_tunnel();
   void end_response(const base::Result<void>& relayed);
 
   Call& call_;

@@ -15,39 +15,41 @@ using base::Fault;
 using base::Reason;
 using base::Result;
 
+namespace {
+
+constexpr Failure malformed{.fault = Fault::upstream, .reason = Reason::malformed};
+
+}  // namespace
+
 net::Task<Result<void>> Forward::receive_response() {
-  for (std::size_t interim = 0; interim <= base::limits::interim_responses_max; ++interim) {
-    const auto head = co_await read_response_head();
+  for (std::size_t interim = 0; interim <= base::limits::interim_responses_max;) {
+    const auto head = co_await upstream_->read_head(head_limits(), head_deadline());
+    const auto now = call_.worker.loop().now();
+    if (!head && head.error().reason == Reason::timed_out && now < head_deadline()) continue;
     if (!head) co_return head;
+    call_.record.upstream_first_byte = std::chrono::duration_cast<obs::Micros>(now - sent_at_);
     if (!call_.space().response.interim()) {
       const auto relayed = co_await relay_response();
+      if (!call_.space().response.switching && call_.head_sent) end_response(relayed);
       co_return relayed;
     }
     const auto passed = co_await pass_interim();
     if (!passed) co_return passed;
+    ++interim;
   }
-  co_return std::unexpected(Failure{.fault = Fault::upstream, .reason = Reason::malformed});
+  co_return std::unexpected(malformed);
+}
+
+http::HeadLimits Forward::head_limits() const {
+  return {.head_bytes_max = bounds_.response_head_bytes_max,
+          .line_bytes_max = bounds_.head.line_bytes_max,
+          .headers_max = http::header_capacity};
 }
 
 // While the request is still being sent, the relay that sends it has the deadlines.
 base::SteadyTime Forward::head_deadline() const {
   const bool sending = upload_ && !upload_->done();
   return (sending ? call_.worker.loop().now() : waiting_since_) + pool_.timing.head;
-}
-
-net::Task<Result<void>> Forward::read_response_head() {
-  auto& loop = call_.worker.loop();
-  const http::HeadLimits limits{.head_bytes_max = bounds_.response_head_bytes_max,
-                                .line_bytes_max = bounds_.head.line_bytes_max,
-                                .headers_max = http::header_capacity};
-  for (;;) {
-    const auto read = co_await upstream_->read_head(limits, head_deadline());
-    if (read) break;
-    const bool late = loop.now() >= head_deadline();
-    if (read.error().reason != Reason::timed_out || late) co_return read;
-  }
-  call_.record.upstream_first_byte = std::chrono::duration_cast<obs::Micros>(loop.now() - sent_at_);
-  co_return Result<void>{};
 }
 
 // Interim responses are passed on at once.
@@ -84,28 +86,26 @@ net::Task<Result<void>> Forward::relay_response() {
   // and the client must know before it sends another request.
   const bool early = upload_ && (!upload_->done() || upload_failure_);
   call_.keep = call_.keep && !call_.worker.stopping() && !early;
-  if (!start_response()) {
-    co_return std::unexpected(Failure{.fault = Fault::upstream, .reason = Reason::malformed});
-  }
+  if (!start_response()) return std::unexpected(malformed);
   call_.head_sent = true;
   call_.record.status = call_.space().response.status;
-  if (call_.space().response.switching) {
-    upstream_->become_tunnel();
-    Tunnel tunnel(call_, *upstream_);
-    tunnel_ = &tunnel;
-    if (go_at_) tunnel.go(*go_at_);
-    co_await tunnel.run();
-    tunnel_ = nullptr;
-    co_return Result<void>{};
-  }
-  const auto relayed = co_await relay_body({.loop = call_.worker.loop(),
-                                            .from = *upstream_,
-                                            .read_patience = pool_.timing.body,
-                                            .to = call_.channel,
-                                            .write_patience = bounds_.body_timeout,
-                                            .write_rate_min = bounds_.answer_rate_min});
-  end_response(relayed);
-  co_return relayed;
+  if (call_.space().response.switching) return run_tunnel();
+  return relay_body({.loop = call_.worker.loop(),
+                     .from = *upstream_,
+                     .read_patience = pool_.timing.body,
+                     .to = call_.channel,
+                     .write_patience = bounds_.body_timeout,
+                     .write_rate_min = bounds_.answer_rate_min});
+}
+
+net::Task<Result<void>> Forward::run_tunnel() {
+  upstream_->become_tunnel();
+  Tunnel tunnel(call_, *upstream_);
+  tunnel_ = &tunnel;
+  if (go_at_) tunnel.go(*go_at_);
+  co_await tunnel.run();
+  tunnel_ = nullptr;
+  co_return Result<void>{};
 }
 
 void Forward::end_response(const Result<void>& relayed) {

@@ -1,7 +1,5 @@
 #include "proxy/serve/h1_client.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 #include <array>
 
@@ -61,6 +59,11 @@ bool H1Client::leave_body() {
 }
 
 net::Task<bool> H1Client::drop_body(base::Millis patience) {
+  if (body_.ended()) return true;
+  return drop_rest(patience);
+}
+
+net::Task<bool> H1Client::drop_rest(base::Millis patience) {
   const auto deadline = stream_.loop().now() + patience;
   while (!body_.ended()) {
     const auto got = co_await body_.more(deadline);
@@ -71,9 +74,7 @@ net::Task<bool> H1Client::drop_body(base::Millis patience) {
 
 net::Task<Result<void>> H1Client::write(Part part, base::Millis patience) {
   if (part.end && last_) stream_.end_follows();
-  const auto written = co_await writer_.write(part, patience);
-  broken_ = broken_ || !written;
-  co_return written;
+  return writer_.write(part, patience);
 }
 
 // Clients of HTTP/1.0 do not know them (RFC 9110 section 15.2).
@@ -108,14 +109,8 @@ bool H1Client::start(const http::ResponseHead& head, http::ResponseSpec& spec) {
 }
 
 net::Task<Result<void>> H1Client::answer(const OwnAnswer& own, base::Millis patience) {
-  std::array<char, 64> room;
-  const auto line =
-      fmt::format_to_n(room.data(), room.size(), "HTTP/1.1 {} {}\r\n", own.status, http::reason_phrase(own.status));
-  const std::array<std::string_view, 4> parts{std::string_view(room.data(), line.size), own.fields, "\r\n",
-                                              own.body};
-  const auto written = co_await stream_.write(parts, patience);
-  broken_ = broken_ || !written;
-  co_return written;
+  writer_.begin(own.http1, Kind::none);
+  return writer_.write({}, patience);
 }
 
 // A counted or chunked body shows by itself that its end is missing; otherwise the end of the connection would be

@@ -43,11 +43,12 @@ class H1Client final : public ClientChannel {
   void cancel() override { stream_.cancel(base::Reason::cancelled); }
 
   // For the closing of the connection: a write has failed; the client may still be sending what nobody read.
-  bool broken() const { return broken_; }
+  bool broken() const { return broken_ || writer_.broken(); }
   bool has_unread_body() const { return !body_.ended(); }
 
  private:
   State take_all();
+  net::Task<bool> drop_rest(base::Millis patience);
 
   net::Stream& stream_;
   H1Body body_;
@@ -56,8 +57,8 @@ class H1Client final : public ClientChannel {
   std::size_t body_at_;  // in space.client
   bool taken_ = false;   // part of the body, by whoever wanted it
   bool until_close_ = false;
-  bool last_ = false;  // the connection ends with this answer
-  bool broken_ = false;
+  bool last_ = false;    // the connection ends with this answer
+  bool broken_ = false;  // a write of its own
 };
 
 }  // namespace drawbridge::serve

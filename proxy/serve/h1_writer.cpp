@@ -1,10 +1,8 @@
 #include "proxy/serve/h1_writer.h"
 
 #include "proxy/base/check.h"
-#include "proxy/http/chunked.h"
 
 #include <array>
-#include <optional>
 #include <span>
 #include <utility>
 
@@ -17,11 +15,11 @@ class Parts {
   void add(std::string_view part) {
     if (!part.empty()) parts_[count_++] = part;
   }
-  void add_chunk(std::span<const std::string_view> pieces) {
+  void add_chunk(std::span<const std::string_view> pieces, std::optional<http::ChunkHead>& head) {
     std::size_t bytes = 0;
     for (const auto piece : pieces) bytes += piece.size();
     if (bytes == 0) return;
-    add(chunk_head_.emplace(bytes).view());
+    add(head.emplace(bytes).view());
     for (const auto piece : pieces) add(piece);
     add(http::chunk_end);
   }
@@ -35,7 +33,6 @@ class Parts {
  private:
   std::array<std::string_view, net::Stream::parts_max> parts_;
   std::size_t count_ = 0;
-  std::optional<http::ChunkHead> chunk_head_;
 };
 
 }  // namespace
@@ -46,18 +43,27 @@ net::Task<base::Result<void>> H1Writer::write(OutgoingMessage::Part part, base::
   parts.add(std::exchange(head_, {}));
   const bool chunked = framing_ == http::Body::Kind::chunked && !tunnel_;
   if (chunked) {
-    parts.add_chunk(part.pieces);
+    parts.add_chunk(part.pieces, chunk_head_);
     if (part.end) parts.add_last_chunk(part.trailers);
   } else {
     for (const auto piece : part.pieces) parts.add(piece);
   }
-  if (!parts.all().empty()) {
-    const auto written = co_await stream_.write(parts.all(), patience);
-    head_room_.reset();
-    if (!written) co_return written;
-  }
-  if (part.end && tunnel_) stream_.shutdown_send();
-  co_return base::Result<void>{};
+  if (parts.all().empty()) return wrote({}, part.end);
+  auto writing = stream_.write(parts.all(), patience);
+  if (writing.await_ready()) return wrote(writing.await_resume(), part.end);
+  return wait(writing, part.end);
+}
+
+net::Task<base::Result<void>> H1Writer::wait(net::Stream::Write writing, bool end) {
+  const auto written = co_await writing;
+  co_return wrote(written, end);
+}
+
+base::Result<void> H1Writer::wrote(base::Result<void> written, bool end) {
+  head_room_.reset();
+  broken_ = broken_ || !written;
+  if (written && end && tunnel_) stream_.shutdown_send();
+  return written;
 }
 
 }  // namespace drawbridge::serve

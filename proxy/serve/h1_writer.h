@@ -1,11 +1,13 @@
 #pragma once
 
+#include "proxy/http/chunked.h"
 #include "proxy/http/head.h"
 #include "proxy/net/stream.h"
 #include "proxy/net/task.h"
 #include "proxy/serve/outgoing_message.h"
 #include "proxy/serve/workspace.h"
 
+#include <optional>
 #include <string_view>
 
 namespace drawbridge::serve {
@@ -25,13 +27,20 @@ class H1Writer {
   void become_tunnel() { tunnel_ = true; }
 
   net::Task<base::Result<void>> write(OutgoingMessage::Part part, base::Millis patience);
+  // A write has failed.
+  bool broken() const { return broken_; }
 
  private:
+  net::Task<base::Result<void>> wait(net::Stream::Write writing, bool end);
+  base::Result<void> wrote(base::Result<void> written, bool end);
+
   net::Stream& stream_;
   LazyBuffer& head_room_;
   std::string_view head_;
   http::Body::Kind framing_ = http::Body::Kind::none;
+  std::optional<http::ChunkHead> chunk_head_;  // of the write at hand
   bool tunnel_ = false;
+  bool broken_ = false;
 };
 
 }  // namespace drawbridge::serve

@@ -61,7 +61,8 @@ OwnAnswer take_apart(std::string_view text) {
   const auto status = base::parse_decimal(text.substr(status_at, 3));
   const auto fields_at = text.find(line_end) + line_end.size();
   const auto fields_end = text.find(head_end) + line_end.size();
-  return {.status = static_cast<std::uint16_t>(status.value_or(500)),
+  return {.http1 = text,
+          .status = static_cast<std::uint16_t>(status.value_or(500)),
           .fields = text.substr(fields_at, fields_end - fields_at),
           .body = text.substr(fields_end + line_end.size())};
 }
