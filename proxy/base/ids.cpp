@@ -2,7 +2,9 @@
 
 #include "proxy/base/check.h"
 
+#include <bit>
 #include <cerrno>
+#include <cstring>
 #include <sys/random.h>
 
 namespace drawbridge::base {
@@ -18,8 +20,29 @@ void random_bytes(void* out, std::size_t n) {
   }
 }
 
+namespace {
+
+constexpr std::size_t half_digits = 16;
+
+// Each half byte of `bits` as a digit, all at once: spread over the bytes of two words, then 0-9 and a-f apart.
+void write_hex(std::uint64_t bits, char* out) {
+  const auto digits = [](std::uint64_t half) {
+    half = (half | half << 16) & 0x0000ffff0000ffffU;
+    half = (half | half << 8) & 0x00ff00ff00ff00ffU;
+    half = (half | half << 4) & 0x0f0f0f0f0f0f0f0fU;
+    const auto letters = ((half + 0x0606060606060606U) >> 4) & 0x0101010101010101U;
+    return std::byteswap(half + 0x3030303030303030U + letters * ('a' - '0' - 10));
+  };
+  const std::uint64_t words[2] = {digits(bits >> 32), digits(bits & 0xffffffffU)};
+  std::memcpy(out, words, sizeof words);
+}
+
+}  // namespace
+
 IdSource::IdSource() {
-  random_bytes(&high_, sizeof high_);
+  std::uint64_t high = 0;
+  random_bytes(&high, sizeof high);
+  write_hex(high, id_.text.data());
   random_bytes(&state_, sizeof state_);
 }
 
@@ -33,13 +56,8 @@ std::uint64_t IdSource::next_bits() {
 }
 
 RequestId IdSource::next() {
-  static constexpr char digits[] = "0123456789abcdef";
-  const std::uint64_t words[2] = {high_, next_bits()};
-  RequestId id;
-  for (std::size_t i = 0; i < id.text.size(); ++i) {
-    id.text[i] = digits[(words[i / 16] >> (60 - 4 * (i % 16))) & 15];
-  }
-  return id;
+  write_hex(next_bits(), id_.text.data() + half_digits);
+  return id_;
 }
 
 }  // namespace drawbridge::base

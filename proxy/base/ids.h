@@ -21,7 +21,7 @@ class IdSource {
   std::uint64_t next_bits();  // 64 well-mixed bits: jitter, sampling; never for security
 
  private:
-  std::uint64_t high_ = 0;
+  RequestId id_;  // its first half is this source's own
   std::uint64_t state_ = 0;
 };
 

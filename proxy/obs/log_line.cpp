@@ -79,22 +79,31 @@ char* put_bytes(char* out, std::string_view text, AccessLogFormat format) {
   return out;
 }
 
-// Text from outside. Nearly all of it is plain, so eight bytes are judged and copied at a time.
+std::uint64_t load_word(const char* at) {
+  std::uint64_t word = 0;
+  std::memcpy(&word, at, sizeof word);
+  return word;
+}
+
+// Eight bytes at a time, the last eight overlapping those before; shorter text as one word that is filled up.
+bool is_plain(std::string_view text) {
+  constexpr auto step = sizeof(std::uint64_t);
+  if (text.size() < step) {
+    std::uint64_t word = each_byte(' ');
+    std::memcpy(&word, text.data(), text.size());
+    return !needs_escape(word);
+  }
+  for (std::size_t at = 0; at + step < text.size(); at += step) {
+    if (needs_escape(load_word(text.data() + at))) return false;
+  }
+  return !needs_escape(load_word(text.data() + text.size() - step));
+}
+
+// Text from outside. Nearly all of it is plain: it is judged as a whole and copied.
 char* put_text(char* out, std::string_view text, std::size_t bytes_max, AccessLogFormat format) {
   const bool cut = text.size() > bytes_max;
   if (cut) text = text.substr(0, bytes_max);
-  while (text.size() >= sizeof(std::uint64_t)) {
-    std::uint64_t word = 0;
-    std::memcpy(&word, text.data(), sizeof word);
-    if (needs_escape(word)) {
-      out = put_bytes(out, text.substr(0, sizeof word), format);
-    } else {
-      std::memcpy(out, &word, sizeof word);
-      out += sizeof word;
-    }
-    text.remove_prefix(sizeof word);
-  }
-  out = put_bytes(out, text, format);
+  out = is_plain(text) ? put(out, text) : put_bytes(out, text, format);
   return cut ? put(out, cut_mark) : out;
 }
 
@@ -109,6 +118,12 @@ char* put_json_text(char* out, std::string_view key, std::string_view text,
   return out;
 }
 
+// Of a word of ours.
+char* put_json_name(char* out, std::string_view key, std::string_view name) {
+  out = put(put(out, key), "\"");
+  return put(put(out, name), "\"");
+}
+
 char* put_json_number(char* out, std::string_view key, std::uint64_t value) {
   return put_number(put(out, key), value);
 }
@@ -120,10 +135,10 @@ char* put_json_micros(char* out, std::string_view key, Micros value) {
 char* put_json_plan(char* out, const Record& record) {
   out = put_json_text(out, R"(,"site":)", record.site);
   out = put_json_text(out, R"(,"slice":)", record.slice);
-  out = put_json_text(out, R"(,"mode":)", record.site.empty() ? std::string_view{} : core::name(record.mode));
-  out = put_json_text(out, R"(,"class":)", core::name(record.request_class));
-  out = put_json_text(out, R"(,"verdict":)", core::name(record.verdict));
-  return put_json_text(out, R"(,"why":)", core::name(record.why));
+  if (!record.site.empty()) out = put_json_name(out, R"(,"mode":)", core::name(record.mode));
+  out = put_json_name(out, R"(,"class":)", core::name(record.request_class));
+  out = put_json_name(out, R"(,"verdict":)", core::name(record.verdict));
+  return put_json_name(out, R"(,"why":)", core::name(record.why));
 }
 
 char* put_or_dash(char* out, std::string_view text, std::size_t bytes_max) {
