@@ -2,12 +2,15 @@
 
 #include "proxy/base/check.h"
 
+#include <algorithm>
 #include <array>
 #include <span>
 #include <utility>
 
 namespace drawbridge::serve {
 namespace {
+
+constexpr std::size_t joined_bytes_max = 2'048;
 
 // What one gathered write takes: head, chunk frame, pieces, end of the body.
 class Parts {
@@ -28,6 +31,16 @@ class Parts {
     add(trailers);
     add(http::chunk_end);
   }
+  // Copies what is small behind the head that begins `room`: one part is cheaper to send than a list of them.
+  void join(std::span<char> room) {
+    std::size_t bytes = 0;
+    for (std::size_t i = 1; i < count_; ++i) bytes += parts_[i].size();
+    if (bytes == 0 || bytes > joined_bytes_max || parts_[0].size() + bytes > room.size()) return;
+    auto* end = room.data() + parts_[0].size();
+    for (std::size_t i = 1; i < count_; ++i) end = std::ranges::copy(parts_[i], end).out;
+    parts_[0] = {room.data(), end};
+    count_ = 1;
+  }
   std::span<const std::string_view> all() const { return {parts_.data(), count_}; }
 
  private:
@@ -40,6 +53,7 @@ class Parts {
 net::Task<base::Result<void>> H1Writer::write(OutgoingMessage::Part part, base::Millis patience) {
   DRAWBRIDGE_CHECK(part.pieces.size() <= OutgoingMessage::pieces_max);
   Parts parts;
+  const bool has_head = !head_.empty();
   parts.add(std::exchange(head_, {}));
   const bool chunked = framing_ == http::Body::Kind::chunked && !tunnel_;
   if (chunked) {
@@ -49,6 +63,7 @@ net::Task<base::Result<void>> H1Writer::write(OutgoingMessage::Part part, base::
     for (const auto piece : part.pieces) parts.add(piece);
   }
   if (parts.all().empty()) return wrote({}, part.end);
+  if (has_head) parts.join(head_room_.span());
   auto writing = stream_.write(parts.all(), patience);
   if (writing.await_ready()) return wrote(writing.await_resume(), part.end);
   return wait(writing, part.end);
