@@ -1,5 +1,6 @@
 #include "proxy/net/loop.h"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <exception>
@@ -151,6 +152,13 @@ void Loop::take_events(std::span<epoll_event> room, std::chrono::milliseconds sl
   const auto count =
       epoll_wait(epoll_.get(), room.data(), static_cast<int>(room.size()), static_cast<int>(sleep.count()));
   untold_ = room.first(count > 0 ? static_cast<std::size_t>(count) : 0);
+  more_untold_ = count < 0 || untold_.size() == room.size();
+  ++turns_;
+}
+
+bool Loop::has_told_all(const Watcher& watcher) const {
+  return !more_untold_ &&
+         std::ranges::none_of(untold_, [&](const auto& event) { return event.data.ptr == &watcher; });
 }
 
 // What an event made ready runs before the next event is told: what was read is still in the cache when it is

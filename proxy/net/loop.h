@@ -74,6 +74,10 @@ class Loop {
   std::size_t tasks() const { return tasks_; }
   std::uint64_t failed_tasks() const { return failed_tasks_.load(std::memory_order_relaxed); }
 
+  std::uint64_t turns() const { return turns_; }
+  // All that had happened on the watcher's descriptor when this turn began has been told.
+  bool has_told_all(const Watcher& watcher) const;
+
   // The time this turn began.
   base::SteadyTime now() const { return now_; }
   Wheel& wheel() { return wheel_; }
@@ -119,6 +123,8 @@ class Loop {
   base::SteadyTime tidy_at_;
   std::chrono::milliseconds sleep_most_{0};
   std::span<epoll_event> untold_;  // events of this turn still to be told
+  bool more_untold_ = false;       // and more in the kernel
+  std::uint64_t turns_ = 0;
   std::size_t tasks_ = 0;
   std::atomic<std::uint64_t> failed_tasks_{0};
   std::size_t io_bytes_max_ = static_cast<std::size_t>(-1);

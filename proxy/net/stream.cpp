@@ -176,6 +176,7 @@ bool Stream::Read::attempt() {
     const auto bytes = static_cast<std::size_t>(got);
     if (bytes < wanted && !stream.peer_finished_) stream.readable_ = false;
     stream.bytes_read_ += bytes;
+    stream.read_in_turn_ = stream.loop_.turns();
     result_ = bytes;
     return true;
   }

@@ -103,6 +103,11 @@ class Stream final : public Watcher, private Deadline::Owner, private TlsWire {
 
   // False if the loop has seen something that may not have been read. Costs nothing; may be a turn late.
   bool quiet() const { return !readable_ && !peer_finished_; }
+  // Nothing was to be read when this turn began, nor had the peer finished. Costs nothing; a false tells nothing.
+  // Plain streams.
+  bool was_quiet() const {
+    return !secure_ && quiet() && read_in_turn_ != loop_.turns() && loop_.has_told_all(*this);
+  }
   // How many bytes a read would find now, and what they are, as far as there is room: they stay there. Plain
   // streams.
   std::size_t peek(std::span<char> into);
@@ -184,6 +189,7 @@ class Stream final : public Watcher, private Deadline::Owner, private TlsWire {
   std::unique_ptr<Secure> secure_;
   std::uint64_t bytes_read_ = 0;
   std::uint64_t bytes_written_ = 0;
+  std::uint64_t read_in_turn_ = 0;
 };
 
 class [[nodiscard]] Stream::Read {

@@ -182,7 +182,7 @@ net::Task<> Connection::close() {
     co_return;
   }
   if (broken_ || stream_.cancelled()) co_return;
-  const bool unread = linger_ || (space_ && !space_->client.empty()) || stream_.has_input();
+  const bool unread = linger_ || (space_ && !space_->client.empty()) || has_more();
   if (!unread && !stream_.is_secure()) co_return;  // to close is to say it
   const auto said = co_await stream_.finish(worker_.snapshot().bounds.body_timeout);
   if (!unread || !said) co_return;
@@ -194,6 +194,11 @@ net::Task<> Connection::close() {
     const auto got = co_await stream_.read_some(space_->client.room(), deadline);
     if (!got || *got == 0) co_return;
   }
+}
+
+// What has come since this turn began might as well come after we looked.
+bool Connection::has_more() {
+  return !stream_.was_quiet() && stream_.has_input();
 }
 
 void Connection::begin_shutdown(base::SteadyTime tunnels_go_at) {

@@ -66,6 +66,7 @@ class Connection final
   net::Task<bool> serve_request();
   net::Task<> refuse(http::Refusal refusal);
   net::Task<> close();
+  bool has_more();
 
   Worker& worker_;
   const Door& door_;
