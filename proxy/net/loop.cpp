@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <csignal>
 #include <exception>
 #include <pthread.h>
 #include <sys/eventfd.h>
@@ -22,6 +23,14 @@ constexpr std::chrono::milliseconds sleep_max{1'000}, tidy_interval{50};
 void never_cancel_this_thread() {
   pthread_setcancelstate(PTHREAD_CANCEL_DISABLE, nullptr);
   pthread_setcanceltype(PTHREAD_CANCEL_ASYNCHRONOUS, nullptr);
+}
+
+// A send can be told not to raise SIGPIPE, a splice cannot.
+void never_hear_of_broken_pipes() {
+  sigset_t broken_pipe;
+  sigemptyset(&broken_pipe);
+  sigaddset(&broken_pipe, SIGPIPE);
+  pthread_sigmask(SIG_BLOCK, &broken_pipe, nullptr);
 }
 
 UniqueFd checked(int fd, const char* what) {
@@ -62,6 +71,7 @@ Loop::~Loop() {
 
 void Loop::run() {
   never_cancel_this_thread();
+  never_hear_of_broken_pipes();
   while (!stopping_.load(std::memory_order_acquire) || tasks_ > 0) turn();
   run_posted();
 }

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <fcntl.h>
 #include <sys/socket.h>
 #include <utility>
 
@@ -31,6 +32,20 @@ Stream::Readable Stream::readable(SteadyTime deadline) {
 }
 Stream::Write Stream::write(std::span<const std::string_view> parts, base::Millis patience) {
   return {*this, parts, patience};
+}
+
+Stream::Read Stream::read_into(const Pipe& pipe, std::size_t bytes, SteadyTime deadline) {
+  Read read(*this, {}, deadline);
+  read.pipe_ = &pipe;
+  read.pipe_bytes_ = bytes;
+  return read;
+}
+
+Stream::Write Stream::write_from(const Pipe& pipe, std::size_t bytes, base::Millis patience) {
+  Write write(*this, {}, patience);
+  write.pipe_ = &pipe;
+  write.pipe_bytes_ = bytes;
+  return write;
 }
 
 Stream::Write Stream::finish(base::Millis patience) {
@@ -165,16 +180,16 @@ void Stream::abort() {
 }
 
 // A read that fills less than asked has emptied the socket: the next one waits for an edge without trying, unless
-// the peer has finished, for then no further edge need come.
+// the peer has finished, for then no further edge need come. Into a pipe it may just have met the pipe's bounds.
 bool Stream::Read::attempt() {
   auto& stream = stream_;
   if (stream.secure_) return attempt_tls();
   if (!stream.readable_) return false;
-  const auto wanted = std::min(into_.size(), stream.loop_.io_bytes_max());
-  const auto got = ::recv(stream.fd_.get(), into_.data(), wanted, 0);
+  const auto wanted = std::min(pipe_ == nullptr ? into_.size() : pipe_bytes_, stream.loop_.io_bytes_max());
+  const auto got = receive(wanted);
   if (got >= 0) {
     const auto bytes = static_cast<std::size_t>(got);
-    if (bytes < wanted && !stream.peer_finished_) stream.readable_ = false;
+    if (bytes < wanted && !stream.peer_finished_ && pipe_ == nullptr) stream.readable_ = false;
     stream.bytes_read_ += bytes;
     stream.read_in_turn_ = stream.loop_.turns();
     result_ = bytes;
@@ -187,6 +202,12 @@ bool Stream::Read::attempt() {
   }
   result_ = std::unexpected(base::os_failure(stream.side_, errno));
   return true;
+}
+
+ssize_t Stream::Read::receive(std::size_t wanted) const {
+  const int fd = stream_.fd_.get();
+  if (pipe_ == nullptr) return ::recv(fd, into_.data(), wanted, 0);
+  return ::splice(fd, nullptr, pipe_->in(), nullptr, wanted, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
 }
 
 void Stream::Read::await_suspend(std::coroutine_handle<> waiter) {
@@ -247,7 +268,7 @@ bool Stream::Write::attempt() {
     if (connect_failed()) return true;
   }
   if (stream_.secure_) return attempt_tls();
-  while (first_ < count_) {
+  while (first_ < count_ || pipe_bytes_ > 0) {
     if (!stream_.writable_) return false;
     const auto sent = send();
     if (sent >= 0) {
@@ -268,6 +289,10 @@ bool Stream::Write::attempt() {
 // One call takes all parts, unless a test limits it. What is in one part is cheaper to send without a list of them.
 ssize_t Stream::Write::send() {
   const auto bytes_max = stream_.loop_.io_bytes_max();
+  if (first_ == count_) {
+    const auto wanted = std::min(pipe_bytes_, bytes_max);
+    return ::splice(pipe_->out(), nullptr, stream_.fd_.get(), nullptr, wanted, SPLICE_F_MOVE | SPLICE_F_NONBLOCK);
+  }
   const bool whole = bytes_max == static_cast<std::size_t>(-1);
   const int flags = MSG_NOSIGNAL | (stream_.end_follows_ ? MSG_MORE : 0);
   const auto& part = parts_[first_];
@@ -292,7 +317,8 @@ bool Stream::Write::done() {
 
 void Stream::Write::consume(std::size_t bytes) {
   stream_.bytes_written_ += bytes;
-  while (bytes > 0) {
+  if (first_ == count_) pipe_bytes_ -= bytes;
+  while (bytes > 0 && first_ < count_) {
     auto& part = parts_[first_];
     const auto taken = std::min(bytes, part.iov_len);
     part.iov_base = static_cast<char*>(part.iov_base) + taken;

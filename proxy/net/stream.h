@@ -2,6 +2,7 @@
 
 #include "proxy/base/failure.h"
 #include "proxy/net/loop.h"
+#include "proxy/net/pipe.h"
 #include "proxy/net/tls.h"
 #include "proxy/net/unique_fd.h"
 
@@ -81,6 +82,10 @@ class Stream final : public Watcher, private Deadline::Owner, private TlsWire {
   // On failure bytes_written() tells how far it came; with TLS it counts what may have left.
   static constexpr std::size_t parts_max = 12;
   Write write(std::span<const std::string_view> parts, base::Millis patience);
+
+  // The same through a pipe, without a copy: up to `bytes` into it, all of `bytes` out of it. Plain streams.
+  Read read_into(const Pipe& pipe, std::size_t bytes, SteadyTime deadline);
+  Write write_from(const Pipe& pipe, std::size_t bytes, base::Millis patience);
 
   // What is written from now on may wait for the end, which must follow at once: finish(), shutdown_send() or the
   // end of this stream. The end then leaves with the last bytes and not as a packet of its own.
@@ -203,11 +208,14 @@ class [[nodiscard]] Stream::Read {
   Read(Stream& stream, std::span<char> into, SteadyTime deadline)
       : stream_(stream), into_(into), deadline_(deadline) {}
   bool attempt();  // true: `result_` is set
+  ssize_t receive(std::size_t wanted) const;
   bool attempt_tls();
   void finish(base::Failure failure);
 
   Stream& stream_;
   std::span<char> into_;
+  const Pipe* pipe_ = nullptr;  // then it is read into this,
+  std::size_t pipe_bytes_ = 0;  // up to so many
   SteadyTime deadline_;
   std::coroutine_handle<> waiter_;
   Result<std::size_t> result_ = 0;
@@ -252,6 +260,8 @@ class [[nodiscard]] Stream::Write {
   std::array<iovec, parts_max> parts_;
   std::size_t first_ = 0;
   std::size_t count_ = 0;
+  const Pipe* pipe_ = nullptr;  // after the parts so many bytes of it
+  std::size_t pipe_bytes_ = 0;
   base::Millis patience_;
   bool then_finish_ = false;
   std::coroutine_handle<> waiter_;

@@ -54,6 +54,16 @@ BodySource::State BodySource::stream_ended() {
   return fail(base::Reason::closed);
 }
 
+std::uint64_t BodySource::left() const {
+  const bool within = bytes_max_ == 0 || body_.bytes <= bytes_max_;
+  return body_.kind == Kind::sized && state_ == State::need_more && within ? body_.bytes - bytes_ : 0;
+}
+
+void BodySource::passed(std::uint64_t bytes) {
+  bytes_ += bytes;
+  if (bytes_ == body_.bytes) state_ = State::ended;
+}
+
 BodySource::State BodySource::fail(base::Reason reason) {
   failure_ = {.fault = fault_, .reason = reason};
   return state_ = State::failed;

@@ -26,6 +26,11 @@ class BodySource {
   // The stream has ended: complete for a body that ends with it, a truncation otherwise.
   State stream_ended();
 
+  // Bytes of a sized body that are still to come; 0 for others.
+  std::uint64_t left() const;
+  // So many of them went past.
+  void passed(std::uint64_t bytes);
+
   bool ended() const { return state_ == State::ended; }
   std::uint64_t bytes() const { return bytes_; }
   std::string_view trailers() const { return decoder_.trailers(); }

@@ -243,7 +243,8 @@ net::Task<Result<void>> Forward::upload() {
        .read_rate_min = may_be_quiet ? 0 : bounds_.body_rate_min,
        .to = *upstream_,
        .write_patience = pool_.timing.body,
-       .answered = &call_.head_sent});
+       .answered = &call_.head_sent,
+       .pipes = call_.worker.pipes()});
 }
 
 // The client's failure ends the exchange; the server's does not: it may have answered already. What we ended

@@ -95,7 +95,8 @@ net::Task<Result<void>> Forward::relay_response() {
                      .read_patience = pool_.timing.body,
                      .to = call_.channel,
                      .write_patience = bounds_.body_timeout,
-                     .write_rate_min = bounds_.answer_rate_min});
+                     .write_rate_min = bounds_.answer_rate_min,
+                     .pipes = call_.worker.pipes()});
 }
 
 net::Task<Result<void>> Forward::run_tunnel() {

@@ -18,4 +18,15 @@ net::Task<base::Result<void>> H1Body::more(base::SteadyTime deadline) {
   co_return base::Result<void>{};
 }
 
+net::Task<base::Result<std::size_t>> H1Body::take_into(const net::Pipe& pipe, std::size_t bytes_max,
+                                                       base::SteadyTime deadline) {
+  input_.rest();
+  const auto got = co_await stream_.read_into(pipe, bytes_max, deadline);
+  if (got && *got == 0 && source_->stream_ended() == IncomingBody::State::failed) {
+    co_return std::unexpected(source_->failure());
+  }
+  if (got) source_->passed(*got);
+  co_return got;
+}
+
 }  // namespace drawbridge::serve

@@ -25,6 +25,12 @@ class H1Body {
   IncomingBody::State take(std::span<const char>& piece) { return source_->take(input_, piece); }
   net::Task<base::Result<void>> more(base::SteadyTime deadline);
 
+  std::uint64_t bare_bytes() const {
+    return source_ && input_.empty() && !stream_.is_secure() ? source_->left() : 0;
+  }
+  net::Task<base::Result<std::size_t>> take_into(const net::Pipe& pipe, std::size_t bytes_max,
+                                                 base::SteadyTime deadline);
+
   bool begun() const { return source_.has_value(); }
   bool ended() const { return source_->ended(); }
   std::uint64_t bytes() const { return source_ ? source_->bytes() : 0; }

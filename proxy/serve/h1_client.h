@@ -18,6 +18,11 @@ class H1Client final : public ClientChannel {
   // IncomingBody
   State take(std::span<const char>& piece) override;
   net::Task<base::Result<void>> more(base::SteadyTime deadline) override { return body_.more(deadline); }
+  std::uint64_t bare_bytes() const override { return body_.bare_bytes(); }
+  net::Task<base::Result<std::size_t>> take_into(const net::Pipe& pipe, std::size_t bytes_max,
+                                                 base::SteadyTime deadline) override {
+    return body_.take_into(pipe, bytes_max, deadline);
+  }
   bool ended() const override { return body_.ended(); }
   std::uint64_t bytes() const override { return body_.bytes(); }
   std::string_view trailers() const override { return body_.trailers(); }
@@ -25,6 +30,11 @@ class H1Client final : public ClientChannel {
 
   // OutgoingMessage
   net::Task<base::Result<void>> write(Part part, base::Millis patience) override;
+  bool takes_pipes() const override { return writer_.takes_pipes(); }
+  net::Task<base::Result<void>> write_from(const net::Pipe& pipe, std::size_t bytes,
+                                           base::Millis patience) override {
+    return writer_.write_from(pipe, bytes, patience);
+  }
   bool cancelled() const override { return stream_.cancelled(); }
 
   // ClientChannel

@@ -69,6 +69,13 @@ net::Task<base::Result<void>> H1Writer::write(OutgoingMessage::Part part, base::
   return wait(writing, part.end);
 }
 
+net::Task<base::Result<void>> H1Writer::write_from(const net::Pipe& pipe, std::size_t bytes,
+                                                   base::Millis patience) {
+  auto writing = stream_.write_from(pipe, bytes, patience);
+  if (writing.await_ready()) return wrote(writing.await_resume(), false);
+  return wait(writing, false);
+}
+
 net::Task<base::Result<void>> H1Writer::wait(net::Stream::Write writing, bool end) {
   const auto written = co_await writing;
   co_return wrote(written, end);

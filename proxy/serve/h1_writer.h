@@ -27,6 +27,10 @@ class H1Writer {
   void become_tunnel() { tunnel_ = true; }
 
   net::Task<base::Result<void>> write(OutgoingMessage::Part part, base::Millis patience);
+  bool takes_pipes() const {
+    return head_.empty() && !stream_.is_secure() && framing_ != http::Body::Kind::chunked;
+  }
+  net::Task<base::Result<void>> write_from(const net::Pipe& pipe, std::size_t bytes, base::Millis patience);
   // A write has failed.
   bool broken() const { return broken_; }
 

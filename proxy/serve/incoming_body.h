@@ -4,9 +4,14 @@
 #include "proxy/base/time.h"
 #include "proxy/net/task.h"
 
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string_view>
+
+namespace drawbridge::net {
+class Pipe;
+}
 
 namespace drawbridge::serve {
 
@@ -23,6 +28,13 @@ class IncomingBody {
   // after timed_out, which comes at `deadline` and by interruption, it may be called again.
   virtual net::Task<base::Result<void>> more(base::SteadyTime deadline) = 0;
 
+  // How many bytes are still to come, where they come as they are and nothing of them is here: then they can be
+  // taken through a pipe, unseen and without a copy. 0: they cannot.
+  virtual std::uint64_t bare_bytes() const { return 0; }
+  // Like more(): up to so many of them, taken. How many.
+  virtual net::Task<base::Result<std::size_t>> take_into(const net::Pipe& pipe, std::size_t bytes_max,
+                                                         base::SteadyTime deadline);
+
   virtual bool ended() const = 0;
   virtual std::uint64_t bytes() const = 0;  // of the body, taken so far
   // Once ended: field lines that may be passed on, each with its CRLF.
@@ -32,5 +44,10 @@ class IncomingBody {
  protected:
   ~IncomingBody() = default;
 };
+
+inline net::Task<base::Result<std::size_t>> IncomingBody::take_into(const net::Pipe&, std::size_t,
+                                                                    base::SteadyTime) {
+  return base::Result<std::size_t>(0);
+}
 
 }  // namespace drawbridge::serve

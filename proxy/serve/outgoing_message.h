@@ -4,8 +4,13 @@
 #include "proxy/base/time.h"
 #include "proxy/net/task.h"
 
+#include <cstddef>
 #include <span>
 #include <string_view>
+
+namespace drawbridge::net {
+class Pipe;
+}
 
 namespace drawbridge::serve {
 
@@ -25,11 +30,20 @@ class OutgoingMessage {
   // time without progress. Fails with the failure of the side it goes to.
   virtual net::Task<base::Result<void>> write(Part part, base::Millis patience) = 0;
 
+  // Its body goes out as it is, now that its head has left: it can be written from a pipe.
+  virtual bool takes_pipes() const { return false; }
+  // Like write(), so many bytes that are in the pipe.
+  virtual net::Task<base::Result<void>> write_from(const net::Pipe& pipe, std::size_t bytes, base::Millis patience);
+
   // Whoever writes from now on fails.
   virtual bool cancelled() const = 0;
 
  protected:
   ~OutgoingMessage() = default;
 };
+
+inline net::Task<base::Result<void>> OutgoingMessage::write_from(const net::Pipe&, std::size_t, base::Millis) {
+  return base::Result<void>{};
+}
 
 }  // namespace drawbridge::serve

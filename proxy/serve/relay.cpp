@@ -2,7 +2,10 @@
 
 #include "proxy/serve/body_pace.h"
 
+#include <algorithm>
 #include <array>
+#include <optional>
+#include <utility>
 
 namespace drawbridge::serve {
 namespace {
@@ -11,6 +14,11 @@ using State = IncomingBody::State;
 
 // A body that comes as fast as it is read must not keep all others waiting.
 constexpr std::size_t rounds_in_a_row_max = 4;
+
+// What is left of a body of 1 MiB costs half as much through a pipe as through our memory; a small rest is not
+// worth the pipe.
+constexpr std::uint64_t poured_bytes_min = 128 * 1024;
+constexpr std::uint64_t poured_at_once_max = 1024 * 1024;
 
 // What one gathered write takes of a body.
 class Batch {
@@ -39,23 +47,47 @@ base::SteadyTime read_deadline(const Relay& relay, const BodyPace& pace, base::S
   return bounded ? now + pace.patience(relay.from.bytes()) : base::SteadyTime::max();
 }
 
+bool is_worth_a_pipe(const Relay& relay) {
+  return relay.pipes != nullptr && relay.from.bare_bytes() >= poured_bytes_min && relay.to.takes_pipes();
+}
+
+// Waits for more: how many bytes of it came into the pipe, if there is one.
+net::Task<base::Result<std::size_t>> read_more(Relay relay, const std::optional<net::Pipe>& pipe,
+                                               base::SteadyTime deadline) {
+  if (pipe) {
+    const auto bytes_max = static_cast<std::size_t>(std::min(relay.from.bare_bytes(), poured_at_once_max));
+    const auto poured = co_await relay.from.take_into(*pipe, bytes_max, deadline);
+    co_return poured;
+  }
+  const auto more = co_await relay.from.more(deadline);
+  if (!more) co_return std::unexpected(more.error());
+  co_return std::size_t{0};
+}
+
 }  // namespace
 
 net::Task<base::Result<void>> relay_body(Relay relay) {
   BodyPace reading(relay.read_patience, relay.read_rate_min);
   BodyPace writing(relay.write_patience, relay.write_rate_min);
+  std::optional<net::Pipe> pipe;
+  std::size_t poured = 0;  // into the pipe, to be written
   for (std::size_t round = 0;; ++round) {
+    const auto offered = relay.loop.now();
+    const auto patience = writing.patience(relay.from.bytes());
+    if (poured > 0) {
+      const auto written = co_await relay.to.write_from(*pipe, std::exchange(poured, 0), patience);
+      if (!written) co_return written;
+    }
     Batch batch;
     const auto state = batch.gather(relay.from);
     const bool end = state == State::ended;
     if (round == 0 || end || !batch.empty()) {
       const OutgoingMessage::Part part{
           .pieces = batch.pieces(), .end = end, .trailers = end ? relay.from.trailers() : std::string_view{}};
-      const auto offered = relay.loop.now();
-      const auto written = co_await relay.to.write(part, writing.patience(relay.from.bytes()));
-      writing.waited(relay.loop.now() - offered);
+      const auto written = co_await relay.to.write(part, patience);
       if (!written) co_return std::unexpected(written.error());
     }
+    writing.waited(relay.loop.now() - offered);
     if (end) co_return base::Result<void>{};
     if (state == State::failed) co_return std::unexpected(relay.from.failure());
     if (state == State::data) continue;
@@ -64,10 +96,14 @@ net::Task<base::Result<void>> relay_body(Relay relay) {
     if (relay.to.cancelled()) {
       co_return std::unexpected(base::Failure{.fault = base::Fault::proxy, .reason = base::Reason::cancelled});
     }
+    if (!pipe && is_worth_a_pipe(relay)) {
+      if (auto opened = relay.pipes->open()) pipe.emplace(std::move(*opened));
+    }
     const auto begun = relay.loop.now();
     const auto deadline = read_deadline(relay, reading, begun);
-    const auto got = co_await relay.from.more(deadline);
+    const auto got = co_await read_more(relay, pipe, deadline);
     reading.waited(relay.loop.now() - begun);
+    poured = got.value_or(0);
     if (got) continue;
     const bool answered_meanwhile = relay.answered != nullptr && *relay.answered && relay.loop.now() >= deadline;
     if (got.error().reason != base::Reason::timed_out || !answered_meanwhile)

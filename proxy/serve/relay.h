@@ -3,6 +3,7 @@
 #include "proxy/base/failure.h"
 #include "proxy/base/time.h"
 #include "proxy/net/loop.h"
+#include "proxy/net/pipe.h"
 #include "proxy/net/task.h"
 #include "proxy/serve/incoming_body.h"
 #include "proxy/serve/outgoing_message.h"
@@ -23,6 +24,7 @@ struct Relay {
   // Once true, the other way has begun and bounds this one: its sender may be silent as long as that lasts. Null:
   // there is none.
   const bool* answered = nullptr;
+  net::Pipes* pipes = nullptr;  // for what both sides take as it is; null: all is copied
 };
 
 // Writes the head of `to` together with what is here of the body, then the rest as it comes: nothing waits in a

@@ -9,6 +9,7 @@
 #include "proxy/net/buffer_pool.h"
 #include "proxy/net/listener.h"
 #include "proxy/net/loop.h"
+#include "proxy/net/pipe.h"
 #include "proxy/obs/access_log.h"
 #include "proxy/obs/counters.h"
 #include "proxy/serve/census.h"
@@ -92,6 +93,8 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   net::Loop& loop() { return loop_; }
   WorkspacePool& workspaces() { return workspaces_; }
   net::BufferPool& buffers() { return buffers_; }
+  // For large bodies; null while descriptors are scarce.
+  net::Pipes* pipes() { return shared_.upstream_connections.scarce() ? nullptr : &pipes_; }
   core::Ledger& ledger() { return ledger_; }
   upstream::Servers& servers() { return servers_; }
   Parking& parking() { return parking_; }
@@ -137,6 +140,7 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   obs::AccessLog::Lane& log_;
   net::Loop loop_;
   net::BufferPool buffers_;
+  net::Pipes pipes_;
   WorkspacePool workspaces_;
   core::Ledger ledger_;
   upstream::Servers servers_;

@@ -1,0 +1,44 @@
+#pragma once
+
+#include "proxy/net/unique_fd.h"
+
+#include <cstddef>
+#include <optional>
+#include <utility>
+
+namespace drawbridge::net {
+
+class Pipes;
+
+// A pipe of the kernel: what is moved into it from one socket and out of it to another is not copied, nor seen.
+// What is left in it at its end is gone.
+class Pipe {
+ public:
+  ~Pipe();
+  Pipe(Pipe&& other) noexcept
+      : pipes_(std::exchange(other.pipes_, nullptr)), out_(std::move(other.out_)), in_(std::move(other.in_)) {}
+  Pipe& operator=(Pipe&&) = delete;
+
+  int out() const { return out_.get(); }
+  int in() const { return in_.get(); }
+
+ private:
+  friend class Pipes;
+  Pipe(Pipes& pipes, int out, int in) : pipes_(&pipes), out_(out), in_(in) {}
+
+  Pipes* pipes_;
+  UniqueFd out_, in_;
+};
+
+// Opens pipes, at most limits::pipes_max at a time. One a loop; loop thread only; outlives its pipes.
+class Pipes {
+ public:
+  // None: enough are open, or there is no descriptor for one more.
+  std::optional<Pipe> open();
+
+ private:
+  friend class Pipe;
+  std::size_t open_ = 0;
+};
+
+}  // namespace drawbridge::net
