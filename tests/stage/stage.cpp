@@ -36,7 +36,7 @@ Stage::Stage(House& house, Script script, const serve::Door& door)
   auto listener = listen_locally();
   front_ = local_endpoint(listener.get());
   worker_.listen(std::move(listener), door);
-  worker_.servers().set_addresses(House::server, {upstream_.endpoint()});
+  worker_.servers().set_addresses(House::server, upstream::EndpointSlots{upstream_.endpoint()});
   worker_.ledger().published(house_.live());
   house_.shared().ended_unknown = [this](std::uint64_t, const core::OpenRequest& request) {
     unknown_.push_back(request.request_id);
