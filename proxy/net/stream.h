@@ -63,8 +63,8 @@ class Stream final : public Watcher, private Deadline::Owner, private TlsWire {
   // Waits until a read would not wait (data, end or error), reading nothing.
   Readable readable(SteadyTime deadline);
 
-  // False if a read would wait. Costs a system call only with TLS, and only when something has come.
-  bool would_read() { return broken_ || input_waits(); }
+  // False if a read would wait. Costs a system call only where something may have come that was not read.
+  bool would_read() { return broken_ || (secure_ ? input_waits() : readable_ && has_input()); }
 
   // Instead of readable(), for a connection on which no task waits: tells once that a read would not wait any more,
   // or why nothing is to be read, `deadline` included. Not while a read would not wait; ends with the stream.

@@ -88,3 +88,21 @@ TEST_CASE("a client that goes away in the middle of a large answer takes the ser
   server.read_to_end();
   CHECK(bench.in_flight().total() == 0);
 }
+
+TEST_CASE("behind a large body a connection is idle, as behind any other") {
+  WorkerBench bench;
+  bench.bounds().head_timeout = base::Millis(60'000);
+  bench.start();
+  auto client = bench.client();
+  std::thread sends([&] {
+    client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: " + std::to_string(large) + blank + noise(large));
+  });
+  auto server = bench.server().accept();
+  server.read_until(blank);
+  server.read(large);
+  sends.join();
+  server.send(tests::ok);
+  CHECK(client.read_until("ok").starts_with("HTTP/1.1 200 "));
+  CHECK(bench.ask<bool>([](serve::Worker& worker) { return worker.make_room(); }));
+  CHECK(client.read_to_end().empty());
+}
