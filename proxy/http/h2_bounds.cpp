@@ -19,7 +19,7 @@ constexpr std::array<H2Bound, h2_excess_count> h2_bounds{{
      "nothing is done with them; browsers send some with each page"},
     {H2Excess::empty_frames, 1'000, 100, "empty_frames", "CVE-2019-9518", "DATA that neither carries nor ends"},
     {H2Excess::tiny_frames, 2'000, 200, "tiny_frames", "CVE-2019-9511",
-     "DATA that a tiny window cuts below 256 bytes while more is there to be sent"},
+     "DATA that a window which never was larger cuts below 256 bytes while more is there to be sent"},
     {H2Excess::other_frames, 1'000, 100, "other_frames", "CVE-2019-9518",
      "frames of types that RFC 9113 does not have: ignored, but not for ever"},
 }};

@@ -23,6 +23,9 @@ struct H2Stream : boost::intrusive::list_base_hook<> {
   std::size_t outstanding = 0;   // bytes of on_data() not yet consumed
   std::uint32_t window = 0;      // of what it is sent
   std::size_t in_window = 0;     // consumed since it has this one
+  std::size_t widest = 0;        // the largest window that was seen of what it sends
+  std::size_t wanted = 0;        // what it sends waits for a window of so many bytes
+  bool hurried = false;          // and does so no longer
   bool head_seen = false;        // the final one: another block is trailers
   bool sent = true;              // client: false until the request has left
   bool dead = false;             // its message broke a rule: its user hears nothing but the end
@@ -62,6 +65,8 @@ struct H2Engine final : H2Library::Events {
   bool judge_stray(H2StreamId id);
   void open(H2StreamId id);
   void widen(H2Stream& stream, std::size_t consumed);
+  std::size_t window_wanted(H2Stream& stream, std::size_t window) const;
+  void look_again(H2Stream& stream);
   void finish_head(H2Stream& stream, bool ended);
   void finish_trailers(H2Stream& stream, bool ended);
 
@@ -74,11 +79,12 @@ struct H2Engine final : H2Library::Events {
   void reset_received(H2StreamId id) override;
   void goaway_received(H2StreamId last_stream, H2Code code) override;
   void settings_arrived() override;
+  void window_grew(H2StreamId id) override;
   void pong_received(std::uint64_t token) override;
   void head_sent(H2StreamId id) override;
   void reset_sent(H2StreamId id, H2Code code) override;
   void stream_closed(H2StreamId id, H2Code code) override;
-  H2Pulled pull(H2Stream& stream, std::span<char> into, bool window_is_tiny) override;
+  H2Pulled pull(H2Stream& stream, std::span<char> into, std::size_t window) override;
 
   H2Options options;
   H2Listener& listener;
@@ -95,6 +101,7 @@ struct H2Engine final : H2Library::Events {
   bool goaway = false;             // received
   H2StreamId goaway_last = 0;      // what it takes
   bool ending = false;             // we said the last one
+  bool any_wanted = false;         // of `streams`
   std::uint32_t widened = 0;       // by how much the windows of streams are larger than at first, now
   std::uint32_t widened_most = 0;  // and when it was most: so is the connection's
   H2Library library;

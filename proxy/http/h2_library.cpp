@@ -12,7 +12,7 @@ namespace drawbridge::http {
 namespace {
 
 constexpr std::size_t frame_head_bytes = 9;
-constexpr std::size_t least_data_bytes = 256;     // less room in the output is left empty, less window is tiny
+constexpr std::size_t least_data_bytes = 256;     // less room in the output is left empty
 constexpr std::size_t continuations_max = 200;    // likewise; the library counts a frame for each piece of its head
 constexpr std::size_t outbound_acks_max = 4'000;  // beyond what our own bounds let in at once
 
@@ -104,6 +104,9 @@ struct H2Library::Callbacks {
         return 0;
       case NGHTTP2_SETTINGS:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) to.settings_arrived();
+        return 0;
+      case NGHTTP2_WINDOW_UPDATE:
+        to.window_grew(id);
         return 0;
       case NGHTTP2_PING:
         if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
@@ -257,7 +260,7 @@ std::ptrdiff_t H2Library::pull(H2StreamId id, H2Stream& stream, std::size_t byte
   const auto room = static_cast<std::size_t>(out_end_ - out_at_);
   if (room < frame_head_bytes + least_data_bytes) return NGHTTP2_ERR_PAUSE;
   const std::span into(out_at_ + frame_head_bytes, std::min(bytes_max, room - frame_head_bytes));
-  const auto pulled = events_.pull(stream, into, bytes_max < least_data_bytes);
+  const auto pulled = events_.pull(stream, into, bytes_max);
   if (pulled.bytes == 0 && !pulled.ended) return NGHTTP2_ERR_DEFERRED;
   flags = NGHTTP2_DATA_FLAG_NO_COPY;
   if (pulled.ended) flags |= NGHTTP2_DATA_FLAG_EOF;
@@ -349,6 +352,12 @@ void H2Library::consume_of_connection(std::size_t bytes) {
 void H2Library::set_window(H2StreamId stream, std::uint32_t bytes) {
   nghttp2_session_set_local_window_size(session_, NGHTTP2_FLAG_NONE, number(stream),
                                         static_cast<std::int32_t>(bytes));
+}
+
+std::size_t H2Library::window(H2StreamId stream) const {
+  const auto bytes = stream == 0 ? nghttp2_session_get_remote_window_size(session_)
+                                 : nghttp2_session_get_stream_remote_window_size(session_, number(stream));
+  return static_cast<std::size_t>(std::max(bytes, 0));
 }
 
 bool H2Library::request_allowed() const {

@@ -34,12 +34,13 @@ class H2Library {
     virtual void reset_received(H2StreamId stream) = 0;
     virtual void goaway_received(H2StreamId last_stream, H2Code code) = 0;
     virtual void settings_arrived() = 0;
+    virtual void window_grew(H2StreamId stream) = 0;  // of what is sent; 0: the connection's
     virtual void pong_received(std::uint64_t token) = 0;
     virtual void head_sent(H2StreamId stream) = 0;
     virtual void reset_sent(H2StreamId stream, H2Code code) = 0;
     virtual void stream_closed(H2StreamId stream, H2Code code) = 0;
-    // See H2StreamUser::on_pull().
-    virtual H2Pulled pull(H2Stream& stream, std::span<char> into, bool window_is_tiny) = 0;
+    // See H2StreamUser::on_pull(). `window`: what a frame may hold now, whatever room the output has.
+    virtual H2Pulled pull(H2Stream& stream, std::span<char> into, std::size_t window) = 0;
 
    protected:
     ~Events() = default;
@@ -71,6 +72,8 @@ class H2Library {
   void consume(H2StreamId stream, std::size_t bytes);
   void consume_of_connection(std::size_t bytes);
   void set_window(H2StreamId stream, std::uint32_t bytes);  // of what comes; 0: the connection's. Not smaller
+
+  std::size_t window(H2StreamId stream) const;  // of what is sent; 0: the connection's
 
   bool request_allowed() const;
   std::uint32_t concurrent_streams_max() const;  // the other side's setting

@@ -104,6 +104,13 @@ void H2Session::resume(H2StreamId stream) {
   engine_->library.resume(stream);
 }
 
+void H2Session::hurry(H2StreamId id) {
+  auto* const stream = engine_->find(id);
+  if (stream == nullptr) return;
+  stream->hurried = true;
+  resume(id);
+}
+
 void H2Session::consume(H2StreamId id, std::size_t bytes) {
   auto* const stream = engine_->library.find(id);
   if (stream == nullptr) return;

@@ -6,6 +6,7 @@
 #include "proxy/http/head.h"
 #include "proxy/http/rules.h"
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -69,8 +70,11 @@ class H2StreamUser {
 
   // Copies what is to be sent next into `into` (1 … 16,384 bytes of room: what window, frame and output take now).
   // Called after body_follows was said, whenever there is room, until `ended`. {0, false}: nothing at hand; not
-  // asked again before resume().
+  // asked again before resume(). A window that is much smaller than it has been is no room for more than it takes
+  // before hurry().
   virtual H2Pulled on_pull(std::span<char> into) = 0;
+  // How much on_pull() could copy.
+  virtual std::size_t at_hand() const { return 0; }
 
   // The stream is over: both messages have ended, or one side reset it, or the connection ended. Forget the id.
   virtual void on_closed(const H2Close& close) = 0;
@@ -185,6 +189,10 @@ class H2Session {
 
   // on_pull() may have something again. Not for a stream that is closed.
   void resume(H2StreamId stream);
+  // The next DATA of the stream goes however small its window is. To be said when none has gone for `hurry_after`:
+  // the other side may wait for the last of a window before it gives more.
+  void hurry(H2StreamId stream);
+  static constexpr std::chrono::milliseconds hurry_after{250};
   // That many bytes of on_data() are dealt with: the windows open by as much. What a closed stream had outstanding
   // has been given back with it; for it this does nothing.
   void consume(H2StreamId stream, std::size_t bytes);

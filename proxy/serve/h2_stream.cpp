@@ -155,8 +155,13 @@ net::Task<Result<void>> H2Stream::write(Part part, base::Millis patience) {
   link_.session.resume(id_);
   link_.output.tell();
   while (outgoing_.waits() && !cancelled()) {
-    const bool told = co_await writing_.wait(progress_at_ + patience);
-    if (told || !outgoing_.waits() || link_.loop.now() < progress_at_ + patience) continue;
+    const bool told = co_await writing_.wait(progress_at_ + outgoing_.patience(patience));
+    if (told || !outgoing_.waits() || link_.loop.now() < progress_at_ + outgoing_.patience(patience)) continue;
+    if (outgoing_.hurry()) {
+      link_.session.hurry(id_);
+      link_.output.tell();
+      continue;
+    }
     outgoing_.give_up();
     co_return std::unexpected(Failure{.fault = Fault::client, .reason = Reason::timed_out});
   }
@@ -167,6 +172,7 @@ net::Task<Result<void>> H2Stream::write(Part part, base::Millis patience) {
 
 http::H2Pulled H2Stream::on_pull(std::span<char> into) {
   if (!outgoing_.waits()) return {};
+  if (outgoing_.hurried()) writing_.tell();
   const auto pulled = outgoing_.pull(into);
   progress_at_ = link_.loop.now();
   if (outgoing_.waits()) return pulled;

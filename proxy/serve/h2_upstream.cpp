@@ -106,8 +106,13 @@ net::Task<Result<void>> H2Upstream::write(Part part, base::Millis patience) {
   session().resume(*stream_);
   carrier_.changed();
   while (outgoing_.waits() && !cancelled()) {
-    const bool told = co_await writing_.wait(progress_at_ + patience);
-    if (told || !outgoing_.waits() || carrier_.loop().now() < progress_at_ + patience) continue;
+    const bool told = co_await writing_.wait(progress_at_ + outgoing_.patience(patience));
+    if (told || !outgoing_.waits() || carrier_.loop().now() < progress_at_ + outgoing_.patience(patience)) continue;
+    if (outgoing_.hurry()) {
+      session().hurry(*stream_);
+      carrier_.changed();
+      continue;
+    }
     outgoing_.give_up();
     co_return std::unexpected(Failure{.fault = Fault::upstream, .reason = Reason::timed_out});
   }
@@ -118,6 +123,7 @@ net::Task<Result<void>> H2Upstream::write(Part part, base::Millis patience) {
 
 http::H2Pulled H2Upstream::on_pull(std::span<char> into) {
   const bool waited = outgoing_.waits();
+  if (outgoing_.hurried()) writing_.tell();
   const auto pulled = outgoing_.pull(into);
   if (pulled.bytes > 0) progress_at_ = carrier_.loop().now();
   if (pulled.ended) request_ended_ = true;

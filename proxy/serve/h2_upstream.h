@@ -63,6 +63,7 @@ class H2Upstream final : public UpstreamChannel, private http::H2StreamUser {
   void on_data(std::span<const char> data) override;
   void on_end(std::string_view trailers) override;
   http::H2Pulled on_pull(std::span<char> into) override;
+  std::size_t at_hand() const override { return outgoing_.bytes_left(); }
   void on_closed(const http::H2Close& close) override;
 
   bool open_stream(bool body_follows);

@@ -208,6 +208,14 @@ class Limits(H2Case):
         client.send(h2_client.WINDOW_UPDATE, 0, 0, struct.pack(">I", 1000))
         self.assertEqual(client.request().body, b"ok")
 
+    def test_windows_are_served_to_their_last_byte_whenever_they_are_given_back(self):
+        body = bytes(range(256)) * 200
+        proxy = self.proxy(self.upstream(answer(body)), workers=1)
+        for part in (0, 1):  # of each frame, or only of all of a window: what is left of it then is no whole frame
+            client = self.h2_client(proxy, settings=[(h2_client.INITIAL_WINDOW, 16_384 + 100)])
+            client.give_back_at = part
+            self.assertEqual(client.request().body, body)
+
     def test_an_idle_connection_ends_with_a_goodbye(self):
         client = self.h2_client(self.proxy(self.upstream(), timeouts='client_idle = "300ms"'))
         self.assertEqual(client.request().status, 200)

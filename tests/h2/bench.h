@@ -22,6 +22,7 @@ class Guest final : public http::H2StreamUser {
   void on_data(std::span<const char> data) override { received.append(data.data(), data.size()); }
   void on_end(std::string_view lines) override;
   http::H2Pulled on_pull(std::span<char> into) override;
+  std::size_t at_hand() const override { return to_send.size(); }
   void on_closed(const http::H2Close& close) override;
 
   http::H2StreamId id = 0;

@@ -166,7 +166,8 @@ TEST_CASE("no more is pulled than the window and the output take") {
   CHECK(bench.session.produce(output) <= output.size());
   CHECK(guest.to_send.size() >= 1'000'000 - output.size());
   while (bench.session.produce(output) > 0) continue;
-  CHECK(guest.to_send.size() == 1'000'000 - 65'535);
+  CHECK(guest.to_send.size() >= 1'000'000 - 65'535);
+  CHECK(guest.to_send.size() < 1'000'000 - 65'535 + output.size());
 }
 
 TEST_CASE("docs/HTTP.md shows the bounds as they are") {

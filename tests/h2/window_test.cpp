@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 using namespace drawbridge;
@@ -121,4 +122,85 @@ TEST_CASE("what a stream has gained goes to another when it ends") {
     CHECK(most == largest_window);
     uploads.give_up(id);
   }
+}
+
+namespace {
+
+constexpr std::string_view whole_answer = "HTTP/1.1 200 OK\r\n\r\n";
+constexpr std::uint32_t whole_frame = 16'375;  // what fits the output of the bench
+constexpr std::uint32_t crumb = 35;
+
+// A client whose window is a frame and a crumb, and an answer without end.
+class Download {
+ public:
+  Download() {
+    bench.greet();
+    bench.receive(settings({{4, whole_frame + crumb}}) + get(1));
+    bench.guest(1).ends = false;
+    bench.session.respond(1, whole_answer, true);
+    bench.take_frames();
+  }
+
+  // What is sent of the body that has so many bytes more.
+  std::vector<std::uint32_t> send(std::size_t bytes) {
+    bench.guest(1).to_send.append(bytes, 'x');
+    bench.session.resume(1);
+    return sent();
+  }
+
+  std::vector<std::uint32_t> sent() {
+    std::vector<std::uint32_t> frames;
+    for (const auto& frame : bench.take_frames()) {
+      if (frame.type == type_data) frames.push_back(static_cast<std::uint32_t>(frame.payload.size()));
+    }
+    return frames;
+  }
+
+  bool give_back(std::uint32_t bytes) { return bench.receive(window_update(0, bytes) + window_update(1, bytes)); }
+
+  Bench bench{Bench::server_options()};
+};
+
+using Frames = std::vector<std::uint32_t>;
+
+}  // namespace
+
+TEST_CASE("a client that gives back the window of each frame gets whole frames") {
+  Download download;
+  auto frames = download.send(3UL * whole_frame);
+  for (int round = 0; round < 3'000; ++round) {
+    REQUIRE(frames == Frames{whole_frame});
+    download.bench.guest(1).to_send.append(whole_frame, 'x');
+    REQUIRE(download.give_back(whole_frame));
+    frames = download.sent();
+  }
+  CHECK(download.bench.abuses.empty());
+}
+
+TEST_CASE("DATA that the window would cut waits for more window, but not for ever") {
+  Download download;
+  CHECK(download.send(3UL * whole_frame) == Frames{whole_frame});
+  download.give_back(1'000);
+  CHECK(download.sent().empty());
+  download.bench.session.hurry(1);
+  CHECK(download.sent() == Frames{1'000 + crumb});
+  download.give_back(crumb);
+  CHECK(download.sent().empty());
+  download.give_back(whole_frame - 1'000);
+  CHECK(download.sent() == Frames{whole_frame - 1'000 + crumb});
+}
+
+TEST_CASE("DATA that the window does not cut waits for nothing") {
+  Download download;
+  CHECK(download.send(whole_frame + crumb) == Frames{whole_frame, crumb});
+  download.give_back(crumb);
+  CHECK(download.send(crumb - 1) == Frames{crumb - 1});
+}
+
+TEST_CASE("a window that SETTINGS have made small for good is all that DATA waits for") {
+  Download download;
+  CHECK(download.send(3UL * whole_frame) == Frames{whole_frame});
+  download.bench.receive(settings({{4, crumb}}));
+  download.give_back(whole_frame);
+  CHECK(download.sent() == Frames{crumb});
 }

@@ -71,6 +71,7 @@ class H2Client:
         self.window = WINDOW
         self.initial_window = WINDOW
         self.give_back = give_back
+        self.give_back_at = 0.5  # of a window: it is given back when so much of it is taken
         self.answers_pings = True
         self.stream_window = dict(settings).get(INITIAL_WINDOW, WINDOW)  # ours, for each answer
         self.taken = 0  # of the window of the connection
@@ -284,10 +285,10 @@ class H2Client:
             self._give_back(stream)
 
     def _give_back(self, stream):
-        """The window of what has come, once that is half of it, as clients do."""
-        if self.taken >= WINDOW // 2:
+        """The window of what has come, once that is half of it, as clients do, or as much as the test has it."""
+        if self.taken >= int(WINDOW * self.give_back_at):
             self.reply(WINDOW_UPDATE, 0, 0, struct.pack(">I", self.taken))
             self.taken = 0
-        if stream is not None and stream.taken >= self.stream_window // 2 and not stream.ended:
+        if stream is not None and stream.taken >= int(self.stream_window * self.give_back_at) and not stream.ended:
             self.reply(WINDOW_UPDATE, 0, stream.number, struct.pack(">I", stream.taken))
             stream.taken = 0
