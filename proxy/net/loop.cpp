@@ -1,6 +1,5 @@
 #include "proxy/net/loop.h"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -128,6 +127,7 @@ void Loop::unwatch(int fd, Watcher& watcher) {
 }
 
 void Loop::forget(Watcher& watcher) {
+  if (!std::exchange(watcher.awaits_word_, false)) return;
   for (auto& event : untold_) {
     if (event.data.ptr == &watcher) event.events = 0;
   }
@@ -164,11 +164,9 @@ void Loop::take_events(std::span<epoll_event> room, std::chrono::milliseconds sl
   untold_ = room.first(count > 0 ? static_cast<std::size_t>(count) : 0);
   more_untold_ = count < 0 || untold_.size() == room.size();
   ++turns_;
-}
-
-bool Loop::has_told_all(const Watcher& watcher) const {
-  return !more_untold_ &&
-         std::ranges::none_of(untold_, [&](const auto& event) { return event.data.ptr == &watcher; });
+  for (const auto& event : untold_) {
+    if (event.data.ptr != nullptr) static_cast<Watcher*>(event.data.ptr)->awaits_word_ = true;
+  }
 }
 
 // What an event made ready runs before the next event is told: what was read is still in the cache when it is
@@ -180,7 +178,9 @@ void Loop::tell_all() {
     if (event.data.ptr == nullptr) {
       run_posted();
     } else if (event.events != 0) {
-      static_cast<Watcher*>(event.data.ptr)->on_events(event.events);
+      auto& watcher = *static_cast<Watcher*>(event.data.ptr);
+      watcher.awaits_word_ = false;
+      watcher.on_events(event.events);
     }
     run_ready();
     if (posted_waits_.load(std::memory_order_relaxed)) run_posted();

@@ -23,6 +23,10 @@ class Watcher {
 
  protected:
   ~Watcher() = default;
+
+ private:
+  friend class Loop;
+  bool awaits_word_ = false;  // an event of this turn is still to be told
 };
 
 // One thread's event loop: epoll, the deadline wheel, resumed coroutines and posted work. An engine of our own and
@@ -76,7 +80,7 @@ class Loop {
 
   std::uint64_t turns() const { return turns_; }
   // All that had happened on the watcher's descriptor when this turn began has been told.
-  bool has_told_all(const Watcher& watcher) const;
+  bool has_told_all(const Watcher& watcher) const { return !more_untold_ && !watcher.awaits_word_; }
 
   // The time this turn began.
   base::SteadyTime now() const { return now_; }
