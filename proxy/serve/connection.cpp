@@ -76,9 +76,17 @@ net::Task<> Connection::serve(std::unique_ptr<Connection> self) {
 net::Task<bool> Connection::serve_h1() {
   do {
     if (!space_) space_ = worker_.workspaces().take();
-    bool good = co_await read_head();
-    if (good) good = co_await serve_request();
-    if (!good) co_return false;
+    const bool asked = co_await read_head();
+    if (!asked) co_return false;
+    served_ = true;
+    H1Client channel(client_, *space_, stream_);
+    Exchange exchange(worker_, channel);
+    exchange_ = &exchange;
+    const bool keep = co_await exchange.run();
+    exchange_ = nullptr;
+    broken_ = channel.broken();
+    linger_ = channel.has_unread_body();
+    if (!keep) co_return false;
   } while (request_follows());
   co_return !worker_.stopping();
 }
@@ -120,28 +128,60 @@ bool Connection::request_follows() {
   return !worker_.stopping() && stream_.would_read();
 }
 
+http::HeadLimits Connection::head_limits() const {
+  auto limits = worker_.snapshot().bounds.head;
+  limits.head_bytes_max = std::min(limits.head_bytes_max, head_bytes_cap);
+  return limits;
+}
+
+// Nearly always one read brings all of it, and nothing waits.
 net::Task<bool> Connection::read_head() {
-  auto bounds = worker_.snapshot().bounds;
-  bounds.head.head_bytes_max = std::min(bounds.head.head_bytes_max, head_bytes_cap);
-  const auto deadline = worker_.loop().now() + bounds.head_timeout;
   auto& input = space_->client;
-  http::HeadScanner scanner(http::HeadScanner::Side::request, bounds.head);
+  if (input.empty()) {
+    auto reading = stream_.read_some(input.room(), base::SteadyTime::max());
+    if (!reading.await_ready()) return read_head_later();
+    const auto got = reading.await_resume();
+    if (!got || *got == 0) return false;
+    input.commit(*got);
+  }
+  const auto limits = head_limits();
+  const auto scan = http::HeadScanner(http::HeadScanner::Side::request, limits).scan(input.view());
+  if (scan.state != http::HeadScanner::State::complete) return read_head_later();
+  return parse_head(scan, limits);
+}
+
+net::Task<bool> Connection::parse_head(const http::HeadScanner::Scan& scan, const http::HeadLimits& limits) {
+  auto& input = space_->client;
+  const auto head = input.view().substr(scan.begin, scan.end - scan.begin);
+  const auto refusal = http::parse_request(head, limits, space_->request);
+  input.consume(scan.end);
+  input.keep_consumed();
+  if (!refusal) return true;
+  return refuse_head(*refusal);
+}
+
+net::Task<bool> Connection::refuse_head(http::Refusal refusal) {
+  co_await refuse(refusal);
+  co_return false;
+}
+
+// From the beginning, whatever of it is here.
+net::Task<bool> Connection::read_head_later() {
+  const auto limits = head_limits();
+  const auto deadline = worker_.loop().now() + worker_.snapshot().bounds.head_timeout;
+  auto& input = space_->client;
+  http::HeadScanner scanner(http::HeadScanner::Side::request, limits);
   for (;;) {
     const auto scan = scanner.scan(input.view());
     if (scan.state == http::HeadScanner::State::refused) {
       space_->request = {};
-      http::parse_request(input.view(), bounds.head, space_->request);
+      http::parse_request(input.view(), limits, space_->request);
       co_await refuse(scan.refusal);
       co_return false;
     }
     if (scan.state == http::HeadScanner::State::complete) {
-      const auto head = input.view().substr(scan.begin, scan.end - scan.begin);
-      const auto refusal = http::parse_request(head, bounds.head, space_->request);
-      input.consume(scan.end);
-      input.keep_consumed();
-      if (!refusal) co_return true;
-      co_await refuse(*refusal);
-      co_return false;
+      const bool good = co_await parse_head(scan, limits);
+      co_return good;
     }
     const auto got = co_await stream_.read_some(input.room(), deadline);
     if (got && *got > 0) {
@@ -155,18 +195,6 @@ net::Task<bool> Connection::read_head() {
     }
     co_return false;
   }
-}
-
-net::Task<bool> Connection::serve_request() {
-  served_ = true;
-  H1Client channel(client_, *space_, stream_);
-  Exchange exchange(worker_, channel);
-  exchange_ = &exchange;
-  const bool keep = co_await exchange.run();
-  exchange_ = nullptr;
-  broken_ = channel.broken();
-  linger_ = channel.has_unread_body();
-  co_return keep;
 }
 
 net::Task<> Connection::refuse(http::Refusal refusal) {

@@ -62,8 +62,11 @@ class Connection final
   net::Task<> run_h2();
   net::Task<Speaks> first_words();
   bool request_follows();
+  http::HeadLimits head_limits() const;
   net::Task<bool> read_head();
-  net::Task<bool> serve_request();
+  net::Task<bool> read_head_later();
+  net::Task<bool> parse_head(const http::HeadScanner::Scan& scan, const http::HeadLimits& limits);
+  net::Task<bool> refuse_head(http::Refusal refusal);
   net::Task<> refuse(http::Refusal refusal);
   net::Task<> close();
   bool has_more();

@@ -43,13 +43,12 @@ Forward::~Forward() = default;
 net::Task<Result<void>> Forward::run() {
   const bool replayable = call_.channel.body_is_here();
   call_.channel.limit_body(bounds_.request_body_bytes_max);
-  wish_.greeting = introduction(pool_, call_);
+  if (pool_.send_proxy != http::ProxyVersion::none) wish_.greeting = introduction(pool_, call_);
   std::optional<Failure> first_failure;
   for (;;) {
-    auto leased = co_await call_.worker.servers().lease(pool_, tried_, wish_);
+    auto leased = co_await call_.worker.servers().lease(pool_, tried_, wish_, lease_);
     // Nobody left to ask again: what the first attempt met is the truth about this request.
     if (!leased) co_return std::unexpected(first_failure.value_or(leased.error()));
-    lease_ = std::move(leased->lease);
     place_ = leased->place;
     const auto& server = pool_.servers[place_];
     call_.record.pool = pool_.name;

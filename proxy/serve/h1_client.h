@@ -30,6 +30,7 @@ class H1Client final : public ClientChannel {
 
   // OutgoingMessage
   net::Task<base::Result<void>> write(Part part, base::Millis patience) override;
+  bool takes_pieces_at_once() const override { return true; }
   bool takes_pipes() const override { return writer_.takes_pipes(); }
   net::Task<base::Result<void>> write_from(const net::Pipe& pipe, std::size_t bytes,
                                            base::Millis patience) override {

@@ -33,6 +33,7 @@ class H1Upstream final : public UpstreamChannel {
   net::Task<base::Result<void>> write(Part part, base::Millis patience) override {
     return writer_.write(part, patience);
   }
+  bool takes_pieces_at_once() const override { return true; }
   bool takes_pipes() const override { return writer_.takes_pipes(); }
   net::Task<base::Result<void>> write_from(const net::Pipe& pipe, std::size_t bytes,
                                            base::Millis patience) override {

@@ -30,6 +30,9 @@ class OutgoingMessage {
   // time without progress. Fails with the failure of the side it goes to.
   virtual net::Task<base::Result<void>> write(Part part, base::Millis patience) = 0;
 
+  // write() looks at the pieces only while it is called: its task needs them no more.
+  virtual bool takes_pieces_at_once() const { return false; }
+
   // Its body goes out as it is, now that its head has left: it can be written from a pipe.
   virtual bool takes_pipes() const { return false; }
   // Like write(), so many bytes that are in the pipe.

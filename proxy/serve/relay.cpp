@@ -64,9 +64,8 @@ net::Task<base::Result<std::size_t>> read_more(Relay relay, const std::optional<
   co_return std::size_t{0};
 }
 
-}  // namespace
-
-net::Task<base::Result<void>> relay_body(Relay relay) {
+// Begins with what was gathered.
+net::Task<base::Result<void>> relay_pieces(Relay relay, Batch batch, State state) {
   BodyPace reading(relay.read_patience, relay.read_rate_min);
   BodyPace writing(relay.write_patience, relay.write_rate_min);
   std::optional<net::Pipe> pipe;
@@ -78,8 +77,10 @@ net::Task<base::Result<void>> relay_body(Relay relay) {
       const auto written = co_await relay.to.write_from(*pipe, std::exchange(poured, 0), patience);
       if (!written) co_return written;
     }
-    Batch batch;
-    const auto state = batch.gather(relay.from);
+    if (round > 0) {
+      batch = {};
+      state = batch.gather(relay.from);
+    }
     const bool end = state == State::ended;
     if (round == 0 || end || !batch.empty()) {
       const OutgoingMessage::Part part{
@@ -109,6 +110,17 @@ net::Task<base::Result<void>> relay_body(Relay relay) {
     if (got.error().reason != base::Reason::timed_out || !answered_meanwhile)
       co_return std::unexpected(got.error());
   }
+}
+
+}  // namespace
+
+// A small body is here with its head: one write, and no frame.
+net::Task<base::Result<void>> relay_body(Relay relay) {
+  Batch batch;
+  const auto state = batch.gather(relay.from);
+  if (state != State::ended || !relay.to.takes_pieces_at_once()) return relay_pieces(relay, batch, state);
+  return relay.to.write({.pieces = batch.pieces(), .end = true, .trailers = relay.from.trailers()},
+                        relay.write_patience);
 }
 
 }  // namespace drawbridge::serve

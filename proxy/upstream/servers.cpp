@@ -21,33 +21,6 @@ void Tried::give_up() {
   if (waiting_ != nullptr) waiting_->tell();
 }
 
-Lease::Lease(Lease&& other) noexcept
-    : servers_(std::exchange(other.servers_, nullptr)),
-      server_(other.server_),
-      slot_(other.slot_),
-      generation_(other.generation_),
-      reused_(other.reused_),
-      seated_(other.seated_),
-      greeting_(std::move(other.greeting_)),
-      stream_(std::move(other.stream_)),
-      carrier_(std::exchange(other.carrier_, nullptr)) {}
-
-Lease& Lease::operator=(Lease&& other) noexcept {
-  if (this != &other) {
-    reset();
-    servers_ = std::exchange(other.servers_, nullptr);
-    server_ = other.server_;
-    slot_ = other.slot_;
-    generation_ = other.generation_;
-    reused_ = other.reused_;
-    seated_ = other.seated_;
-    greeting_ = std::move(other.greeting_);
-    stream_ = std::move(other.stream_);
-    carrier_ = std::exchange(other.carrier_, nullptr);
-  }
-  return *this;
-}
-
 bool Lease::hold(Servers& servers, const core::PoolServer& server) {
   seated_ = server.max_connections != 0;
   if (seated_ && !servers.seats_.take(server.id, server.max_connections)) return false;
@@ -87,7 +60,8 @@ void Lease::keep(const core::PoolView& pool) {
   if (current && server.kept && !stream_->cancelled() && !servers.closing_ && !servers.budget_.scarce() &&
       servers.make_room_to_keep(pool, server, *this)) {
     const auto expires = servers.loop_.now() + pool.timing.idle;
-    server.idle.push_back({std::move(stream_), slot_, expires, std::move(greeting_)});
+    auto& idle = server.idle.emplace_back(std::move(stream_), slot_, expires);
+    if (!greeting_.empty()) idle.greeting = std::move(greeting_);
     if (!servers.sweep_.armed()) servers.sweep_.arm(servers.loop_.now() + sweep_interval);
     leave_server();
     return;
@@ -225,19 +199,18 @@ std::unique_ptr<net::Stream> Servers::take_idle(const core::PoolView& pool, Serv
                                                 Lease& lease) {
   if (target.idle.empty()) return nullptr;
   auto &oldest = target.idle.front(), &newest = target.idle.back();
-  if (!newest.stream->was_quiet() && oldest.stream->was_quiet()) std::swap(oldest, newest);
+  if (!newest.stream->was_quiet() && oldest.stream->was_quiet()) swap(oldest, newest);
   for (auto place = target.idle.size(); place-- > 0;) {
     if (target.idle[place].greeting != lease.greeting_) continue;
-    auto idle = std::move(target.idle[place]);
-    target.idle.erase(target.idle.begin() + static_cast<std::ptrdiff_t>(place));
+    auto& idle = target.idle[place];
     const bool same = idle.stream->tls_maker() == pool.tls.get();
     const bool good = same && idle.expires > loop_.now() && (usable >> idle.slot & 1U) != 0 &&
                       (idle.stream->was_quiet() || !idle.stream->has_input());
-    if (good) {
-      lease.slot_ = idle.slot;
-      return std::move(idle.stream);
-    }
-    idle.stream.reset();
+    if (good) lease.slot_ = idle.slot;
+    auto stream = std::move(idle.stream);
+    target.idle.erase(target.idle.begin() + static_cast<std::ptrdiff_t>(place));
+    if (good) return stream;
+    stream.reset();
     closed(1);
   }
   return nullptr;
@@ -322,40 +295,62 @@ net::Task<base::Result<void>> Servers::connect(const core::PoolView& pool, const
   co_return base::Result<void>{};
 }
 
-net::Task<base::Result<Servers::Chosen>> Servers::lease(const core::PoolView& pool, Tried& tried, LeaseWish wish) {
+// The lease is held already.
+bool Servers::take_kept(const core::PoolView& pool, std::size_t place, Tried& tried, const LeaseWish& wish,
+                        Lease& lease) {
+  const auto& wanted = pool.servers[place];
+  tried.asked_ = wanted.id;
+  lease.greeting_ = wish.greeting;
+  lease.reused_ = false;
+  if (pool.multiplexed() || wish.fresh) return false;
+  lease.stream_ = take_idle(pool, server(wanted.id), board_.usable(wanted.id, loop_.now()), lease);
+  if (!lease.stream_) return false;
+  lease.reused_ = true;
+  counters_.upstream_reused.add();
+  return true;
+}
+
+// Nearly always a connection is kept, and nothing waits.
+net::Task<base::Result<Servers::Chosen>> Servers::lease(const core::PoolView& pool, Tried& tried,
+                                                        const LeaseWish& wish, Lease& lease) {
+  tried.asked_.reset();
+  const auto place = choose(pool, tried);
+  if (place && !tried.given_up() && !awaits_word(pool, tried, place) && lease.hold(*this, pool.servers[*place]) &&
+      take_kept(pool, *place, tried, wish, lease)) {
+    return Chosen{.place = *place};
+  }
+  return lease_later(pool, tried, wish, lease, place);
+}
+
+// Begins with the place that was chosen, which the lease may hold.
+net::Task<base::Result<Servers::Chosen>> Servers::lease_later(const core::PoolView& pool, Tried& tried,
+                                                              const LeaseWish& wish, Lease& lease,
+                                                              std::optional<std::size_t> place) {
   base::Failure last{.fault = base::Fault::proxy, .reason = base::Reason::no_server, .retry_safe = true};
   // Each server once: places beyond what Tried tells apart are bounded by the count.
   for (std::size_t asked = 0; asked < pool.servers.size(); ++asked) {
-    tried.asked_.reset();
-    auto place = choose(pool, tried);
-    if (awaits_word(pool, tried, place)) place = co_await choose_later(pool, tried);
-    if (!place || tried.given_up()) break;
+    if (asked > 0) {
+      lease.reset();
+      tried.asked_.reset();
+      place = choose(pool, tried);
+    }
+    if (!lease.held()) {
+      if (awaits_word(pool, tried, place)) place = co_await choose_later(pool, tried);
+      if (!place || tried.given_up()) break;
+      if (!lease.hold(*this, pool.servers[*place])) continue;
+      if (take_kept(pool, *place, tried, wish, lease)) co_return Chosen{.place = *place};
+    }
     const auto& wanted = pool.servers[*place];
-    auto& target = server(wanted.id);
-    const auto usable = board_.usable(wanted.id, loop_.now());
-    Chosen chosen{.place = *place};
-    if (!chosen.lease.hold(*this, wanted)) continue;
-    tried.asked_ = wanted.id;
-    chosen.lease.greeting_ = wish.greeting;
-    if (!pool.multiplexed() && !wish.fresh) {
-      chosen.lease.stream_ = take_idle(pool, target, usable, chosen.lease);
-    }
-    if (chosen.lease) {
-      chosen.lease.reused_ = true;
-      counters_.upstream_reused.add();
-      co_return chosen;
-    }
-    const auto slot = choose_slot(target, usable);
+    const auto slot = choose_slot(server(wanted.id), board_.usable(wanted.id, loop_.now()));
     if (!slot) {
       tried.add(*place);
       continue;
     }
     const auto start = base::SteadyClock::now();
-    const auto connected = co_await connect(pool, wanted, *slot, tried, chosen.lease);
+    const auto connected = co_await connect(pool, wanted, *slot, tried, lease);
     if (connected) {
-      const auto took = base::SteadyClock::now() - start;
-      if (!chosen.lease.reused_) chosen.connect = std::chrono::duration_cast<std::chrono::microseconds>(took);
-      co_return chosen;
+      const auto took = std::chrono::duration_cast<std::chrono::microseconds>(base::SteadyClock::now() - start);
+      co_return Chosen{.place = *place, .connect = lease.reused_ ? std::chrono::microseconds(-1) : took};
     }
     last = connected.error();
     tried.add(*place);
@@ -365,6 +360,7 @@ net::Task<base::Result<Servers::Chosen>> Servers::lease(const core::PoolView& po
     counters_.connect_failed(wanted.id);
     board_.report_failure(wanted.id, *slot, last.reason, loop_.now());
   }
+  lease.reset();
   last.retry_safe = true;
   co_return std::unexpected(last);
 }

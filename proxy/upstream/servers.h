@@ -34,8 +34,8 @@ class Lease {
  public:
   Lease() = default;
   ~Lease() { reset(); }
-  Lease(Lease&& other) noexcept;
-  Lease& operator=(Lease&& other) noexcept;
+  Lease(const Lease&) = delete;
+  Lease& operator=(const Lease&) = delete;
 
   explicit operator bool() const { return stream_ != nullptr || carrier_ != nullptr; }
   net::Stream& stream() const { return *stream_; }
@@ -52,6 +52,7 @@ class Lease {
  private:
   friend class Servers;
   bool hold(Servers& servers, const core::PoolServer& server);  // false: the server has all it may
+  bool held() const { return servers_ != nullptr; }
   void leave_server();
 
   Servers* servers_ = nullptr;
@@ -108,14 +109,15 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
   void set_addresses(core::ServerId server, std::optional<EndpointSlots> slots);
 
   struct Chosen {
-    Lease lease;
     std::size_t place = 0;                  // in pool.servers
     std::chrono::microseconds connect{-1};  // of a new connection; negative: a kept one
   };
-  // A connection to the server that balancing chooses among those not tried. A server that cannot be connected to
-  // is reported, added to `tried` and the next one is asked. Fails with no_server when none is left, or with the
-  // failure of the last attempt. Where only servers are left that nothing was heard of yet, it waits for that.
-  net::Task<base::Result<Chosen>> lease(const core::PoolView& pool, Tried& tried, LeaseWish wish);
+  // Into `lease`, which is empty, a connection to the server that balancing chooses among those not tried. A server
+  // that cannot be connected to is reported, added to `tried` and the next one is asked. Fails with no_server when
+  // none is left, or with the failure of the last attempt. Where only servers are left that nothing was heard of
+  // yet, it waits for that. All that is given outlives the task.
+  net::Task<base::Result<Chosen>> lease(const core::PoolView& pool, Tried& tried, const LeaseWish& wish,
+                                        Lease& lease);
 
   // Told of each handshake with a server that failed, and why, in words.
   using TlsFailed =
@@ -143,6 +145,13 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
     std::size_t slot = 0;
     base::SteadyTime expires;
     std::string greeting;  // what it began with: it serves only who would begin with the same
+
+    friend void swap(Idle& a, Idle& b) noexcept {
+      std::swap(a.stream, b.stream);
+      std::swap(a.slot, b.slot);
+      std::swap(a.expires, b.expires);
+      if (!a.greeting.empty() || !b.greeting.empty()) a.greeting.swap(b.greeting);
+    }
   };
   struct Server {
     EndpointSlots slots;
@@ -170,6 +179,9 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
   bool awaits_word(const core::PoolView& pool, const Tried& tried, std::optional<std::size_t> chosen);
   net::Task<std::optional<std::size_t>> choose_later(const core::PoolView& pool, Tried& tried);
   std::optional<std::size_t> choose_slot(Server& server, EndpointMask usable);
+  bool take_kept(const core::PoolView& pool, std::size_t place, Tried& tried, const LeaseWish& wish, Lease& lease);
+  net::Task<base::Result<Chosen>> lease_later(const core::PoolView& pool, Tried& tried, const LeaseWish& wish,
+                                              Lease& lease, std::optional<std::size_t> place);
   bool make_room_to_keep(const core::PoolView& pool, Server& server, const Lease& lease);
   std::unique_ptr<net::Stream> take_idle(const core::PoolView& pool, Server& server, EndpointMask usable,
                                          Lease& lease);
