@@ -104,7 +104,7 @@ class Admission {
   bool entered() const { return ledger_ != nullptr; }
   std::uint64_t epoch() const { return epoch_; }
   RequestClass request_class() const { return admitted_.request_class; }
-  // It will leave without its upstream's answer: what a write did there is not known. A drain that waited for it
+  // It will leave without its upstream's whole answer: what a write did there is not known. A drain that waited for it
   // names it.
   void outcome_unknown(base::SteadyTime now);
   void leave();  // idempotent

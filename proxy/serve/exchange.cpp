@@ -162,7 +162,9 @@ net::Task<> Exchange::forward() {
 net::Task<> Exchange::answer_failure(base::Failure failure) {
   call_.record.failure = call_.cut ? "cut" : call_.late ? "deadline" : base::name(failure.reason);
   const bool write = call_.plan.request_class == core::RequestClass::write;
-  if (write && call_.sent_upstream && !call_.head_sent) admission_.outcome_unknown(call_.worker.loop().now());
+  // A server that breaks off in its answer, or falls silent there, may still be at the write.
+  const bool heard = call_.head_sent && failure.fault != base::Fault::upstream;
+  if (write && call_.sent_upstream && !heard) admission_.outcome_unknown(call_.worker.loop().now());
   call_.keep = false;
   if (call_.cut && call_.head_sent) call_.channel.fail_answer(Broken::cut);
   if (call_.head_sent) co_return;

@@ -205,8 +205,10 @@ void H2Upstream::on_end(std::string_view trailers) {
   reading_.tell();
 }
 
+// A server that has said something about the request (103, say) has seen it, whatever it claims afterwards.
 void H2Upstream::on_closed(const http::H2Close& close) {
   closed_ = close;
+  if (answer_seen_) closed_->not_processed = false;
   reading_.tell();
   writing_.tell();
 }

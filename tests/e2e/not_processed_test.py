@@ -151,6 +151,13 @@ class MayHaveBeenProcessed(NotProcessedCase):
         server = self.h2_server(lambda c: (c.peer.goaway(c.number), c.peer.close()))
         self.assert_nothing_claimed(self.client(self.front(server, pool=H2C)).post(b"x"))
 
+    def test_a_refusal_by_a_server_that_had_said_something_about_it(self):
+        early = lambda c: c.head(("link", "</a>; rel=preload"), status="103")
+        for refuse in (lambda c: early(c).refuse(REFUSED_STREAM), lambda c: early(c).peer.goaway(0)):
+            server = self.h2_server(refuse)
+            self.assert_nothing_claimed(self.h2_client(self.front(server, pool=H2C)).request("POST", "/", body=b"x"))
+            self.assertEqual(len(server.calls), 1)
+
     def test_one_that_was_read_once_and_then_met_nobody(self):
         def leave(exchange):
             exchange.read_body()

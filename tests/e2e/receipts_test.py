@@ -174,6 +174,20 @@ class Waiting(ReceiptCase):
             self.assertIn(asked.answer().status, (502, 504))
             held.go.set()
 
+    def test_a_write_whose_answer_breaks_off_is_named_and_not_counted_as_ended(self):
+        for fate, settings in (("falls silent", "upstream_body = '500ms'"), ("breaks", "")):
+            held = Held(answer(BODY)[:-5])
+            server, proxy, asked = self.scene(held, timeouts=settings)
+            command = Command(proxy, "mode", "readonly")
+            eventually(lambda: self.is_draining(proxy) or not command.runs(), "the drain")
+            if fate == "breaks":
+                server.close_connections()
+            status, receipt = command.end()
+            self.assertEqual((status, receipt["result"], receipt["drained"]["writes"]), (0, "cut", 0), fate)
+            self.assertEqual([c["path"] for c in receipt["cut"]], ["/orders"], fate)
+            self.assertNotEqual(asked.cut(), BODY)
+            held.go.set()
+
 
 class Deadline(ReceiptCase):
     def assert_lists_the_write(self, requests, server):
