@@ -3,7 +3,7 @@
 #include "proxy/app/daemon.h"
 #include "proxy/app/demo/stage.h"
 #include "proxy/app/options.h"
-#include "proxy/net/tls_memory.h"
+#include "proxy/net/tls_heap.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -78,7 +78,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  net::TlsMemory::install();
+  net::TlsHeap::install();
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {

@@ -8,7 +8,7 @@ namespace drawbridge::net {
 // are blocks of a region of our own: taken from malloc they would leave holes between what idle connections hold,
 // which never go back to the kernel (0.8 KiB an idle connection of 4,000, measured). The rest is malloc's. Any
 // thread.
-class TlsMemory {
+class TlsHeap {
  public:
   // Makes it OpenSSL's. Before anything else of OpenSSL is called; else nothing changes, and it is malloc's all.
   static void install();

@@ -1,4 +1,4 @@
-#include "proxy/net/tls_memory.h"
+#include "proxy/net/tls_heap.h"
 
 #include <openssl/crypto.h>
 
@@ -90,18 +90,18 @@ void give_block_back(void* block) {
 
 }  // namespace
 
-bool TlsMemory::is_block(const void* memory) {
+bool TlsHeap::is_block(const void* memory) {
   return region().has(memory);
 }
 
-void* TlsMemory::take(std::size_t bytes) {
+void* TlsHeap::take(std::size_t bytes) {
   if (bytes >= least_bytes && bytes <= block_bytes) {
     if (auto* block = take_block(); block != nullptr) return block;
   }
   return std::malloc(bytes);
 }
 
-void* TlsMemory::change(void* memory, std::size_t bytes) {
+void* TlsHeap::change(void* memory, std::size_t bytes) {
   if (memory == nullptr) return take(bytes);
   if (bytes == 0) return give_back(memory), nullptr;
   if (!is_block(memory)) return std::realloc(memory, bytes);
@@ -113,11 +113,11 @@ void* TlsMemory::change(void* memory, std::size_t bytes) {
   return moved;
 }
 
-void TlsMemory::give_back(void* memory) {
+void TlsHeap::give_back(void* memory) {
   is_block(memory) ? give_block_back(memory) : std::free(memory);
 }
 
-void TlsMemory::install() {
+void TlsHeap::install() {
 #if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
   CRYPTO_set_mem_functions([](std::size_t bytes, const char*, int) { return take(bytes); },
                            [](void* memory, std::size_t bytes, const char*, int) { return change(memory, bytes); },
