@@ -45,7 +45,7 @@ class Slabs {
     std::uint32_t touched;  // places that were used at least once
   };
 
-  void* take_from_slab();
+  [[gnu::noinline]] void* take_from_slab();
   void return_to_slab(void* object);
   Slab* map();
   void link(Slab& slab);

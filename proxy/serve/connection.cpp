@@ -62,33 +62,28 @@ void Connection::stirred(base::Result<void> result) {
 net::Task<> Connection::serve(std::unique_ptr<Connection> self) {
   auto& it = *self;
   if (it.speaks_ == Speaks::unknown) it.speaks_ = co_await it.first_words();
-  bool rests = false;
-  if (it.speaks_ == Speaks::http1) rests = co_await it.serve_h1();
-  if (rests) {
+  if (it.speaks_ == Speaks::http2) co_await it.run_h2();
+  // What has come, to the next silence or the end of the connection.
+  for (bool keep = it.speaks_ == Speaks::http1; keep;) {
+    if (!it.space_) it.space_ = it.worker_.workspaces().take();
+    keep = co_await it.read_head();
+    if (!keep) break;
+    it.served_ = true;
+    {
+      H1Client channel(it.client_, *it.space_, it.stream_);
+      Exchange exchange(it.worker_, channel);
+      it.exchange_ = &exchange;
+      keep = co_await exchange.run();
+      it.exchange_ = nullptr;
+      it.broken_ = channel.broken();
+      it.linger_ = channel.has_unread_body();
+    }
+    if (!keep || it.request_follows()) continue;
+    if (it.worker_.stopping()) break;
     rest(std::move(self));
     co_return;
   }
-  if (it.speaks_ == Speaks::http2) co_await it.run_h2();
   co_await it.close();
-}
-
-// What has come, to the next silence: true. False at the end of the connection.
-net::Task<bool> Connection::serve_h1() {
-  do {
-    if (!space_) space_ = worker_.workspaces().take();
-    const bool asked = co_await read_head();
-    if (!asked) co_return false;
-    served_ = true;
-    H1Client channel(client_, *space_, stream_);
-    Exchange exchange(worker_, channel);
-    exchange_ = &exchange;
-    const bool keep = co_await exchange.run();
-    exchange_ = nullptr;
-    broken_ = channel.broken();
-    linger_ = channel.has_unread_body();
-    if (!keep) co_return false;
-  } while (request_follows());
-  co_return !worker_.stopping();
 }
 
 net::Task<> Connection::run_h2() {

@@ -58,7 +58,6 @@ class Connection final
 
   void stirred(base::Result<void> result) override;
   static net::Task<> serve(std::unique_ptr<Connection> self);
-  net::Task<bool> serve_h1();
   net::Task<> run_h2();
   net::Task<Speaks> first_words();
   bool request_follows();

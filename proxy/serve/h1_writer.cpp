@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cstring>
 #include <span>
 #include <utility>
 
@@ -11,6 +12,20 @@ namespace drawbridge::serve {
 namespace {
 
 constexpr std::size_t joined_bytes_max = 2'048;
+
+// Copies what is small behind the head that begins `room`: one part is cheaper to send than a list of them. Empty:
+// it is not small, or there is nothing.
+std::string_view join(std::string_view head, std::span<const std::string_view> rest, std::span<char> room) {
+  std::size_t bytes = 0;
+  for (const auto part : rest) bytes += part.size();
+  if (bytes == 0 || bytes > joined_bytes_max || head.size() + bytes > room.size()) return {};
+  auto* end = room.data() + head.size();
+  for (const auto part : rest) {
+    std::memcpy(end, part.data(), part.size());
+    end += part.size();
+  }
+  return {room.data(), end};
+}
 
 // What one gathered write takes: head, chunk frame, pieces, end of the body.
 class Parts {
@@ -31,14 +46,11 @@ class Parts {
     add(trailers);
     add(http::chunk_end);
   }
-  // Copies what is small behind the head that begins `room`: one part is cheaper to send than a list of them.
-  void join(std::span<char> room) {
-    std::size_t bytes = 0;
-    for (std::size_t i = 1; i < count_; ++i) bytes += parts_[i].size();
-    if (bytes == 0 || bytes > joined_bytes_max || parts_[0].size() + bytes > room.size()) return;
-    auto* end = room.data() + parts_[0].size();
-    for (std::size_t i = 1; i < count_; ++i) end = std::ranges::copy(parts_[i], end).out;
-    parts_[0] = {room.data(), end};
+  // The first part is the head that begins `room`.
+  void join_all(std::span<char> room) {
+    const auto whole = join(parts_[0], all().subspan(1), room);
+    if (whole.empty()) return;
+    parts_[0] = whole;
     count_ = 1;
   }
   std::span<const std::string_view> all() const { return {parts_.data(), count_}; }
@@ -52,10 +64,17 @@ class Parts {
 
 net::Task<base::Result<void>> H1Writer::write(OutgoingMessage::Part part, base::Millis patience) {
   DRAWBRIDGE_CHECK(part.pieces.size() <= OutgoingMessage::pieces_max);
-  Parts parts;
-  const bool has_head = !head_.empty();
-  parts.add(std::exchange(head_, {}));
   const bool chunked = framing_ == http::Body::Kind::chunked && !tunnel_;
+  const bool has_head = !head_.empty();
+  if (has_head && !chunked) {
+    const auto whole = part.pieces.empty() ? head_ : join(head_, part.pieces, head_room_.span());
+    if (!whole.empty()) {
+      head_ = {};
+      return send({&whole, 1}, patience, part.end);
+    }
+  }
+  Parts parts;
+  parts.add(std::exchange(head_, {}));
   if (chunked) {
     parts.add_chunk(part.pieces, chunk_head_);
     if (part.end) parts.add_last_chunk(part.trailers);
@@ -63,10 +82,15 @@ net::Task<base::Result<void>> H1Writer::write(OutgoingMessage::Part part, base::
     for (const auto piece : part.pieces) parts.add(piece);
   }
   if (parts.all().empty()) return wrote({}, part.end);
-  if (has_head) parts.join(head_room_.span());
-  auto writing = stream_.write(parts.all(), patience);
-  if (writing.await_ready()) return wrote(writing.await_resume(), part.end);
-  return wait(writing, part.end);
+  if (has_head && chunked) parts.join_all(head_room_.span());
+  return send(parts.all(), patience, part.end);
+}
+
+net::Task<base::Result<void>> H1Writer::send(std::span<const std::string_view> parts, base::Millis patience,
+                                             bool end) {
+  auto writing = stream_.write(parts, patience);
+  if (writing.await_ready()) return wrote(writing.await_resume(), end);
+  return wait(writing, end);
 }
 
 net::Task<base::Result<void>> H1Writer::write_from(const net::Pipe& pipe, std::size_t bytes,
