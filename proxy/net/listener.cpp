@@ -145,7 +145,7 @@ void Listener::keep_waiting() {
   for (std::size_t count = 0; count < turned_away_max; ++count) {
     UniqueFd client(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!client.valid()) return;
-    handler_.turned_away(std::move(client));
+    handler_.turned_away(std::move(client), number_);
   }
 }
 

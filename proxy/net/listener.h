@@ -35,8 +35,8 @@ class Listener final : public Watcher, private Deadline::Owner {
     virtual bool may_accept() { return true; }
     // Somebody is in the queue and may not be accepted now. True if a place comes free for it.
     virtual bool kept_waiting() { return false; }
-    // The queue has not moved for `queue_patience`: to be told to go.
-    virtual void turned_away(UniqueFd client) { client.reset(); }
+    // The queue of that listener has not moved for `queue_patience`: to be told to go.
+    virtual void turned_away(UniqueFd client, std::size_t) { client.reset(); }
     virtual void accepted(UniqueFd fd, const sockaddr_storage& peer, std::size_t listener) = 0;
     virtual void accept_paused(int os_error) = 0;
 

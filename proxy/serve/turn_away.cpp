@@ -56,11 +56,12 @@ void say(net::UniqueFd client, std::string_view words) {
 
 }  // namespace
 
-void turn_away(net::UniqueFd client) {
+void turn_away(net::UniqueFd client, bool secure) {
   char first[4] = {};
   const auto got = ::recv(client.get(), first, sizeof first, MSG_DONTWAIT | MSG_PEEK);
   const std::string_view begins(first, got > 0 ? static_cast<std::size_t>(got) : 0);
-  if (begins.starts_with(handshake_record)) return drop_input(client.get());
+  const bool will_shake_hands = begins.empty() ? secure : begins.starts_with(handshake_record);
+  if (will_shake_hands) return drop_input(client.get());
   say(std::move(client), begins == "PRI " ? goodbye : no_room);
 }
 

@@ -102,12 +102,13 @@ bool Worker::make_room() {
   return ended > 0;
 }
 
-void Worker::turned_away(net::UniqueFd client) {
+void Worker::turned_away(net::UniqueFd client, std::size_t listener) {
   counters_.connections_accepted.add();
   counters_.connections_refused.add();
   const auto& census = shared_.census;
   const bool say_so = shared_.census.turned_away(loop_.now());
-  turn_away(std::move(client));  // counted before: who has the answer finds it in the numbers
+  turn_away(std::move(client),
+            doors_[listener].tls != nullptr);  // counted before: who has the answer finds it in the numbers
   if (!say_so) return;
   shared_.events.warning("clients_turned_away", {{"connections_max", std::to_string(census.limit())},
                                                  {"so_far", std::to_string(census.turned_away_total())},

@@ -119,7 +119,7 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
  private:
   bool may_accept() override;
   bool kept_waiting() override;
-  void turned_away(net::UniqueFd client) override;
+  void turned_away(net::UniqueFd client, std::size_t listener) override;
   void accepted(net::UniqueFd fd, const sockaddr_storage& peer, std::size_t listener) override;
   void accept_paused(int os_error) override;
   void ended_unknown(std::uint64_t drain_id, core::OpenRequest request) override;

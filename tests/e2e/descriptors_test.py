@@ -7,7 +7,7 @@ import socket
 import threading
 import unittest
 
-from harness import ProxyCase, TestClient, answer, eventually
+from harness import Certificates, ProxyCase, TestClient, answer, eventually
 
 PROBED = 'health = { path = "/", interval = "100ms", timeout = "5s", rise = 1, fall = 1 }'
 
@@ -105,7 +105,6 @@ class NoRoom(ProxyCase):
         self.assertEqual(checks["clients"]["result"], "warn")
         self.assertIn("in the last minute", checks["clients"]["text"])
 
-
     def test_who_speaks_http2_or_tls_is_not_turned_away_in_http1(self):
         released = threading.Event()
         self.addCleanup(released.set)
@@ -114,16 +113,32 @@ class NoRoom(ProxyCase):
         inside = self.h2_client(proxy)
         stream = inside.open()
         upstream.wait_for_requests(1)
-        outside = self.h2_client(proxy)
+        outside = self.h2_client(proxy)  # both have said it before the first of the queue is turned away
         outside.open()
-        outside.read_to_end()
-        self.assertEqual((outside.goaway, outside.ended), ([(0, 0)], "fin"))  # nothing was taken: send it elsewhere
         greeting = self.client(proxy)
         greeting.sock.sendall(b"\x16\x03\x01\x00\x05\x01\x00\x00\x01\x00")
+        outside.read_to_end()
+        self.assertEqual((outside.goaway, outside.ended), ([(0, 0)], "fin"))  # nothing was taken: send it elsewhere
         self.assertEqual(greeting.sock.recv(100), b"")
         released.set()
         self.assertEqual(inside.finish(stream).body, b"late")
         self.assertEqual(self.h2_client(proxy).request().status, 200)
+
+
+    def test_who_has_said_nothing_where_tls_is_spoken_is_not_turned_away_in_plain_text(self):
+        made = Certificates()
+        self.addCleanup(made.remove)
+        made.issue("a", "DNS:a.example")
+        released = threading.Event()
+        self.addCleanup(released.set)
+        upstream = self.upstream(lambda exchange: (exchange.wait(released), exchange.send(answer(b"late"))))
+        proxy = self.proxy(upstream, workers=1, limits="connections = 1", listener=f"tls = {made.table('a')}")
+        inside = self.client(proxy, tls=made.context()).send(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        upstream.wait_for_requests(1)
+        with socket.create_connection(proxy.address) as silent:
+            self.assertEqual(silent.recv(100), b"")
+        released.set()
+        self.assertEqual(inside.read_response().body, b"late")
 
 
 class GivenUp(ProxyCase):
