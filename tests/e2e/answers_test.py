@@ -137,7 +137,9 @@ class Sites(ExchangeCase):
 
     def test_a_mode_with_an_end_goes_back_by_itself(self):
         proxy = self.proxy(self.upstream())
-        self.assertEqual(proxy.ctl("mode", "readonly", "--for", "300ms")[0], 0)
+        code, out, _ = proxy.ctl("mode", "readonly", "--for", "300ms")
+        if code != 0:  # its time was over before the change was complete
+            self.assertEqual((code, out.count("superseded by live of timer")), (1, 1), out)
         self.assertEqual(proxy.ctl("wait", "--until", "live", "--timeout", "20s")[0], 0)
         self.assertEqual(self.visitor(proxy).post(b"x").status, 200)
 
