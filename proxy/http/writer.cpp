@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <iterator>
 
 namespace drawbridge::http {
@@ -60,9 +59,8 @@ constexpr Phrase phrases[] = {
 }  // namespace
 
 void HeadWriter::decimal(std::uint64_t value) {
-  std::array<char, 20> digits{};
-  const auto [end, error] = std::to_chars(digits.data(), digits.data() + digits.size(), value);
-  text({digits.data(), end});
+  std::array<char, 20> digits;
+  text({digits.data(), base::put_decimal(digits.data(), value)});
 }
 
 void HeadWriter::field(std::string_view name, std::string_view value) {

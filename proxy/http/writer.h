@@ -1,7 +1,8 @@
 #pragma once
 
+#include "proxy/base/text.h"
+
 #include <cstdint>
-#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -33,11 +34,7 @@ class HeadWriter {
   std::string_view view() const { return {begin_, size()}; }
 
  private:
-  // An empty view may point nowhere, which memcpy does not take.
-  void put(std::string_view text) {
-    if (!text.empty()) std::memcpy(at_, text.data(), text.size());
-    at_ += text.size();
-  }
+  void put(std::string_view text) { at_ = base::copy_short(at_, text); }
 
   char* begin_;
   char* at_;

@@ -1,12 +1,17 @@
 #include "proxy/obs/log_line.h"
 
+#include "proxy/base/text.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstring>
 #include <initializer_list>
 #include <string_view>
+
+#if defined(__SSE2__)
+#include <emmintrin.h>
+#endif
 
 namespace drawbridge::obs {
 namespace {
@@ -29,16 +34,14 @@ constexpr std::uint64_t each_byte(std::uint64_t byte) {
   return byte * 0x0101'0101'0101'0101U;
 }
 
-constexpr std::uint64_t zero_bytes(std::uint64_t word) {
-  return (word - each_byte(1)) & ~word & each_byte(0x80);
-}
-
 // True if one of eight bytes is a control, DEL, a quote, a backslash or not ASCII. Exact in that sense; which of
-// them it is the caller finds byte by byte.
+// them it is the caller finds byte by byte. A difference below zero borrows from the next byte, but then the byte
+// itself has been found.
 constexpr bool needs_escape(std::uint64_t word) {
-  const auto control = (word - each_byte(0x20)) & ~word & each_byte(0x80);
-  return (control | (word & each_byte(0x80)) | zero_bytes(word ^ each_byte('"')) |
-          zero_bytes(word ^ each_byte('\\')) | zero_bytes(word ^ each_byte(0x7f))) != 0;
+  const auto one = each_byte(1);
+  const auto found = word | (word - each_byte(0x20)) | ((word ^ each_byte('"')) - one) |
+                     ((word ^ each_byte('\\')) - one) | ((word ^ each_byte(0x7f)) - one);
+  return (found & each_byte(0x80)) != 0;
 }
 
 constexpr bool is_plain(char c) {
@@ -46,12 +49,7 @@ constexpr bool is_plain(char c) {
 }
 
 char* put(char* out, std::string_view text) {
-  std::memcpy(out, text.data(), text.size());
-  return out + text.size();
-}
-
-char* put_number(char* out, std::uint64_t value) {
-  return std::to_chars(out, out + 20, value).ptr;
+  return base::copy_short(out, text);
 }
 
 // JSON has \" and \\; every other byte gets the form that both a JSON parser and a person read unambiguously.
@@ -79,32 +77,55 @@ char* put_bytes(char* out, std::string_view text, AccessLogFormat format) {
   return out;
 }
 
-std::uint64_t load_word(const char* at) {
-  std::uint64_t word = 0;
+template <class Word>
+Word load(const char* at) {
+  Word word = 0;
   std::memcpy(&word, at, sizeof word);
   return word;
 }
 
-// Eight bytes at a time, the last eight overlapping those before; shorter text as one word that is filled up.
+#if defined(__SSE2__)
+// The same of two words at once. As signed numbers what is not ASCII is below a blank, too.
+bool needs_escape(std::uint64_t first, std::uint64_t last) {
+  const auto bytes = _mm_set_epi64x(static_cast<long long>(last), static_cast<long long>(first));
+  const auto is = [&](char c) { return _mm_cmpeq_epi8(bytes, _mm_set1_epi8(c)); };
+  const auto found = _mm_or_si128(_mm_or_si128(_mm_cmplt_epi8(bytes, _mm_set1_epi8(' ')), is(0x7f)),
+                                  _mm_or_si128(is('"'), is('\\')));
+  return _mm_movemask_epi8(found) != 0;
+}
+#else
+bool needs_escape(std::uint64_t first, std::uint64_t last) {
+  return needs_escape(first) || needs_escape(last);
+}
+#endif
+
+// Sixteen bytes at a time, the last ones overlapping those before; shorter text as two words.
 bool is_plain(std::string_view text) {
-  constexpr auto step = sizeof(std::uint64_t);
-  if (text.size() < step) {
-    std::uint64_t word = each_byte(' ');
-    std::memcpy(&word, text.data(), text.size());
-    return !needs_escape(word);
+  const auto* at = text.data();
+  const auto* const end = at + text.size();
+  if (text.size() >= 8) {
+    for (; end - at > 16; at += 16) {
+      if (needs_escape(load<std::uint64_t>(at), load<std::uint64_t>(at + 8))) return false;
+    }
+    const auto* const rest = text.size() >= 16 ? end - 16 : at;
+    return !needs_escape(load<std::uint64_t>(rest), load<std::uint64_t>(end - 8));
   }
-  for (std::size_t at = 0; at + step < text.size(); at += step) {
-    if (needs_escape(load_word(text.data() + at))) return false;
-  }
-  return !needs_escape(load_word(text.data() + text.size() - step));
+  if (text.size() >= 4)
+    return !needs_escape(load<std::uint32_t>(at) | std::uint64_t{load<std::uint32_t>(end - 4)} << 32U);
+  return std::ranges::all_of(text, [](char c) { return is_plain(c); });
+}
+
+[[gnu::noinline]] char* put_odd_text(char* out, std::string_view text, std::size_t bytes_max,
+                                     AccessLogFormat format) {
+  const bool cut = text.size() > bytes_max;
+  out = put_bytes(out, text.substr(0, bytes_max), format);
+  return cut ? put(out, cut_mark) : out;
 }
 
 // Text from outside. Nearly all of it is plain: it is judged as a whole and copied.
 char* put_text(char* out, std::string_view text, std::size_t bytes_max, AccessLogFormat format) {
-  const bool cut = text.size() > bytes_max;
-  if (cut) text = text.substr(0, bytes_max);
-  out = is_plain(text) ? put(out, text) : put_bytes(out, text, format);
-  return cut ? put(out, cut_mark) : out;
+  if (text.size() <= bytes_max && is_plain(text)) return put(out, text);
+  return put_odd_text(out, text, bytes_max, format);
 }
 
 // The pieces of a JSON object: `key` is the literal from the comma to the colon.
@@ -125,7 +146,7 @@ char* put_json_name(char* out, std::string_view key, std::string_view name) {
 }
 
 char* put_json_number(char* out, std::string_view key, std::uint64_t value) {
-  return put_number(put(out, key), value);
+  return base::put_decimal(put(out, key), value);
 }
 
 char* put_json_micros(char* out, std::string_view key, Micros value) {
@@ -244,9 +265,9 @@ char* LineWriter::write_combined(const Record& record, char* out) const {
   out = put(out, " ");
   out = put(out, protocol_of(record));
   out = put(out, "\" ");
-  out = put_number(out, record.status);
+  out = base::put_decimal(out, record.status);
   *out++ = ' ';
-  out = put_number(out, record.response_bytes);
+  out = base::put_decimal(out, record.response_bytes);
   out = put_quoted(out, record.referer);
   return put_quoted(out, record.user_agent);
 }

@@ -1,12 +1,18 @@
 #include "proxy/base/ascii.h"
 #include "proxy/base/event_log.h"
 #include "proxy/base/ids.h"
+#include "proxy/base/text.h"
 #include "proxy/base/time.h"
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <array>
+#include <limits>
 #include <set>
 #include <string>
+#include <string_view>
+#include <vector>
 
 using namespace drawbridge::base;
 using std::chrono::milliseconds;
@@ -75,4 +81,31 @@ TEST_CASE("request ids do not repeat") {
   std::set<std::string> seen;
   for (int i = 0; i < 10'000; ++i) seen.insert(std::string(source.next().view()));
   CHECK(seen.size() == 10'000);
+}
+
+TEST_CASE("a short text is copied as it is, whatever its length") {
+  std::string text;
+  for (int i = 0; i < 100; ++i) text += static_cast<char>(i);
+  for (std::size_t bytes = 0; bytes <= text.size(); ++bytes) {
+    CAPTURE(bytes);
+    std::array<char, 128> out{};
+    out.fill('#');
+    CHECK(copy_short(out.data(), std::string_view(text).substr(0, bytes)) == out.data() + bytes);
+    CHECK(std::string_view(out.data(), bytes) == text.substr(0, bytes));
+    CHECK(std::count(out.begin() + static_cast<std::ptrdiff_t>(bytes), out.end(), '#') ==
+          static_cast<std::ptrdiff_t>(out.size() - bytes));
+  }
+}
+
+TEST_CASE("a number is written in decimal") {
+  std::vector<std::uint64_t> values{0, std::numeric_limits<std::uint64_t>::max()};
+  for (std::uint64_t power = 1;; power *= 10) {
+    for (const auto value : {power - 1, power, power + 1, power * 9 + 7}) values.push_back(value);
+    if (power == 1'000'000'000'000'000'000) break;
+  }
+  for (const auto value : values) {
+    std::array<char, 20> out{};
+    const auto* end = put_decimal(out.data(), value);
+    CHECK(std::string_view(out.data(), static_cast<std::size_t>(end - out.data())) == std::to_string(value));
+  }
 }
