@@ -51,23 +51,38 @@ constexpr bool is(char c, unsigned classes) {
   return (detail::char_classes[static_cast<unsigned char>(c)] & classes) != 0;
 }
 
-// The first control byte (C0 but HTAB, or DEL) in [at, end), or end. It is where a line ends, or why it is refused.
-inline const char* find_control(const char* at, const char* end) {
 #if defined(__SSE2__)
-  const auto below = _mm_set1_epi8(0x1f);
-  const auto tab = _mm_set1_epi8('\t');
-  const auto del = _mm_set1_epi8(0x7f);
-  while (end - at >= 16) {
-    const auto bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-    const auto low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, below), bytes);
-    const auto hit = _mm_or_si128(_mm_andnot_si128(_mm_cmpeq_epi8(bytes, tab), low), _mm_cmpeq_epi8(bytes, del));
-    const auto mask = static_cast<unsigned>(_mm_movemask_epi8(hit));
+// A bit for each control byte (C0 but HTAB, or DEL) of sixteen.
+inline unsigned control_mask(const char* at) {
+  const auto bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+  const auto low = _mm_cmpeq_epi8(_mm_min_epu8(bytes, _mm_set1_epi8(0x1f)), bytes);
+  const auto is_tab = _mm_cmpeq_epi8(bytes, _mm_set1_epi8('\t'));
+  const auto is_del = _mm_cmpeq_epi8(bytes, _mm_set1_epi8(0x7f));
+  return static_cast<unsigned>(_mm_movemask_epi8(_mm_or_si128(_mm_andnot_si128(is_tab, low), is_del)));
+}
+#endif
+
+// The first control byte (C0 but HTAB, or DEL) in [at, end), or end. It is where a line ends, or why it is refused.
+// Bytes from `readable` on may be read, so that the last few are looked at together with those before them.
+inline const char* find_control(const char* readable, const char* at, const char* end) {
+#if defined(__SSE2__)
+  for (; end - at >= 16; at += 16) {
+    const auto mask = control_mask(at);
     if (mask != 0) return at + __builtin_ctz(mask);
-    at += 16;
   }
+  if (at != end && end - readable >= 16) {
+    const auto mask = control_mask(end - 16) >> (16 - (end - at));
+    return mask != 0 ? at + __builtin_ctz(mask) : end;
+  }
+#else
+  static_cast<void>(readable);
 #endif
   while (at != end && !is(*at, control_char)) ++at;
   return at;
+}
+
+inline const char* find_control(const char* at, const char* end) {
+  return find_control(at, at, end);
 }
 
 }  // namespace drawbridge::http

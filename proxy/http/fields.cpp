@@ -119,6 +119,21 @@ constexpr auto lower_case_names = [] {
   return table;
 }();
 
+#if defined(__SSE2__)
+// Bit 5 where a letter stands: what must be set in a name to compare it without regard to case.
+constexpr auto case_bits_of = [] {
+  std::array<std::array<char, name_bytes_max>, field_count> table{};
+  const auto bit = [](char c) { return base::is_alpha(c) ? ' ' : '\0'; };
+  for (std::size_t i = 1; i < field_count; ++i) std::ranges::transform(names[i], table[i].begin(), bit);
+  return table;
+}();
+
+__m128i load_bytes(const char* at) {
+  return _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+}
+
+#endif
+
 std::uint64_t load_word(const char* at) {
   std::uint64_t word = 0;
   std::memcpy(&word, at, sizeof word);
@@ -149,6 +164,20 @@ Field field_of(std::string_view name) {
   if (name.empty() || name.size() > name_bytes_max) return Field::other;
   const auto field = slots[slot_of(name, seed)];
   return same_name(name, static_cast<std::size_t>(field)) ? field : Field::other;
+}
+
+Field short_field_of(std::string_view name) {
+#if defined(__SSE2__)
+  const auto field = slots[slot_of(name, seed)];
+  const auto index = static_cast<std::size_t>(field);
+  if (names[index].size() != name.size()) return Field::other;
+  const auto folded = _mm_or_si128(load_bytes(name.data()), load_bytes(case_bits_of[index].data()));
+  const auto same = _mm_cmpeq_epi8(folded, load_bytes(lower_case_names[index].data()));
+  const auto differ = ~static_cast<unsigned>(_mm_movemask_epi8(same)) & ((1U << name.size()) - 1);
+  return differ == 0 ? field : Field::other;
+#else
+  return is_token(name) ? field_of(name) : Field::other;
+#endif
 }
 
 std::string_view name(Field field) {

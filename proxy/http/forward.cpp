@@ -73,14 +73,44 @@ bool edited(const FieldEdits& edits, const Header& header) {
   return std::ranges::any_of(edits.remove, is_name) || std::ranges::any_of(edits.set, is_name, &FieldSetting::name);
 }
 
+// Field lines that stand one after the other and pass as they came are copied together.
+class Copier {
+ public:
+  explicit Copier(HeadWriter& writer) : writer_(writer) {}
+  void add(const Header& header) {
+    if (!header.verbatim) return add_written(header);
+    if (header.name.data() != end_) {
+      flush();
+      begin_ = header.name.data();
+    }
+    end_ = header.value.data() + header.value.size() + 2;
+  }
+  void flush() {
+    writer_.text({begin_, end_});
+    begin_ = end_ = nullptr;
+  }
+
+ private:
+  void add_written(const Header& header) {
+    flush();
+    writer_.field(header.name, header.value);
+  }
+
+  HeadWriter& writer_;
+  const char* begin_ = nullptr;
+  const char* end_ = nullptr;
+};
+
 void write_copies(HeadWriter& writer, const HeaderList& headers, const FieldSet& not_copied,
                   const FieldEdits& edits) {
   const bool has_edits = !edits.set.empty() || !edits.remove.empty();
+  Copier copier(writer);
   for (const auto& header : headers.all()) {
     if (header.hop_by_hop || in(not_copied, header.field)) continue;
     if (has_edits && edited(edits, header)) continue;
-    writer.field(header.name, header.value);
+    copier.add(header);
   }
+  copier.flush();
   for (const auto& setting : edits.set) {
     if (!is_managed(field_of(setting.name))) writer.field(setting.name, setting.value);
   }

@@ -28,6 +28,7 @@ struct Header {
   Field field = Field::other;
   bool hop_by_hop =
       false;  // never forwarded: hop-by-hop by RFC 9110 section 7.6.1, named by Connection, or disguised
+  bool verbatim = false;  // the bytes from the name on are "name: value\r\n", as we would write them
   std::string_view name;
   std::string_view value;
 };

@@ -5,6 +5,8 @@
 #include "proxy/http/framing.h"
 #include "proxy/http/target.h"
 
+#include <algorithm>
+
 namespace drawbridge::http {
 namespace {
 
@@ -18,16 +20,32 @@ std::optional<Rule> judge_control(const char* at, const char* end) {
   return *at == '\n' ? Rule::line_end : Rule::control_byte;
 }
 
-// Takes field lines from a complete head, one by one.
+// How many of sixteen bytes stand before the first colon; 16 if there is none.
+std::size_t find_colon(const char* at) {
+#if defined(__SSE2__)
+  const auto bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+  const auto colons = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(':'))));
+  return static_cast<std::size_t>(__builtin_ctz(colons | 1U << 16U));
+#else
+  return std::min<std::size_t>(std::string_view(at, 16).find(':'), 16);
+#endif
+}
+
+// Takes field lines from a head, one by one.
 class LineLexer {
  public:
-  LineLexer(std::string_view bytes, HeadScanner::Side side)
-      : at_(bytes.data()), end_(at_ + bytes.size()), side_(side) {}
+  enum class After : std::uint8_t { nothing, anything };  // what may follow the head
+
+  LineLexer(std::string_view bytes, HeadScanner::Side side, After after)
+      : begin_(bytes.data()), at_(begin_), end_(at_ + bytes.size()), side_(side), after_(after) {}
+
+  std::size_t size() const { return static_cast<std::size_t>(end_ - begin_); }
+  std::size_t taken() const { return static_cast<std::size_t>(at_ - begin_); }
 
   // The next line without its line end.
   std::optional<Rule> line(std::string_view& out) {
     const auto* begin = at_;
-    const auto* stop = find_control(at_, end_);
+    const auto* stop = find_control(begin_, at_, end_);
     if (stop == end_) return Rule::line_end;
     if (const auto broken = judge_control(stop, end_)) return broken;
     out = {begin, stop};
@@ -39,20 +57,23 @@ class LineLexer {
   std::optional<Rule> fields(std::size_t headers_max, HeaderList& out) {
     out.clear();
     while (true) {
+      plain_fields(std::min(headers_max, header_capacity), out);
       if (at_ == end_) return Rule::line_end;
       if (*at_ == '\r') return end_of_head();
       if (out.size() >= headers_max || out.full()) return Rule::too_many_fields;
-      if (const auto broken = field(out)) return broken;
+      if (const auto broken = odd_field(out)) return broken;
     }
   }
 
  private:
-  std::optional<Rule> end_of_head() const {
+  std::optional<Rule> end_of_head() {
     if (const auto broken = judge_control(at_, end_)) return broken;
-    return at_ + 2 == end_ ? std::nullopt : std::optional(Rule::line_end);
+    at_ += 2;
+    return at_ == end_ || after_ == After::anything ? std::nullopt : std::optional(Rule::line_end);
   }
 
-  std::optional<Rule> field(HeaderList& out) {
+  // Any other line.
+  std::optional<Rule> odd_field(HeaderList& out) {
     if (is_blank(*at_)) return out.size() == 0 ? Rule::leading_space : Rule::folded_line;
     const auto* colon = at_;
     while (colon != end_ && is(*colon, token_char)) ++colon;
@@ -67,6 +88,24 @@ class LineLexer {
     const bool disguised = known == Field::other && disguised_field(name) != Field::other;
     out.add({.field = known, .hop_by_hop = disguised, .name = name, .value = base::trim(value)});
     return std::nullopt;
+  }
+
+  // Lines as nearly all of them are, up to the first that is not: a short name that is known or holds no '_', a
+  // colon, one blank, a value with nothing around it.
+  void plain_fields(std::size_t headers_max, HeaderList& out) {
+    while (end_ - at_ > 16 && out.size() < headers_max) {
+      const auto name_bytes = find_colon(at_);
+      if (name_bytes == 0 || name_bytes == 16 || at_[name_bytes + 1] != ' ') return;
+      const std::string_view name(at_, name_bytes);
+      const auto known = short_field_of(name);
+      if (known == Field::other && (name.contains('_') || !is_token(name))) return;
+      const auto* const value = name.end() + 2;
+      const auto* const stop = find_control(begin_, value, end_);
+      if (end_ - stop < 2 || stop[0] != '\r' || stop[1] != '\n') return;
+      if (stop == value || is_blank(*value) || is_blank(stop[-1])) return;
+      out.add({.field = known, .verbatim = true, .name = name, .value = {value, stop}});
+      at_ = stop + 2;
+    }
   }
 
   // Why a name is not followed by its colon. In responses blanks before the colon are taken away as RFC 9112
@@ -88,9 +127,11 @@ class LineLexer {
     return std::nullopt;
   }
 
+  const char* begin_;
   const char* at_;
   const char* end_;
   HeadScanner::Side side_;
+  After after_;
 };
 
 // "HTTP/1.1 200 OK"; the blank after the code may be missing when there is no reason, as many servers have it.
@@ -107,28 +148,26 @@ std::optional<Rule> parse_status_line(std::string_view line, ResponseHead& out) 
   return std::nullopt;
 }
 
-std::optional<Rule> read_request(std::string_view bytes, const HeadLimits& limits, RequestHead& out) {
+std::optional<Rule> read_request(LineLexer& lexer, const HeadLimits& limits, RequestHead& out) {
   static_cast<RequestLine&>(out) = {};
   out.headers.clear();
-  LineLexer lexer(bytes, HeadScanner::Side::request);
   std::string_view line;
   if (const auto broken = lexer.line(line)) return broken;
   if (line.size() > limits.line_bytes_max) return Rule::line_too_long;
-  if (bytes.size() > limits.head_bytes_max) return Rule::head_too_large;
+  if (lexer.size() > limits.head_bytes_max) return Rule::head_too_large;
   if (const auto broken = parse_request_line(line, out)) return broken;
   if (const auto broken = lexer.fields(limits.headers_max, out.headers)) return broken;
   return judge_request(out);
 }
 
-std::optional<Rule> read_response(std::string_view bytes, const Asked& asked, const HeadLimits& limits,
+std::optional<Rule> read_response(LineLexer& lexer, const Asked& asked, const HeadLimits& limits,
                                   ResponseHead& out) {
   out.status = 0;
   out.http2 = false;
   out.headers.clear();
-  LineLexer lexer(bytes, HeadScanner::Side::response);
   std::string_view line;
   if (const auto broken = lexer.line(line)) return broken;
-  if (bytes.size() > limits.head_bytes_max) return Rule::head_too_large;
+  if (lexer.size() > limits.head_bytes_max) return Rule::head_too_large;
   if (const auto broken = parse_status_line(line, out)) return broken;
   if (const auto broken = lexer.fields(limits.headers_max, out.headers)) return broken;
   return judge_response(asked, out);
@@ -140,13 +179,25 @@ std::optional<Refusal> refusal_of(std::optional<Rule> broken) {
 
 }  // namespace
 
+std::size_t take_request(std::string_view bytes, const HeadLimits& limits, RequestHead& out) {
+  LineLexer lexer(bytes.substr(0, limits.head_bytes_max), HeadScanner::Side::request, LineLexer::After::anything);
+  return read_request(lexer, limits, out) ? 0 : lexer.taken();
+}
+
+std::size_t take_response(std::string_view bytes, const Asked& asked, const HeadLimits& limits, ResponseHead& out) {
+  LineLexer lexer(bytes.substr(0, limits.head_bytes_max), HeadScanner::Side::response, LineLexer::After::anything);
+  return read_response(lexer, asked, limits, out) ? 0 : lexer.taken();
+}
+
 std::optional<Refusal> parse_request(std::string_view bytes, const HeadLimits& limits, RequestHead& out) {
-  return refusal_of(read_request(bytes, limits, out));
+  LineLexer lexer(bytes, HeadScanner::Side::request, LineLexer::After::nothing);
+  return refusal_of(read_request(lexer, limits, out));
 }
 
 std::optional<Refusal> parse_response(std::string_view bytes, const Asked& asked, const HeadLimits& limits,
                                       ResponseHead& out) {
-  return refusal_of(read_response(bytes, asked, limits, out));
+  LineLexer lexer(bytes, HeadScanner::Side::response, LineLexer::After::nothing);
+  return refusal_of(read_response(lexer, asked, limits, out));
 }
 
 void HeadScanner::reset() {
@@ -182,6 +233,7 @@ HeadScanner::Scan HeadScanner::wait(std::string_view bytes, std::size_t position
 }
 
 HeadScanner::Scan HeadScanner::scan(std::string_view bytes) {
+  if (bytes.empty()) return {};
   pass_empty_line(bytes);
   const auto* const end = bytes.data() + bytes.size();
   while (true) {

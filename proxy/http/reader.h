@@ -58,6 +58,12 @@ struct Asked {
   std::string_view upgrade = {};  // the protocol we asked it to switch to; empty: a 101 is malformed
 };
 
+// Takes a head that is there as a whole, at the very beginning of `bytes`, in one pass: where it ends, and the body
+// begins. 0 if there is anything else to say of it: then `out` is unspecified, and HeadScanner and parse_… say it.
+// What is taken is what these two accept, with the same result.
+std::size_t take_request(std::string_view bytes, const HeadLimits& limits, RequestHead& out);
+std::size_t take_response(std::string_view bytes, const Asked& asked, const HeadLimits& limits, ResponseHead& out);
+
 // Judges one complete head, from its first byte to the empty line included. On success `out` is wholly overwritten
 // and points into `bytes`; on refusal its content is unspecified, but method, method_text, target and minor_version
 // are what could be read (for the log). No allocation. parse_request needs no scanner before it to be safe.

@@ -139,10 +139,11 @@ net::Task<bool> Connection::read_head() {
     if (!got || *got == 0) return false;
     input.commit(*got);
   }
-  const auto limits = head_limits();
-  const auto scan = http::HeadScanner(http::HeadScanner::Side::request, limits).scan(input.view());
-  if (scan.state != http::HeadScanner::State::complete) return read_head_later();
-  return parse_head(scan, limits);
+  const auto head_bytes = http::take_request(input.view(), head_limits(), space_->request);
+  if (head_bytes == 0) return read_head_later();
+  input.consume(head_bytes);
+  input.keep_consumed();
+  return true;
 }
 
 net::Task<bool> Connection::parse_head(const http::HeadScanner::Scan& scan, const http::HeadLimits& limits) {

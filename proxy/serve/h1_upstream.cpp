@@ -45,22 +45,29 @@ bool H1Upstream::accepted(const http::ResponseHead& response) const {
   return response.headers.value(http::Field::sec_websocket_accept) == accept_->view();
 }
 
+Result<void> H1Upstream::begin_body(std::size_t head_bytes) {
+  const auto& response = space_.response;
+  space_.upstream.consume(head_bytes);
+  if (!accepted(response)) return std::unexpected(malformed());
+  if (!response.interim()) body_.begin(response.body, Fault::upstream, 0);
+  return {};
+}
+
 net::Task<Result<void>> H1Upstream::read_head(const http::HeadLimits& limits, base::SteadyTime deadline) {
   auto& input = space_.upstream;
   http::HeadLimits mine = limits;
   mine.head_bytes_max = std::min(mine.head_bytes_max, response_head_cap);
   http::HeadScanner scanner(http::HeadScanner::Side::response, mine);
   for (;;) {
+    const bool first_look = !input.empty() && !scanner.started();
+    const auto head_bytes = first_look ? http::take_response(input.view(), asked_, mine, space_.response) : 0;
+    if (head_bytes != 0) co_return begin_body(head_bytes);
     const auto scan = scanner.scan(input.view());
     if (scan.state == http::HeadScanner::State::refused) co_return std::unexpected(malformed());
     if (scan.state == http::HeadScanner::State::complete) {
-      auto& response = space_.response;
       const auto text = input.view().substr(scan.begin, scan.end - scan.begin);
-      const auto refusal = http::parse_response(text, asked_, mine, response);
-      input.consume(scan.end);
-      if (refusal || !accepted(response)) co_return std::unexpected(malformed());
-      if (!response.interim()) body_.begin(response.body, Fault::upstream, 0);
-      co_return Result<void>{};
+      if (http::parse_response(text, asked_, mine, space_.response)) co_return std::unexpected(malformed());
+      co_return begin_body(scan.end);
     }
     input.rest();
     const auto readable = co_await stream_.readable(deadline);

@@ -53,6 +53,7 @@ class H1Upstream final : public UpstreamChannel {
 
  private:
   bool accepted(const http::ResponseHead& response) const;
+  base::Result<void> begin_body(std::size_t head_bytes);  // the head that is in space_.response was taken
 
   Workspace& space_;
   net::Stream& stream_;

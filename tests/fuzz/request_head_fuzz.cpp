@@ -61,10 +61,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const auto whole = scan_in_parts(input.bytes, input.bytes.size());
   const auto cut = scan_in_parts(input.bytes, input.step);
   static RequestHead head;
+  const auto taken = take_request(input.bytes, HeadLimits{}, head);
+  FUZZ_CHECK(taken == 0 || (whole.state == HeadScanner::State::complete && whole.begin == 0 && whole.end == taken));
   if (whole.state == HeadScanner::State::complete) {
     // Cut finely a bad request line is refused before the head is complete; that, too, must be a refusal whole.
     const auto bytes = std::string_view(input.bytes).substr(whole.begin, whole.end - whole.begin);
     const auto refusal = parse_request(bytes, HeadLimits{}, head);
+    FUZZ_CHECK((taken != 0) == (!refusal && whole.begin == 0));
     if (!refusal) {
       FUZZ_CHECK(cut.state == HeadScanner::State::complete && cut.begin == whole.begin && cut.end == whole.end);
       check_forwarded(head, bytes.size());

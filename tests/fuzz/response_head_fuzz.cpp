@@ -56,9 +56,13 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const Asked asked{.method = (input.flags & 1U) != 0 ? Method::head : Method::get,
                     .upgrade = (input.flags & 2U) != 0 ? "websocket" : ""};
   static_cast<void>(parse_response(input.bytes, asked, HeadLimits{}, head));
+  const auto taken = take_response(input.bytes, asked, HeadLimits{}, head);
+  FUZZ_CHECK(taken == 0 || (whole.state == HeadScanner::State::complete && whole.end == taken));
   if (whole.state != HeadScanner::State::complete) return 0;
   const auto bytes = std::string_view(input.bytes).substr(0, whole.end);
-  if (parse_response(bytes, asked, HeadLimits{}, head)) return 0;
+  const auto refusal = parse_response(bytes, asked, HeadLimits{}, head);
+  FUZZ_CHECK((taken != 0) == !refusal);
+  if (refusal) return 0;
   check_relayed(head, asked, static_cast<std::uint8_t>(input.step % 2), bytes.size());
   return 0;
 }

@@ -42,6 +42,10 @@ struct Case {
 const std::vector<Case> requests{
     {"fields in their order, ours at the end", wire::get("X-A: 1\r\nx-b:2\r\nX-A:\t3 \r\n"),
      plain + "X-A: 1\r\nx-b: 2\r\nX-A: 3\r\n"},
+    {"lines as they came beside lines that are put right",
+     wire::get("X-A: 1\r\nX-B: 2\r\nX-C:  3\r\nConnection: X-D\r\nX-D: 4\r\nX-E: 5\r\nX-F:\r\nX-G: 7 "
+               "\r\nX-H:8\r\nX-I:\t9\r\nX-J: 10\r\n"),
+     plain + "X-A: 1\r\nX-B: 2\r\nX-C: 3\r\nX-E: 5\r\nX-F: \r\nX-G: 7\r\nX-H: 8\r\nX-I: 9\r\nX-J: 10\r\n"},
     {"Host first, once", "GET / HTTP/1.1\r\nX: y\r\nhOST:a.example\r\n\r\n", plain + "X: y\r\n"},
     {"absolute-form becomes origin-form", wire::target("http://a.example/b?c"),
      "GET /b?c HTTP/1.1\r\nHost: a.example\r\n"},

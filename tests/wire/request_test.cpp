@@ -47,6 +47,15 @@ std::string parse(std::string_view bytes) {
   return refusal ? std::string(refusal->rule) : describe(head);
 }
 
+// What is taken at once when all of it has come, and more; empty if that is left to the scanner.
+std::string take(const std::string& bytes) {
+  static RequestHead head;
+  const auto with_next = bytes + "GET / HTTP/1.1\r\n\r\n";
+  const auto taken = take_request(with_next, HeadLimits{}, head);
+  CHECK((taken == 0 || taken == bytes.size()));
+  return taken != 0 ? describe(head) : std::string();
+}
+
 // Feeds the first part, then ever `step` bytes more, from a fresh copy each time as a buffer that moves would.
 std::string read_in_parts(const std::string& bytes, std::size_t first, std::size_t step) {
   HeadScanner scanner(HeadScanner::Side::request, HeadLimits{});
@@ -77,6 +86,18 @@ TEST_CASE("each request of the tables is judged as its row says") {
   for (const auto& row : all_cases()) {
     CAPTURE(row.name);
     CHECK(read_in_parts(row.bytes, row.bytes.size(), 1) == row.expected);
+  }
+}
+
+TEST_CASE("a request that has come as a whole is taken in one pass exactly if it is accepted") {
+  for (const auto& row : all_cases()) {
+    CAPTURE(row.name);
+    const auto taken = take(row.bytes);
+    CHECK((taken.empty() || taken == row.expected));
+  }
+  for (const auto& row : wire::accepted_requests) {
+    CAPTURE(row.name);
+    CHECK(take(row.bytes).empty() == row.bytes.starts_with("\r\n"));
   }
 }
 

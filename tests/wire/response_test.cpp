@@ -69,6 +69,20 @@ TEST_CASE("each response of the tables is judged as its row says") {
   }
 }
 
+TEST_CASE("a response that has come as a whole is taken in one pass exactly if it is accepted") {
+  static ResponseHead head;
+  for (const auto& row : wire::refused_responses) {
+    CAPTURE(row.name);
+    CHECK(take_response(row.bytes + "body", asked_by(row), HeadLimits{}, head) == 0);
+  }
+  for (const auto& row : wire::accepted_responses) {
+    CAPTURE(row.name);
+    const auto with_body = row.bytes + "body";
+    CHECK(take_response(with_body, asked_by(row), HeadLimits{}, head) == row.bytes.size());
+    CHECK(describe(head) == row.expected);
+  }
+}
+
 TEST_CASE("a response is judged alike when it comes one byte at a time") {
   for (const auto* table : {&wire::refused_responses, &wire::accepted_responses}) {
     for (const auto& row : *table) {
