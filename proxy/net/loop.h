@@ -16,7 +16,7 @@
 
 namespace drawbridge::net {
 
-// Something the loop tells about a descriptor's events (epoll, edge-triggered).
+// Something the loop tells about a descriptor's events (epoll, edge-triggered); of one descriptor at a time.
 class Watcher {
  public:
   virtual void on_events(std::uint32_t events) = 0;
