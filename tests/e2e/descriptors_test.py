@@ -122,6 +122,8 @@ class NoRoom(ProxyCase):
         self.assertEqual(greeting.sock.recv(100), b"")
         released.set()
         self.assertEqual(inside.finish(stream).body, b"late")
+        inside.close()
+        eventually(lambda: proxy.metric("drawbridge_client_connections_open") == 0, "its place")
         self.assertEqual(self.h2_client(proxy).request().status, 200)
 
 
