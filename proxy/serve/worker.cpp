@@ -132,6 +132,8 @@ void Worker::welcome(net::UniqueFd fd, const http::ProxyParties& parties, const 
   auto connection = std::make_unique<Connection>(*this, std::move(fd), parties, door, std::move(seat));
   connections_.push_back(*connection);
   Connection::rest(std::move(connection));
+  // A balancer may have been slow to say whom it speaks for: then the moment for the first request begins now.
+  if (stopping_) newcomers_.arm(loop_.now() + newcomer_time);
 }
 
 net::Task<> Worker::introduce(net::UniqueFd fd, http::SocketAddress balancer, const Door& door, Census::Seat seat) {

@@ -66,7 +66,7 @@ void WorkerBench::start() {
   auto fd = net::listen_on("127.0.0.1:0");
   if (!fd) throw std::runtime_error(fd.error().message);
   port_ = net::parse_endpoint(net::bound_address(fd->get()))->port();
-  worker_->listen(std::move(*fd), {.h2c = true});
+  worker_->listen(std::move(*fd), door_);
   thread_ = std::thread([this] { worker_->run(); });
 }
 

@@ -32,6 +32,7 @@ class WorkerBench {
   core::PoolView& pool() { return *snapshot_->pools.front(); }
   void hold_all();  // the site's mode
   void limit_io(std::size_t bytes) { shared_->io_bytes_max = bytes; }
+  serve::Door& door() { return door_; }
   serve::Census& census() { return shared_->census; }
   upstream::ConnectionBudget& upstream_connections() { return shared_->upstream_connections; }
 
@@ -73,6 +74,7 @@ class WorkerBench {
   std::unique_ptr<serve::Worker> worker_;
   std::thread thread_;
   std::uint16_t port_ = 0;
+  serve::Door door_{.h2c = true};
   bool withheld_ = false;
 };
 

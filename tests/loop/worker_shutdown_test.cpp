@@ -40,6 +40,20 @@ TEST_CASE("at shutdown a connection that was just opened still gets its first an
   bench.join();
 }
 
+TEST_CASE("at shutdown a connection whose balancer was slow to introduce its client holds nobody up") {
+  WorkerBench bench;
+  bench.door().proxies.add(*http::parse_net("127.0.0.1/32"));
+  bench.start();
+  auto late = bench.client(), silent = bench.client();
+  silent.send("PROXY UNKNOWN\r\n");
+  bench.begin_shutdown();
+  CHECK(silent.read_to_end().empty());
+  late.send("PROXY UNKNOWN\r\n");
+  CHECK(late.read_to_end().empty());
+  CHECK(late.end() == RawSocket::End::fin);
+  bench.join();
+}
+
 TEST_CASE("at shutdown a request in flight is answered, and its connection ends behind the answer") {
   WorkerBench bench;
   bench.start();
