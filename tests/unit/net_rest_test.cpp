@@ -115,3 +115,33 @@ TEST_CASE("a slab goes back to the kernel when all in it has lain unused, and no
   for (auto* place : again) slabs.give_back(place);
   slabs.give_back(places.front());
 }
+
+TEST_CASE("a stream was not quiet if something has come that is still to be told in this turn") {
+  struct Neighbour final : net::Stream::Rest {
+    const net::Stream* other = nullptr;
+    std::optional<bool> other_was_quiet;
+    void stirred(base::Result<void>) override { other_was_quiet = other->was_quiet(); }
+  };
+  net::Loop loop;
+  int one[2], two[2];
+  REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, one) == 0);
+  REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, two) == 0);
+  const net::UniqueFd far_one(one[1]), far_two(two[1]);
+  net::Stream first(loop, net::UniqueFd(one[0]), base::Fault::client);
+  net::Stream second(loop, net::UniqueFd(two[0]), base::Fault::client);
+  Neighbour of_second, of_first;
+  of_second.other = &second;
+  of_first.other = &first;
+  const auto now = loop.now();
+  first.rest(of_second, now + 1s);
+  second.rest(of_first, now + 1s);
+  loop.turn_at(now);
+  loop.turn_at(now);
+  CHECK(first.was_quiet());
+  CHECK(second.was_quiet());
+  CHECK(send(far_one.get(), "a", 1, 0) == 1);
+  CHECK(send(far_two.get(), "b", 1, 0) == 1);
+  loop.turn_at(now);
+  CHECK(of_second.other_was_quiet == false);
+  CHECK(of_first.other_was_quiet == false);
+}
