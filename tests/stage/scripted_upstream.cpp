@@ -1,5 +1,6 @@
 #include "tests/stage/scripted_upstream.h"
 
+#include "proxy/http/websocket.h"
 #include "tests/stage/naive_reader.h"
 
 #include <sys/socket.h>
@@ -23,7 +24,7 @@ bool ScriptedUpstream::accept() {
     net::UniqueFd fd(::accept4(listener_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!fd.valid()) return accepted;
     servers_.push_back({.wire = wires_.emplace_back(std::move(fd))});
-    if (next_when() == Answer::When::connected) begin(servers_.back());
+    if (next_when() == Answer::When::connected) begin(servers_.back(), {});
     accepted = true;
   }
 }
@@ -52,15 +53,19 @@ bool ScriptedUpstream::begin_answer(Server& server) {
       !whole && !server.answered_early && request.head_read && next_when() == Answer::When::head_read;
   if (!whole && !early) return false;
   server.answered_early = early;
-  begin(server);
+  begin(server, request.field("sec-websocket-key"));
   return true;
 }
 
-void ScriptedUpstream::begin(Server& server) {
+void ScriptedUpstream::begin(Server& server, std::string_view websocket_key) {
   Answer answer{.text = "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\n" + std::string(good_body)};
   if (!answers_.empty()) {
     answer = std::move(answers_.front());
     answers_.pop_front();
+  }
+  const auto at = websocket_key.empty() ? std::string::npos : answer.text.find(websocket_accept);
+  if (at != std::string::npos) {
+    answer.text.replace(at, websocket_accept.size(), http::make_websocket_accept(websocket_key).view());
   }
   server.speech.emplace(std::move(answer.text), answer.piece_bytes);
   server.then = answer.then;

@@ -31,6 +31,9 @@ class ScriptedUpstream {
 
   static constexpr std::string_view good_body = "good";
 
+  // In an answer: what the key of its request wants to hear, if it has one (RFC 6455 section 4.2.2).
+  static constexpr std::string_view websocket_accept = "{accept}";
+
  private:
   struct Server {
     Wire& wire;
@@ -43,7 +46,7 @@ class ScriptedUpstream {
   bool accept();
   bool act(Server& server, std::uint64_t tick);
   bool begin_answer(Server& server);
-  void begin(Server& server);
+  void begin(Server& server, std::string_view websocket_key);
   void end_answer(Server& server);
   Script::Answer::When next_when() const;
 
