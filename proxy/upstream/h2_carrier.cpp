@@ -109,18 +109,22 @@ void H2Carrier::on_settings() {
 }
 
 net::Task<> H2Carrier::read_all() {
+  // By the writer, to look again; a stream that was cancelled, for whatever reason, says so for ever.
+  const auto interrupted = [this](const Failure& failure) {
+    return failure.reason == Reason::timed_out && !stream_->cancelled();
+  };
   for (bool good = true; good;) {
     const bool taken = co_await flushed();
     if (!taken || session_.finished()) co_return;
     const auto readable = co_await stream_->readable(base::SteadyTime::max());
-    if (!readable && readable.error().reason == Reason::timed_out) continue;
+    if (!readable && interrupted(readable.error())) continue;
     if (!readable) {
       failure_ = readable.error();
       co_return;
     }
     auto buffer = buffers_.take();
     const auto got = co_await stream_->read_some(buffer.span(), base::SteadyTime::max());
-    if (!got && got.error().reason == Reason::timed_out) continue;
+    if (!got && interrupted(got.error())) continue;
     if (!got) failure_ = got.error();
     if (!got || *got == 0) co_return;
     heard_at_ = loop_.now();
