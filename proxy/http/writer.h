@@ -14,7 +14,8 @@ class HeadWriter {
  public:
   explicit HeadWriter(std::span<char> buffer) : begin_(buffer.data()), at_(begin_), end_(begin_ + buffer.size()) {}
 
-  void text(std::string_view text) {
+  // Inline, so that literals become stores.
+  [[gnu::always_inline]] void text(std::string_view text) {
     if (text.size() > static_cast<std::size_t>(end_ - at_)) {
       overflow_ = true;
       end_ = at_;
@@ -34,7 +35,7 @@ class HeadWriter {
   std::string_view view() const { return {begin_, size()}; }
 
  private:
-  void put(std::string_view text) { at_ = base::copy_short(at_, text); }
+  [[gnu::always_inline]] void put(std::string_view text) { at_ = base::copy_short(at_, text); }
 
   char* begin_;
   char* at_;

@@ -48,7 +48,8 @@ constexpr bool is_plain(char c) {
   return c >= ' ' && c != '"' && c != '\\' && c != 0x7f;
 }
 
-char* put(char* out, std::string_view text) {
+// Inline, so that literals become stores.
+[[gnu::always_inline]] inline char* put(char* out, std::string_view text) {
   return base::copy_short(out, text);
 }
 
