@@ -24,14 +24,14 @@ CutoverStep stay(const Cutover& state) {
 CutoverStep go(Cutover state, Stage stage, std::vector<Action> actions) {
   state.stage = stage;
   state.entered = false;
-  return {.state = std::move(state), .actions = std::move(actions)};
+  return {.state = state, .actions = std::move(actions)};
 }
 
 // Before the hold is published there is nothing to take back.
 CutoverStep fail(Cutover state, Failure failure) {
   state.failure = failure;
-  if (!state.holds()) return go(std::move(state), Stage::failed_back, {Action::report});
-  return go(std::move(state), Stage::back, {Action::publish_back, Action::fence});
+  if (!state.holds()) return go(state, Stage::failed_back, {Action::report});
+  return go(state, Stage::back, {Action::publish_back, Action::fence});
 }
 
 // The next stage of those that were asked for. While a command runs the new pool may die: it is asked again, which
@@ -39,39 +39,39 @@ CutoverStep fail(Cutover state, Failure failure) {
 CutoverStep advance(Cutover state) {
   const auto& plan = state.plan;
   if (state.stage == Stage::run && !plan.check) {
-    auto step = go(std::move(state), Stage::check, {Action::probe});
+    auto step = go(state, Stage::check, {Action::probe});
     step.state.entered = true;
     return step;
   }
-  if (state.stage == Stage::drain && plan.run) return go(std::move(state), Stage::run, {Action::store});
-  if (state.stage != Stage::check && plan.check) return go(std::move(state), Stage::check, {Action::store});
-  return go(std::move(state), Stage::flip, {Action::store});
+  if (state.stage == Stage::drain && plan.run) return go(state, Stage::run, {Action::store});
+  if (state.stage != Stage::check && plan.check) return go(state, Stage::check, {Action::store});
+  return go(state, Stage::flip, {Action::store});
 }
 
 CutoverStep enter(Cutover state, Action action) {
   state.entered = true;
-  return {.state = std::move(state), .actions = {action}};
+  return {.state = state, .actions = {action}};
 }
 
 // A disk that does not take the stage is no reason not to watch: what is durable is on the new pool.
 CutoverStep watch(Cutover state, base::SteadyTime now) {
   state.watch_until = now + state.plan.watch;
-  return enter(std::move(state), Action::watch);
+  return enter(state, Action::watch);
 }
 
 CutoverStep stored(Cutover state, base::SteadyTime now) {
   switch (state.stage) {
     case Stage::hold:
       state.deadline = now + state.plan.deadline;
-      return go(std::move(state), Stage::drain, {Action::publish_hold, Action::fence_drain});
+      return go(state, Stage::drain, {Action::publish_hold, Action::fence_drain});
     case Stage::run:
-      return enter(std::move(state), Action::tell_run);
+      return enter(state, Action::tell_run);
     case Stage::check:
-      return enter(std::move(state), Action::probe);
+      return enter(state, Action::probe);
     case Stage::flip:
-      return go(std::move(state), Stage::retire, {Action::publish_new, Action::fence});
+      return go(state, Stage::retire, {Action::publish_new, Action::fence});
     case Stage::watch:
-      return watch(std::move(state), now);
+      return watch(state, now);
     case Stage::guard:
     case Stage::drain:
     case Stage::retire:
@@ -133,7 +133,7 @@ CutoverStep watched(Cutover state, const CutoverEvent& event, base::SteadyTime n
   const bool bad = has_too_many_errors(event.sample, state.plan.errors_max, last);
   if (bad && state.plan.return_on_errors && event.ok) return turn_back(state);
   state.failure = bad ? Failure::errors : Failure::none;
-  return last ? go(std::move(state), Stage::done, {Action::report}) : stay(state);
+  return last ? go(state, Stage::done, {Action::report}) : stay(state);
 }
 
 // The result of a stage: on to the next, or back.

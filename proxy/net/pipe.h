@@ -33,12 +33,13 @@ class Pipe {
 // Opens pipes, at most limits::pipes_max at a time. One a loop; loop thread only; outlives its pipes.
 class Pipes {
  public:
-  // None: enough are open, or there is no descriptor for one more.
+  // None: enough are open, there is no descriptor for one more, or the process may not move bytes this way.
   std::optional<Pipe> open();
 
  private:
   friend class Pipe;
   std::size_t open_ = 0;
+  bool forbidden_ = false;
 };
 
 }  // namespace drawbridge::net
