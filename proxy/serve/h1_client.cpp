@@ -113,10 +113,11 @@ net::Task<Result<void>> H1Client::answer(const OwnAnswer& own, base::Millis pati
   return writer_.write({}, patience);
 }
 
-// A counted or chunked body shows by itself that its end is missing; otherwise the end of the connection would be
-// read as the end of the body.
+// A counted or chunked body shows by itself that its end is missing, and TLS that nobody said it (no close_notify);
+// otherwise the end of the connection would be read as the end of the body.
 void H1Client::fail_answer(Broken why) {
   if (why == Broken::cut || until_close_) stream_.abort();
+  broken_ = broken_ || stream_.is_secure();
 }
 
 }  // namespace drawbridge::serve

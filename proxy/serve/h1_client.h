@@ -53,7 +53,8 @@ class H1Client final : public ClientChannel {
   void on_reset(net::Stream::Reset* listener) override { stream_.on_reset(listener); }
   void cancel() override { stream_.cancel(base::Reason::cancelled); }
 
-  // For the closing of the connection: a write has failed; the client may still be sending what nobody read.
+  // For the closing of the connection: nothing may be said any more; the client may still be sending what nobody
+  // read.
   bool broken() const { return broken_ || writer_.broken(); }
   bool has_unread_body() const { return !body_.ended(); }
 
@@ -69,7 +70,7 @@ class H1Client final : public ClientChannel {
   bool taken_ = false;   // part of the body, by whoever wanted it
   bool until_close_ = false;
   bool last_ = false;    // the connection ends with this answer
-  bool broken_ = false;  // a write of its own
+  bool broken_ = false;  // a write of its own, or an answer over TLS
 };
 
 }  // namespace drawbridge::serve

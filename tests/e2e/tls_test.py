@@ -81,6 +81,17 @@ class Front(TlsCase):
         client.wire.rest()
         self.assertEqual(client.wire.ended, "reset")
 
+    def test_nor_has_one_that_shows_by_its_framing_that_it_is_truncated(self):
+        for head, half in ((b"Content-Length: 100", b"half"), (b"Transfer-Encoding: chunked", b"4\r\nhalf\r\n")):
+            broken = b"HTTP/1.1 200 OK\r\n" + head + b"\r\n\r\n" + half
+            upstream = self.upstream(lambda e, broken=broken: (e.send(broken), e.close()))
+            context = self.made.context()
+            context.options &= ~ssl.OP_IGNORE_UNEXPECTED_EOF  # Python sets it: an end without close_notify is a clean one
+            client = self.tls_client(self.tls_proxy(upstream), context=context)
+            client.send(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n").read_head()
+            client.wire.rest()
+            self.assertEqual(client.wire.ended, "reset")
+
     def test_a_client_that_ends_without_close_notify_has_not_sent_its_body(self):
         upstream = self.upstream(lambda e: e.send(answer(e.read_body())))
         client = self.tls_client(self.tls_proxy(upstream))
