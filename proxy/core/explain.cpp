@@ -97,8 +97,8 @@ unsigned own_status(Verdict verdict, std::string_view method) {
 
 std::string https_address(const SiteView& site, const RequestFacts& facts) {
   const auto port = site.https_port == 443 ? std::string() : fmt::format(":{}", site.https_port);
-  return fmt::format("https://{}{}{}{}{}", facts.host, port, facts.path, facts.query.empty() ? "" : "?",
-                     facts.query);
+  const auto path = facts.path == "*" ? std::string_view{} : std::string_view(facts.path);
+  return fmt::format("https://{}{}{}{}{}", facts.host, port, path, facts.query.empty() ? "" : "?", facts.query);
 }
 
 // What is asked of a request before the mode is.

@@ -84,8 +84,8 @@ OwnAnswer render_redirect(Worker& worker, Workspace& space, std::uint16_t port, 
   const auto& head = space.request;
   const bool looks = head.method == http::Method::get || head.method == http::Method::head;
   const auto at = port == 443 ? std::string() : fmt::format(":{}", port);
-  const auto where =
-      fmt::format("https://{}{}{}{}{}", head.host, at, head.path, head.has_query ? "?" : "", head.query);
+  const auto path = head.path == "*" ? std::string_view{} : std::string_view(head.path);  // OPTIONS of the server
+  const auto where = fmt::format("https://{}{}{}{}{}", head.host, at, path, head.has_query ? "?" : "", head.query);
   space.text = looks ? "HTTP/1.1 301 Moved Permanently\r\n\r\n" : "HTTP/1.1 308 Permanent Redirect\r\n\r\n";
   const auto body = fmt::format("This site is at {}\n", where);
   add_field(space.text, "Content-Length", std::to_string(body.size()));

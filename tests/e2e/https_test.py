@@ -32,6 +32,8 @@ class Https(ProxyCase):
             response = client.ask(f"{method} /a%2Fb?c=d HTTP/1.1\r\nHost: a.example:80\r\n\r\n".encode())
             self.assertEqual((response.status, response.value("Location")), (status, "https://a.example:8443/a%2Fb?c=d"))
             self.assertEqual(client.ask(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n").status, 301, "kept open")
+        server_wide = self.client(proxy).ask(b"OPTIONS * HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        self.assertEqual(server_wide.value("Location"), "https://a.example:8443", "the asterisk is no path")
         self.assertEqual(upstream.requests, [])
         self.assertEqual(self.secure(proxy).get().body, b"here")
 
