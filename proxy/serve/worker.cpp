@@ -188,8 +188,9 @@ void Worker::h2_abused(std::string_view client, std::string_view bound) {
 
 void Worker::server_not_trusted(const core::PoolView& pool, const core::PoolServer& server,
                                 const std::string& error) {
-  if (loop_.now() - tls_failure_said_ < pause_said_every) return;
-  tls_failure_said_ = loop_.now();
+  const auto [said, first] = tls_failures_said_.try_emplace(server.id, loop_.now());
+  if (!first && loop_.now() - said->second < pause_said_every) return;
+  said->second = loop_.now();
   shared_.events.error("upstream_tls_failed", {{"pool", pool.name}, {"server", server.address}, {"error", error}});
 }
 

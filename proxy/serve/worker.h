@@ -152,7 +152,8 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   std::map<core::SiteId, std::shared_ptr<const core::AnswerSet>> no_server_;
   bool stopping_ = false;
   net::Deadline newcomers_;  // end of what connections without a request have at shutdown
-  base::SteadyTime pause_said_{}, greeting_said_{}, abuse_said_{}, tls_failure_said_{};
+  base::SteadyTime pause_said_{}, greeting_said_{}, abuse_said_{};
+  std::map<core::ServerId, base::SteadyTime> tls_failures_said_;  // when last, of each server
   base::SteadyTime wall_read_{};
   base::WallTime wall_now_{};
   std::chrono::seconds date_second_{-1};

@@ -61,6 +61,13 @@ class UpstreamTls(ProxyCase):
                 proxy.wait_until_said(f"upstream_tls_failed.*{reason}")
                 self.assertEqual(server.requests, [])
 
+    def test_the_reason_of_each_server_is_said(self):
+        servers = self.server("foreign"), self.server("expired")
+        proxy = self.proxy(*servers, pool=f"{NO_PROBES}\ntls = {self.trusting()}")
+        self.assertEqual(self.client(proxy).get().status, 502)
+        for server in servers:
+            proxy.wait_until_said(f"upstream_tls_failed.*{server.address}")
+
     def test_without_verification_any_certificate_will_do(self):
         _, response = self.asked(self.server("foreign"), "{ verify = false }")
         self.assertEqual(response.body, b"secret")
