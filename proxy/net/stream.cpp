@@ -3,10 +3,18 @@
 #include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
+#include <linux/sockios.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <utility>
 
 namespace drawbridge::net {
+
+namespace {
+
+constexpr std::size_t taken_bytes_min = 2 * 1024;  // while the patience lasts: who takes less is silent
+
+}  // namespace
 
 Stream::Stream(Loop& loop, UniqueFd fd, Fault side, Start start)
     : loop_(loop),
@@ -116,10 +124,15 @@ void Stream::deadline_passed(Deadline& deadline) {
   const auto late = failure(base::Reason::timed_out);
   if (secure_ && &deadline == &secure_->handshake_deadline) return cancel(late);
   if (&deadline == &write_deadline_) {
-    if (writer_ != nullptr) writer_->finish(late);
-    return;
+    if (writer_ == nullptr) return;
+    return writer_->peer_took() ? writer_->be_patient() : writer_->finish(late);
   }
   interrupt_read();
+}
+
+std::size_t Stream::queued() const {
+  int bytes = 0;
+  return ::ioctl(fd_.get(), SIOCOUTQ, &bytes) == 0 ? static_cast<std::size_t>(bytes) : 0;
 }
 
 void Stream::on_reset(Reset* listener) {
@@ -306,8 +319,19 @@ ssize_t Stream::Write::send() {
 }
 
 bool Stream::Write::wait_for_room() {
-  if (stream_.writer_ == this) stream_.write_deadline_.arm(stream_.loop_.now() + patience_);
+  if (stream_.writer_ == this) be_patient();
   return false;
+}
+
+void Stream::Write::be_patient() {
+  queued_ = stream_.queued();
+  stream_.write_deadline_.arm(stream_.loop_.now() + patience_);
+}
+
+// The kernel tells of room only when a good part of its buffer is free, and the buffer may hold megabytes: a slow
+// peer can take from it for long without a word.
+bool Stream::Write::peer_took() const {
+  return queued_ >= stream_.queued() + taken_bytes_min;
 }
 
 bool Stream::Write::done() {
@@ -332,7 +356,7 @@ void Stream::Write::await_suspend(std::coroutine_handle<> waiter) {
   DRAWBRIDGE_CHECK(stream_.writer_ == nullptr);
   waiter_ = waiter;
   stream_.writer_ = this;
-  stream_.write_deadline_.arm(stream_.loop_.now() + patience_);
+  be_patient();
 }
 
 void Stream::Write::finish(base::Failure failure) {

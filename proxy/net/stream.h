@@ -78,8 +78,8 @@ class Stream final : public Watcher, private Deadline::Owner, private TlsWire {
   };
   void rest(Rest& listener, SteadyTime deadline);
 
-  // Writes all of `parts` (at most parts_max; empty ones are fine). `patience` bounds the time without progress.
-  // On failure bytes_written() tells how far it came; with TLS it counts what may have left.
+  // Writes all of `parts` (at most parts_max; empty ones are fine). `patience` bounds the time in which the peer
+  // takes nothing. On failure bytes_written() tells how far it came; with TLS it counts what may have left.
   static constexpr std::size_t parts_max = 12;
   Write write(std::span<const std::string_view> parts, base::Millis patience);
 
@@ -168,6 +168,7 @@ class Stream final : public Watcher, private Deadline::Owner, private TlsWire {
   void stir(Result<void> result);
   void wake_writer();
 
+  std::size_t queued() const;  // sent, and not acknowledged by the peer
   void tell_hangup();
   void on_events(std::uint32_t events) override;
   void deadline_passed(Deadline& deadline) override;
@@ -250,6 +251,8 @@ class [[nodiscard]] Stream::Write {
   bool attempt();  // true: `result_` is set
   bool attempt_tls();
   bool wait_for_room();
+  void be_patient();
+  bool peer_took() const;  // of what is sent, since the patience began
   ssize_t send();
   bool done();
   bool connect_failed();
@@ -263,6 +266,7 @@ class [[nodiscard]] Stream::Write {
   const Pipe* pipe_ = nullptr;  // after the parts so many bytes of it
   std::size_t pipe_bytes_ = 0;
   base::Millis patience_;
+  std::size_t queued_ = 0;  // when it began
   bool then_finish_ = false;
   std::coroutine_handle<> waiter_;
   Result<void> result_;

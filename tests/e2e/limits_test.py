@@ -205,6 +205,17 @@ class Http1(ProxyCase):
             client.send(b"2\r\nhi\r\n")
         self.assertEqual(client.send(b"0\r\n\r\n").read_response().body, b"sum")
 
+    def test_a_reader_who_is_slow_and_never_silent_gets_all_of_it(self):
+        body = b"x" * 8_000_000
+        proxy = self.proxy(self.upstream(answer(body)), timeouts='client_body = "500ms"')
+        client = self.client(proxy, receive_buffer=4096).send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        pace = threading.Event()
+        for _ in range(40):  # two seconds
+            client.wire.fill()
+            pace.wait(0.05)
+        self.assertEqual(proxy.access_log(), [])
+        self.assertEqual(client.read_response().body, body)
+
     def test_a_reader_who_takes_an_answer_drop_by_drop_holds_a_drain_no_longer_than_it_may(self):
         body = b"x" * 30_000_000
         upstream = self.upstream(lambda exchange: (exchange.read_body(), exchange.send(answer(body))))
