@@ -46,6 +46,9 @@ const std::vector<Case> requests{
      wire::get("X-A: 1\r\nX-B: 2\r\nX-C:  3\r\nConnection: X-D\r\nX-D: 4\r\nX-E: 5\r\nX-F:\r\nX-G: 7 "
                "\r\nX-H:8\r\nX-I:\t9\r\nX-J: 10\r\n"),
      plain + "X-A: 1\r\nX-B: 2\r\nX-C: 3\r\nX-E: 5\r\nX-F: \r\nX-G: 7\r\nX-H: 8\r\nX-I: 9\r\nX-J: 10\r\n"},
+    {"lines that go between lines that pass",
+     wire::get("X-A: 1\r\nConnection: X-B\r\nX-C: 3\r\nX-B: 2\r\nX-D: 4\r\nTE: trailers\r\nX-E: 5\r\n"),
+     plain + "X-A: 1\r\nX-C: 3\r\nX-D: 4\r\nX-E: 5\r\n"},
     {"Host first, once", "GET / HTTP/1.1\r\nX: y\r\nhOST:a.example\r\n\r\n", plain + "X: y\r\n"},
     {"absolute-form becomes origin-form", wire::target("http://a.example/b?c"),
      "GET /b?c HTTP/1.1\r\nHost: a.example\r\n"},
