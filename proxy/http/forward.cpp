@@ -1,6 +1,7 @@
 #include "proxy/http/forward.h"
 
 #include "proxy/base/ascii.h"
+#include "proxy/http/grpc.h"
 
 #include <algorithm>
 #include <array>
@@ -102,13 +103,20 @@ class Copier {
 };
 
 void write_copies(HeadWriter& writer, const HeaderList& headers, const FieldSet& not_copied,
-                  const FieldEdits& edits) {
+                  const FieldEdits& edits, std::string_view grpc_timeout = {}) {
   const bool has_edits = !edits.set.empty() || !edits.remove.empty();
   Copier copier(writer);
   for (const auto& header : headers.all()) {
     if (header.hop_by_hop || in(not_copied, header.field)) continue;
     if (has_edits && edited(edits, header)) continue;
-    copier.add(header);
+    if (grpc_timeout.empty() || !base::iequals(header.name, grpc_timeout_name)) {
+      copier.add(header);
+      continue;
+    }
+    auto shortened = header;
+    shortened.value = grpc_timeout;
+    shortened.verbatim = false;
+    copier.add(shortened);
   }
   copier.flush();
   for (const auto& setting : edits.set) {
@@ -234,7 +242,7 @@ void write_upstream_request(HeadWriter& writer, const RequestHead& head, const F
     not_copied[static_cast<std::size_t>(Field::sec_websocket_key)] = true;
     writer.field("Sec-WebSocket-Key", spec.websocket_key);
   }
-  write_copies(writer, head.headers, not_copied, spec.edits);
+  write_copies(writer, head.headers, not_copied, spec.edits, spec.grpc_timeout);
   if (head.max_forwards) writer.field("Max-Forwards", std::max<std::uint32_t>(*head.max_forwards, 1) - 1);
   write_framing(writer, head.body, head.headers);
   if (head.expects_continue) writer.text("Expect: 100-continue\r\n");

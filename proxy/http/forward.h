@@ -36,6 +36,7 @@ struct ForwardSpec {
   std::string_view path = {};  // replaces head.path if not empty (strip_prefix); the query is kept
   bool tunnel = false;         // pass head.upgrade on: the plan allows it
   std::string_view websocket_key = {};  // Sec-WebSocket-Key instead of the client's; empty: the client's
+  std::string_view grpc_timeout = {};   // grpc-timeout instead of the client's; empty: the client's
   std::string_view via = "drawbridge";  // our pseudonym in Via
   FieldEdits edits = {};
 };

@@ -8,6 +8,9 @@
 #include "proxy/serve/client_channel.h"
 #include "proxy/serve/worker.h"
 
+#include <algorithm>
+#include <chrono>
+#include <string>
 #include <string_view>
 
 namespace drawbridge::serve {
@@ -36,6 +39,14 @@ struct Call {
   base::SteadyTime client_deadline() const {
     const auto timeout = http::grpc_timeout(request());
     return timeout ? since + *timeout : base::SteadyTime::max();
+  }
+
+  // What its server is told of that, if its client's word has become untrue: the time that it has waited here, in a
+  // hold or for a server, is gone. Empty: that word.
+  std::string grpc_timeout_left(base::SteadyTime now) const {
+    const auto until = client_deadline();
+    if (until == base::SteadyTime::max() || now - since < base::Millis(1)) return {};
+    return http::make_grpc_timeout(std::max(std::chrono::floor<base::Millis>(until - now), base::Millis(1)));
   }
 
   Workspace& space() { return channel.space(); }

@@ -200,6 +200,7 @@ Result<void> Forward::start_request() {
   const auto& policy = call_.plan.site->forward;
   const auto& address = pool_.servers[place_].address;
   std::string path;
+  const auto timeout_left = call_.grpc_timeout_left(call_.worker.loop().now());
   http::ForwardSpec spec{.client_address = call_.channel.client().address_text,
                          .scheme = call_.client.scheme,
                          .client_trusted = call_.client.trusted,
@@ -209,6 +210,7 @@ Result<void> Forward::start_request() {
                          .fallback_host = address,
                          .path = upstream_path(path),
                          .tunnel = call_.plan.request_class == core::RequestClass::tunnel,
+                         .grpc_timeout = timeout_left,
                          .edits = {.set = policy.request_set, .remove = policy.request_remove}};
   // A WebSocket over HTTP/2 comes without a key (RFC 8441 section 5), and over HTTP/1.1 there is none without.
   http::WebSocketKey key;

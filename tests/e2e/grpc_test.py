@@ -6,6 +6,7 @@ import unittest
 import grpc
 from grpc_case import GRPC, SERVICE, GrpcCase
 from harness import Certificates, eventually
+from harness.h2_upstream import H2Upstream
 
 READS = 'readonly = { read = ["POST /shop.Orders/Get", "POST /shop.Orders/List"] }'
 
@@ -124,6 +125,21 @@ class Deadlines(GrpcCase):
         self.assertEqual(self.get(self.channel(proxy))(b"after", timeout=20), b"blue:after")
         self.assertEqual(server.seen, [("Get", b"after")])
         eventually(lambda: "deadline" in [record.get("failure") for record in proxy.access_log()], "the record")
+
+    def test_the_server_is_told_what_a_hold_has_left_of_the_deadline(self):
+        upstream = H2Upstream(lambda c: c.head(*GRPC[:1]).end_with([("grpc-status", "0")]))
+        self.addCleanup(upstream.stop)
+        proxy = self.proxy(upstream)
+        client = self.h2_client(proxy)
+        proxy.mode("hold")
+        call = client.open("POST", f"/{SERVICE}/Get", [*GRPC, ("grpc-timeout", "20S")])
+        parked = lambda: proxy.admin("GET", "/v1/status")[1]["sites"][0].get("parked", {})  # noqa: E731
+        eventually(lambda: parked().get("waiting") == 1, "the parked call")
+        proxy.mode("live")
+        client.finish(call)
+        left = upstream.calls[0].value("grpc-timeout")
+        self.assertEqual((call.value("content-type"), left[-1]), ("application/grpc", "m"))
+        self.assertTrue(0 < int(left[:-1]) < 20_000, left)
 
     def test_a_deadline_that_passes_in_the_middle_of_the_answer_is_status_4(self):
         client = self.h2_client(self.proxy(self.server()))

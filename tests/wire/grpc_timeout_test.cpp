@@ -21,6 +21,15 @@ TEST_CASE("grpc-timeout is one to eight digits and a unit") {
   }
 }
 
+TEST_CASE("what is left of a timeout is written in eight digits, and never longer than it is") {
+  CHECK(http::make_grpc_timeout(1ms) == "1m");
+  CHECK(http::make_grpc_timeout(99'999'999ms) == "99999999m");
+  CHECK(http::make_grpc_timeout(100'000'999ms) == "100000S");
+  CHECK(http::make_grpc_timeout(100'000'001s) == "1666666M");
+  CHECK(http::make_grpc_timeout(100'000'001min) == "1666666H");
+  CHECK(http::make_grpc_timeout(200'000'000h) == "99999999H");
+}
+
 TEST_CASE("only a call of gRPC has a deadline of its client's") {
   http::RequestHead head;
   head.headers.add({.field = http::Field::other, .name = "grpc-timeout", .value = "1S"});
