@@ -244,7 +244,8 @@ class CutoverCrash(unittest.TestCase):
                     self.assertEqual(site["pool"], OTHER[before["pool"]])
         told = ", ".join(f"{stage or 'none'} {count}" for stage, count in stages.most_common())
         print(f"seed {SEED}: {ARGUMENTS.kills} kills, the stages found: {told}; {self.values.total()} increments")
-        self.assertGreater(len(stages), 1)
+        if ARGUMENTS.kills >= 100:  # few may all come too early or too late
+            self.assertGreater(len(stages), 1)
         self.proxy.stop()
 
     def kill_in_a_cutover(self, dice):

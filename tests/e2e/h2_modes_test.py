@@ -147,7 +147,8 @@ class Endings(H2Case):
             full.set()
             exchange.say_nothing()
 
-        proxy = self.proxy(self.upstream(fill), workers=1)
+        upstream = self.upstream(fill)
+        proxy = self.proxy(upstream, workers=1)
         wide = struct.pack(">I", 2**31 - 1 - h2_client.WINDOW)
         client = self.h2_client(proxy, settings=[(h2_client.INITIAL_WINDOW, 2**31 - 1)])
         client.send(h2_client.WINDOW_UPDATE, 0, 0, wide)
@@ -156,6 +157,7 @@ class Endings(H2Case):
         other = self.h2_client(proxy, give_back=False)
         other.answers_pings = False
         other.open()
+        upstream.wait_for_requests(2)
         proxy.signal(15)
         other.pump(lambda: len(other.goaway) == 2)
         proxy.signal(15)

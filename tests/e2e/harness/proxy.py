@@ -64,7 +64,9 @@ class TestProxy:
         self.config = self.folder / "proxyd.toml"
         self.config.write_text(text.replace("{folder}", str(self.folder)), encoding="utf-8")
         self.socket_path = self.folder / "admin.sock"
-        self.environment = {**os.environ, **(environment or {})}
+        # Under address sanitizer what was freed is kept for a while: less of it, so that memory can be judged.
+        self.environment = {**os.environ, "ASAN_OPTIONS": "quarantine_size_mb=4:thread_local_quarantine_size_kb=64",
+                            **(environment or {})}
         self.prepare = prepare
         self.process = None
         self.lines = []
