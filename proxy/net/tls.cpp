@@ -38,8 +38,18 @@ struct Scratch {
 
 thread_local Scratch scratch;
 
-void forget_errors() {
-  if (ERR_peek_error() != 0) ERR_clear_error();
+// The contents of the key; who holds it frees the rest. OpenSSL keeps those of the key exchange until the
+// connection ends: a quarter of a KiB each, and what its secrets could be found from.
+void empty(EVP_PKEY* key) {
+  EVP_PKEY_set_type(key, EVP_PKEY_get_base_id(key));
+  EVP_PKEY_free(key);
+}
+
+void forget_exchanged_keys(SSL& ssl) {
+  EVP_PKEY* key = nullptr;
+  if (SSL_get_tmp_key(&ssl, &key) == 1) empty(key);
+  if (SSL_get_peer_tmp_key(&ssl, &key) == 1) empty(key);
+  ERR_clear_error();
 }
 
 }  // namespace
@@ -71,6 +81,19 @@ struct WireBio {
     return 1;
   }
 
+  // One for all connections of a thread: it knows nothing but who uses it, and a connection that rests would pay
+  // 0.2 KiB for its own.
+  static BIO* of_thread() {
+    struct Own {
+      BIO* bio = BIO_new(method());
+      ~Own() { BIO_free(bio); }
+    };
+    static thread_local const Own own;
+    DRAWBRIDGE_CHECK(own.bio != nullptr);
+    return own.bio;
+  }
+
+ private:
   static BIO_METHOD* method() {
     static BIO_METHOD* const made = [] {
       auto* fresh = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "wire");
@@ -89,10 +112,15 @@ void TlsSession::Free::operator()(SSL* session) const {
 }
 
 Tls::Tls(TlsSession session, TlsWire& wire) : session_(std::move(session)), wire_(wire) {
-  auto* bio = BIO_new(WireBio::method());
-  DRAWBRIDGE_CHECK(bio != nullptr);
-  BIO_set_data(bio, this);
+  auto* bio = WireBio::of_thread();
+  BIO_up_ref(bio);
   SSL_set_bio(session_.ssl.get(), bio, bio);
+}
+
+// Before each call that may use the wire.
+void Tls::begin() {
+  if (ERR_peek_error() != 0) ERR_clear_error();
+  BIO_set_data(SSL_get_rbio(session_.ssl.get()), this);
 }
 
 // A session must not outlive its usefulness in OpenSSL's eyes: one that ended without close_notify on our side is
@@ -148,12 +176,13 @@ void Tls::hand_over() {
 }
 
 Tls::State Tls::shake_hands() {
-  forget_errors();
+  begin();
   const int result = SSL_do_handshake(session_.ssl.get());
   const auto state = result == 1 ? State::done : after(result);
   hand_over();
   if (state != State::done) return state;
   established_ = true;
+  forget_exchanged_keys(*session_.ssl);
   holds_input_ = SSL_has_pending(session_.ssl.get()) == 1;
   keep_client_subject();
   return client_subject_.size() <= subject_bytes_max ? state : fail(base::Reason::handshake);
@@ -169,7 +198,7 @@ void Tls::keep_client_subject() {
 
 // Asking a socket for more that has just given less than it was asked for would be in vain, and costs a buffer.
 Tls::Step Tls::read(std::span<char> into) {
-  forget_errors();
+  begin();
   Step step;
   while (step.bytes < into.size()) {
     std::size_t got = 0;
@@ -190,7 +219,7 @@ Tls::Step Tls::read(std::span<char> into) {
 }
 
 Tls::State Tls::peek() {
-  forget_errors();
+  begin();
   char byte = 0;
   std::size_t got = 0;
   const int result = SSL_peek_ex(session_.ssl.get(), &byte, 1, &got);
@@ -201,7 +230,7 @@ Tls::State Tls::peek() {
 
 // Small parts share a record; what fills one is encrypted where it lies.
 Tls::Step Tls::seal(std::span<const iovec> parts) {
-  forget_errors();
+  begin();
   Step step{.state = State::done};
   std::size_t part = 0, offset = 0;
   for (std::size_t record = 0; record < records_per_batch && part < parts.size(); ++record) {
@@ -265,7 +294,7 @@ Tls::State Tls::flush() {
 
 void Tls::finish() {
   if (!established_ || std::exchange(finished_, true)) return;
-  forget_errors();
+  begin();
   SSL_shutdown(session_.ssl.get());
   ERR_clear_error();
 }

@@ -100,6 +100,7 @@ class Tls final {
  private:
   friend struct WireBio;
 
+  void begin();
   ssize_t take(std::span<char> into);
   void give(std::span<const char> bytes);
   State after(int result);  // of an OpenSSL call that did not succeed
