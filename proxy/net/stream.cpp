@@ -150,11 +150,14 @@ void Stream::cancel(base::Failure failure) {
   tell_hangup();
 }
 
+// With TLS the look takes what is there off the socket, of which the loop then has nothing more to tell.
 bool Stream::has_input() {
   char byte = 0;
   if (secure_) {
     readable_ = true;
-    return input_waits();
+    if (!input_waits()) return false;
+    wake_reader();
+    return true;
   }
   const auto got = ::recv(fd_.get(), &byte, 1, MSG_PEEK | MSG_DONTWAIT);
   readable_ = got >= 0 || (errno != EAGAIN && errno != EWOULDBLOCK);

@@ -118,7 +118,7 @@ class Stream final : public Watcher, private Deadline::Owner, private TlsWire {
   std::size_t peek(std::span<char> into);
   // Gives the descriptor away; nobody waits, and nothing may be done here any more.
   UniqueFd release();
-  // True if bytes, an end or an error wait to be read. Asks the kernel, reads nothing.
+  // True if bytes, an end or an error wait to be read; who waits for them is told. Asks the kernel, reads nothing.
   bool has_input();
 
   // Told once when the peer has closed its half, reset the connection, or the stream was cancelled: for waits that
