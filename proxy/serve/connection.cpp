@@ -237,18 +237,22 @@ bool Connection::past_its_first_moment() const {
   return asked || stream_.loop().now() >= opened_ + first_moment;
 }
 
-// A request that has arrived is served, also if nobody has looked at it yet: to close now would reset it.
+// A request that has arrived is served, also if nobody has looked at it yet: to close now would reset it. With TLS
+// the end is said (RFC 9112 section 9.8).
 bool Connection::close_if_idle() {
   if (h2_ != nullptr) return h2_->close_if_idle();
   if (space_ || stream_.cancelled() || stream_.has_input()) return false;
+  if (stream_.is_secure()) stream_.shutdown_send();
   stream_.cancel(base::Reason::cancelled);
   return true;
 }
 
+// A request that is cut before its answer has begun is answered all the same (Exchange::answer_failure says why).
 void Connection::end() {
   if (h2_ != nullptr) return h2_->end();
-  if (exchange_ != nullptr) exchange_->cut();
-  stream_.cancel(base::Reason::cancelled);
+  if (exchange_ == nullptr || ending_) return stream_.cancel(base::Reason::cancelled);
+  ending_ = true;
+  exchange_->cut();
 }
 
 }  // namespace drawbridge::serve

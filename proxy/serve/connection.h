@@ -50,7 +50,7 @@ class Connection final
   bool past_its_first_moment() const;
   // Ends a connection without a request; false if it has one, or has ended.
   bool close_if_idle();
-  // Ends the connection whatever it does; a request in flight is cut.
+  // Cuts the request in flight, which gets its last words; without one, and when called again, ends the connection.
   void end();
 
  private:
@@ -84,6 +84,7 @@ class Connection final
   Speaks speaks_;
   bool served_ = false;  // at least one request
   bool broken_ = false;  // a write has failed: no orderly close
+  bool ending_ = false;  // the last words are being said
   bool linger_ = false;  // the client may still be sending what nobody read: take it, so that our answer arrives
 };
 

@@ -17,9 +17,6 @@ constexpr std::size_t head_bytes_cap = net::Buffer::size() - 4096;
 // How long a client has to answer the first GOAWAY before new streams are refused (RFC 9113 section 6.8).
 constexpr std::chrono::milliseconds goodbye_time{500};
 
-// How long it has to take what is said when everything is cut.
-constexpr std::chrono::milliseconds last_words_time{200};
-
 http::H2Options options_of(const core::ClientBounds& bounds) {
   http::H2Options options{.role = http::H2Options::Role::server,
                           .concurrent_streams_max = bounds.h2_streams_max,
@@ -57,7 +54,7 @@ net::Task<> H2Connection::run(std::string_view first) {
   idle_.disarm();
   goodbye_.disarm();
   over_ = true;
-  if (ending_ || !session_.finished()) stream_.cancel(base::Reason::cancelled);
+  if (!session_.finished()) stream_.cancel(base::Reason::cancelled);
   output_.tell();
   co_await writer.join();
   session_.connection_lost();
@@ -173,7 +170,6 @@ void H2Connection::on_abuse(const http::H2Bound& bound) {
 }
 
 void H2Connection::deadline_passed(net::Deadline& deadline) {
-  if (ending_) return stream_.cancel(base::Reason::cancelled);
   if (&deadline == &goodbye_) {
     session_.end_shutdown();
   } else {
@@ -206,7 +202,7 @@ void H2Connection::end() {
   ending_ = true;
   session_.end_shutdown();
   output_.tell();
-  goodbye_.arm(worker_.loop().now() + last_words_time);
+  goodbye_.disarm();
 }
 
 }  // namespace drawbridge::serve

@@ -25,6 +25,9 @@ constexpr std::chrono::seconds greeting_time{3};
 constexpr std::chrono::milliseconds tunnel_spread{2'000};
 constexpr std::chrono::milliseconds newcomer_time{500};
 
+// How long what is cut at the end has to take its last words.
+constexpr std::chrono::milliseconds last_words_time{200};
+
 // At each look for idle connections that give way to new ones.
 constexpr std::size_t idle_looked_at_max = 1'024;
 constexpr std::size_t idle_ended_max = 64;
@@ -41,7 +44,8 @@ Worker::Worker(Shared& shared, std::size_t index)
       ledger_(*this),
       servers_(loop_, buffers_, shared.board, shared.seats, shared.upstream_connections, counters_),
       parking_(loop_, shared.parked, shared.workers),
-      newcomers_(loop_.wheel(), *this) {
+      newcomers_(loop_.wheel(), *this),
+      last_words_(loop_.wheel(), *this) {
   loop_.limit_io(shared.io_bytes_max);
   servers_.on_tls_failed(
       [this](const auto& pool, const auto& server, const auto& error) { server_not_trusted(pool, server, error); });
@@ -74,12 +78,19 @@ void Worker::begin_shutdown() {
   loop_.stop();
 }
 
-void Worker::deadline_passed(net::Deadline&) {
-  for (auto& connection : connections_) connection.close_if_idle();
+void Worker::deadline_passed(net::Deadline& deadline) {
+  for (auto& connection : connections_) {
+    if (&deadline == &newcomers_) {
+      connection.close_if_idle();
+    } else {
+      connection.end();
+    }
+  }
 }
 
 void Worker::end_all() {
   for (auto& connection : connections_) connection.end();
+  last_words_.arm(loop_.now() + last_words_time);
 }
 
 bool Worker::may_accept() {

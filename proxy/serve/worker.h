@@ -86,7 +86,7 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   // What is spoken from now on at the door with this number, in the order of listen().
   void speak(std::size_t door, std::shared_ptr<const net::TlsServer> tls) { doors_[door].tls = std::move(tls); }
   // Stops accepting and closes what is idle; requests in flight go on. Then, at the end of the grace time, the
-  // rest.
+  // rest: what is cut has a moment to hear of it.
   void begin_shutdown();
   void end_all();
 
@@ -125,7 +125,7 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   void ended_unknown(std::uint64_t drain_id, core::OpenRequest request) override;
   void drained(std::uint64_t drain_id, const core::ClassCounts& ended) override;
   void epochs_below_ended(std::uint64_t epoch) override;
-  void deadline_passed(net::Deadline& deadline) override;  // newcomers_
+  void deadline_passed(net::Deadline& deadline) override;
   void welcome(net::UniqueFd fd, const http::ProxyParties& parties, const Door& door, Census::Seat seat);
   // A balancer's connection: its greeting says whom it speaks for.
   net::Task<> introduce(net::UniqueFd fd, http::SocketAddress balancer, const Door& door, Census::Seat seat);
@@ -151,7 +151,8 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   boost::intrusive::list<Connection, boost::intrusive::constant_time_size<false>> connections_;
   std::map<core::SiteId, std::shared_ptr<const core::AnswerSet>> no_server_;
   bool stopping_ = false;
-  net::Deadline newcomers_;  // end of what connections without a request have at shutdown
+  net::Deadline newcomers_;   // end of what connections without a request have at shutdown
+  net::Deadline last_words_;  // and of what those that end_all() has cut have to take their answers
   base::SteadyTime pause_said_{}, greeting_said_{}, abuse_said_{};
   std::map<core::ServerId, base::SteadyTime> tls_failures_said_;  // when last, of each server
   base::SteadyTime wall_read_{};
