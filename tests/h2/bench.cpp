@@ -18,6 +18,11 @@ void Guest::on_refused(const http::Refusal& why, bool whole) {
   ended = whole;
 }
 
+void Guest::on_data(std::span<const char> data) {
+  received.append(data.data(), data.size());
+  outstanding += data.size();
+}
+
 void Guest::on_end(std::string_view lines) {
   trailers = lines;
   ended = true;

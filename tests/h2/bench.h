@@ -19,7 +19,7 @@ class Guest final : public http::H2StreamUser {
   http::H2HeadRoom on_head_room() override { return {.text = text, .request = &request, .response = &response}; }
   void on_head(bool ended) override;
   void on_refused(const http::Refusal& refusal, bool ended) override;
-  void on_data(std::span<const char> data) override { received.append(data.data(), data.size()); }
+  void on_data(std::span<const char> data) override;
   void on_end(std::string_view lines) override;
   http::H2Pulled on_pull(std::span<char> into) override;
   std::size_t at_hand() const override { return to_send.size(); }
@@ -30,6 +30,7 @@ class Guest final : public http::H2StreamUser {
   http::ResponseHead response;
   std::vector<std::uint16_t> interim;
   std::string received;
+  std::size_t outstanding = 0;  // of what was received: its window is closed by as much
   std::string trailers;
   http::Refusal refusal{.status = 0};
   bool has_head = false;

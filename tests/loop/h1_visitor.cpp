@@ -6,6 +6,7 @@
 namespace drawbridge::tests {
 void H1Visitor::begin(const Request& request) {
   const auto length = request.has_body ? fmt::format("Content-Length: {}\r\n", request.body_bytes) : std::string();
+  last_ = {};
   socket_.send(fmt::format("{} {} HTTP/1.1\r\nHost: a\r\n{}\r\n", request.method, request.target, length));
 }
 
@@ -46,6 +47,23 @@ std::string H1Visitor::read_to_end() {
   auto rest = socket_.read_to_end();
   CHECK(socket_.end() == RawSocket::End::fin);
   return rest;
+}
+
+void H1Visitor::check_broken_off() {
+  const auto rest = socket_.read_to_end();
+  if (last_.status == 0) {
+    CHECK(rest.empty());
+    return;
+  }
+  const auto length = last_.fields.find("content-length");
+  const bool counted = length != last_.fields.end();
+  CHECK_FALSE((counted ? rest.size() == std::stoul(length->second) : rest.ends_with("0\r\n\r\n")));
+  if (socket_.is_secure()) CHECK(socket_.end() != RawSocket::End::fin);
+}
+
+void H1Visitor::check_last() {
+  CHECK(last_.fields["connection"] == "close");
+  check_end();
 }
 
 void H1Visitor::check_spent() {

@@ -9,6 +9,7 @@ class H1Visitor final : public Visitor {
  public:
   explicit H1Visitor(RawSocket socket) : socket_(std::move(socket)) {}
 
+  void come_in() override { socket_.come_in(); }
   void begin(const Request& request) override;
   void send(std::string_view body) override;
   Answer head() override;
@@ -21,8 +22,10 @@ class H1Visitor final : public Visitor {
   std::string read(std::size_t bytes) override { return socket_.read(bytes); }
   std::string read_to_end() override;
   void finish_sending() override { socket_.finish_sending(); }
+  void check_broken_off() override;
   void check_spent() override;
   void check_end() override;
+  void check_last() override;
 
  private:
   RawSocket socket_;

@@ -105,6 +105,17 @@ void H2Visitor::give_up() {
   flush();
 }
 
+void H2Visitor::check_broken_off() {
+  while (!guest_->closed && receive()) {
+  }
+  CHECK_FALSE(guest_->ended);
+  if (guest_->closed) CHECK(guest_->close.code != http::H2Code::no_error);
+}
+
+void H2Visitor::check_last() {
+  check_end();
+}
+
 void H2Visitor::check_spent() {
   receive_until([this] { return guest_->closed; });
   CHECK(guest_->close.code == http::H2Code::no_error);
@@ -126,6 +137,7 @@ bool H2Visitor::receive() {
   const auto bytes = socket_.read_some();
   if (bytes.empty()) return false;
   bench_.receive(bytes);
+  for (auto& [id, guest] : bench_.guests) bench_.session.consume(id, std::exchange(guest->outstanding, 0));
   flush();
   return true;
 }

@@ -13,6 +13,7 @@ class H2Visitor final : public Visitor {
  public:
   explicit H2Visitor(RawSocket socket);
 
+  void come_in() override { socket_.come_in(); }
   void begin(const Request& request) override;
   void send(std::string_view body) override;
   Answer head() override;
@@ -25,8 +26,10 @@ class H2Visitor final : public Visitor {
   std::string read(std::size_t bytes) override;
   std::string read_to_end() override;
   void finish_sending() override;
+  void check_broken_off() override;
   void check_spent() override;
   void check_end() override;
+  void check_last() override;
 
  private:
   bool receive();  // once; false at the end of the connection

@@ -1,7 +1,10 @@
 #include "tests/loop/raw_socket.h"
 
+#include <algorithm>
 #include <arpa/inet.h>
+#include <array>
 #include <cerrno>
+#include <chrono>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
@@ -41,32 +44,64 @@ RawSocket RawSocket::connect(std::uint16_t port) {
   return RawSocket(std::move(fd));
 }
 
-void RawSocket::send(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const auto sent = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    check(sent > 0, "send");
-    bytes.remove_prefix(static_cast<std::size_t>(sent));
-  }
+void RawSocket::secure(std::string_view protocol) {
+  tls_ = std::make_unique<ClientTls>(protocol);
+  check(put(tls_->take_sealed()), "send");
 }
 
-void RawSocket::try_send(std::string_view bytes) {
+void RawSocket::come_in() {
+  while (tls_ && !tls_->established()) check(hear_of_wire(), "the connection ended in its handshake");
+}
+
+void RawSocket::send(std::string_view bytes) {
+  check(try_send(bytes), "send");
+}
+
+bool RawSocket::try_send(std::string_view bytes) {
+  if (!tls_) return put(bytes);
+  tls_->say(bytes);
+  return put(tls_->take_sealed());
+}
+
+bool RawSocket::put(std::string_view bytes) {
   while (!bytes.empty()) {
     const auto sent = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (sent <= 0) return;
+    if (sent <= 0) return false;
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
+  return true;
+}
+
+// Empty at the end.
+std::string_view RawSocket::take(std::span<char> into) {
+  if (end_) return {};
+  const auto got = ::recv(fd_.get(), into.data(), into.size(), 0);
+  if (got > 0) return {into.data(), static_cast<std::size_t>(got)};
+  check(got == 0 || errno == ECONNRESET, "nothing came in time");
+  end_ = got < 0 ? End::reset : tls_ && !tls_->heard_end() ? End::cut : End::fin;
+  return {};
+}
+
+bool RawSocket::hear_of_wire() {
+  std::array<char, 16 * 1024> room;
+  const auto bytes = take(room);
+  if (bytes.empty()) return false;
+  if (!tls_) {
+    received_ += bytes;
+    return true;
+  }
+  tls_->hear(bytes);
+  received_ += tls_->take_plain();
+  put(tls_->take_sealed());  // lost if nobody hears it any more
+  return true;
 }
 
 bool RawSocket::receive() {
-  char bytes[16 * 1024];
-  const auto got = ::recv(fd_.get(), bytes, sizeof bytes, 0);
-  if (got > 0) {
-    received_.append(bytes, static_cast<std::size_t>(got));
-    return true;
+  const auto before = received_.size();
+  while (received_.size() == before) {
+    if (!hear_of_wire()) return false;
   }
-  check(got == 0 || errno == ECONNRESET, "nothing came in time");
-  end_ = got == 0 ? End::fin : End::reset;
-  return false;
+  return true;
 }
 
 std::string RawSocket::read_until(std::string_view end) {
@@ -96,11 +131,22 @@ std::string RawSocket::read_to_end() {
 }
 
 bool RawSocket::quiet_for(int milliseconds) {
-  pollfd wanted{.fd = fd_.get(), .events = POLLIN, .revents = 0};
-  return received_.empty() && ::poll(&wanted, 1, milliseconds) == 0;
+  using namespace std::chrono;
+  const auto until = steady_clock::now() + std::chrono::milliseconds(milliseconds);
+  while (received_.empty()) {
+    const auto left = ceil<std::chrono::milliseconds>(until - steady_clock::now()).count();
+    pollfd wanted{.fd = fd_.get(), .events = POLLIN, .revents = 0};
+    if (::poll(&wanted, 1, std::max(0, static_cast<int>(left))) == 0) return true;
+    if (!hear_of_wire()) return false;
+  }
+  return false;
 }
 
 void RawSocket::finish_sending() {
+  if (tls_) {
+    tls_->finish();
+    put(tls_->take_sealed());
+  }
   ::shutdown(fd_.get(), SHUT_WR);
 }
 

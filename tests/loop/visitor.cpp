@@ -2,10 +2,10 @@
 
 #include "tests/loop/h1_visitor.h"
 #include "tests/loop/h2_visitor.h"
+#include "tests/loop/transport.h"
 
 #include <algorithm>
 #include <cctype>
-#include <cstdlib>
 #include <utility>
 
 namespace drawbridge::tests {
@@ -15,14 +15,18 @@ void Answer::add(std::string name, std::string value) {
   fields[std::move(name)] = std::move(value);
 }
 
-bool over_http2() {
-  const auto* transport = std::getenv("DRAWBRIDGE_TEST_TRANSPORT");
-  return transport != nullptr && std::string_view(transport) == "h2c";
+std::unique_ptr<Visitor> Visitor::arrive(std::uint16_t port) {
+  const auto transport = transport_of_this_run();
+  auto socket = RawSocket::connect(port);
+  if (transport.tls) socket.secure(transport.http2 ? "h2" : "http/1.1");
+  if (transport.http2) return std::make_unique<H2Visitor>(std::move(socket));
+  return std::make_unique<H1Visitor>(std::move(socket));
 }
 
 std::unique_ptr<Visitor> Visitor::connect(std::uint16_t port) {
-  if (over_http2()) return std::make_unique<H2Visitor>(RawSocket::connect(port));
-  return std::make_unique<H1Visitor>(RawSocket::connect(port));
+  auto visitor = arrive(port);
+  visitor->come_in();
+  return visitor;
 }
 
 void Visitor::post(std::string_view body, const std::string& target) {

@@ -20,14 +20,17 @@ struct Answer {
   bool not_processed() const { return fields.contains("drawbridge-not-processed"); }
 };
 
-// A client of a worker in requests and answers, one at a time on one connection, over the transport of this run:
-// HTTP/1.1, or HTTP/2 with DRAWBRIDGE_TEST_TRANSPORT=h2c. What differs between them by nature is said in their two
-// sources and in no test. Every wait ends after RawSocket::patience_seconds; then, and when an answer is cut, the
-// test fails by an exception.
+// A client of a worker in requests and answers, one at a time on one connection, over the transport of this run
+// (tests/loop/transport.h). What differs between HTTP/1.1 and HTTP/2 by nature is said in their two sources and in
+// no test. Every wait ends after RawSocket::patience_seconds; then, and when an answer is cut, the test fails by an
+// exception.
 class Visitor {
  public:
   static std::unique_ptr<Visitor> connect(std::uint16_t port);
+  // One that may not be let in at once: what it says waits in its handshake, if there is one, until come_in().
+  static std::unique_ptr<Visitor> arrive(std::uint16_t port);
   virtual ~Visitor() = default;
+  virtual void come_in() = 0;
 
   struct Request {
     std::string method = "GET";
@@ -50,18 +53,22 @@ class Visitor {
   virtual std::string read_to_end() = 0;  // of this direction, which must end in order
   virtual void finish_sending() = 0;
 
+  // The request brings no whole answer any more, which can be seen: over HTTP/1 the connection ends, and not as one
+  // that is in order behind a whole answer; over HTTP/2 the stream is reset, or the connection ends before.
+  virtual void check_broken_off() = 0;
   // Behind an answer to a request that was not heard to its end: HTTP/1 closes its connection in order and has said
   // so; HTTP/2 resets the stream with NO_ERROR and the connection goes on.
   virtual void check_spent() = 0;
-  // The worker ends the connection in order (over HTTP/2 with GOAWAY, NO_ERROR), and nothing comes before.
+  // The worker ends the connection in order (with TLS by close_notify, over HTTP/2 with GOAWAY, NO_ERROR before),
+  // and nothing comes before.
   virtual void check_end() = 0;
+  // The answer that came last says that the connection ends behind it, which then comes true. HTTP/2 says so
+  // beside.
+  virtual void check_last() = 0;
 
   void get(const std::string& target = "/") { begin({.target = target}); }
   void post(std::string_view body, const std::string& target = "/");
   Answer answer();  // whole, interim ones passed over
 };
-
-// Of this run. For the few tests that are of one of the two.
-bool over_http2();
 
 }  // namespace drawbridge::tests

@@ -2,8 +2,11 @@
 
 #include "pages/answers.h"
 #include "proxy/base/time.h"
+#include "tests/loop/transport.h"
 
 #include <fmt/format.h>
+
+#include <stdexcept>
 
 namespace drawbridge::tests {
 
@@ -21,9 +24,17 @@ std::unique_ptr<core::Snapshot> make_snapshot(std::uint64_t epoch, const core::P
   return snapshot;
 }
 
+std::shared_ptr<const net::TlsServer> tls_of_this_run() {
+  static net::TicketKeys keys;
+  if (!transport_of_this_run().tls) return nullptr;
+  const auto made = net::TlsServer::make({.certificates = {certified().server}, .http2 = true}, keys);
+  if (!made) throw std::runtime_error(made.error().message);
+  return *made;
+}
+
 }  // namespace
 
-WorkerBench::WorkerBench(std::size_t servers) {
+WorkerBench::WorkerBench(std::size_t servers) : door_{.tls = tls_of_this_run(), .h2c = true} {
   log_ = std::move(*obs::AccessLog::open({}, 1, events_));
   shared_.emplace(board_, registry_, *log_, events_);
   shared_->drained = [](std::size_t, std::uint64_t, const core::ClassCounts&) {};
@@ -70,6 +81,13 @@ void WorkerBench::start() {
   thread_ = std::thread([this] { worker_->run(); });
 }
 
+RawSocket WorkerBench::client() const {
+  auto socket = newcomer();
+  if (transport_of_this_run().tls) socket.secure("http/1.1");
+  socket.come_in();
+  return socket;
+}
+
 RawSocket WorkerBench::take_request() {
   auto connection = server().accept();
   connection.read_until("\r\n\r\n");
@@ -106,6 +124,12 @@ void WorkerBench::join() {
 
 core::ClassCounts WorkerBench::in_flight() {
   return ask<core::ClassCounts>([](serve::Worker& worker) { return worker.ledger().in_flight(0); });
+}
+
+void WorkerBench::wait_for_parked(std::uint64_t count) {
+  while (ask<std::uint64_t>([](serve::Worker& worker) { return worker.parking().load(0).waiting; }) != count) {
+    std::this_thread::yield();
+  }
 }
 
 }  // namespace drawbridge::tests

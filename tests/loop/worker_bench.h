@@ -20,7 +20,7 @@ namespace drawbridge::tests {
 inline const std::string ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok";
 
 // One worker on a thread of its own, between a client and servers that the test plays by hand: one site, one pool,
-// one door for HTTP/1.1 and HTTP/2.
+// one door for HTTP/1.1 and HTTP/2, with TLS if this run's transport has it.
 class WorkerBench {
  public:
   explicit WorkerBench(std::size_t servers = 1);
@@ -42,8 +42,12 @@ class WorkerBench {
   void withhold_addresses() { withheld_ = true; }
   // The next snapshot is there, live again, and no worker has been told yet.
   void publish_live();
-  RawSocket client() const { return RawSocket::connect(port_); }
   std::unique_ptr<Visitor> visitor() const { return Visitor::connect(port_); }
+  std::unique_ptr<Visitor> arrival() const { return Visitor::arrive(port_); }  // nobody has let it in yet
+  // For what only HTTP/1 has: its bytes, with TLS below them if this run's transport has it.
+  RawSocket client() const;
+  // Below all that is spoken.
+  RawSocket newcomer() const { return RawSocket::connect(port_); }
   RawServer& server(std::size_t place = 0) { return *servers_[place]; }
   // The connection that brings a server the next request, whose head is read.
   RawSocket take_request();
@@ -62,6 +66,7 @@ class WorkerBench {
     return answer.get_future().get();
   }
   core::ClassCounts in_flight();
+  void wait_for_parked(std::uint64_t count);
 
  private:
   std::vector<std::unique_ptr<RawServer>> servers_;
@@ -74,7 +79,7 @@ class WorkerBench {
   std::unique_ptr<serve::Worker> worker_;
   std::thread thread_;
   std::uint16_t port_ = 0;
-  serve::Door door_{.h2c = true};
+  serve::Door door_;
   bool withheld_ = false;
 };
 

@@ -2,18 +2,13 @@
 
 #include <doctest/doctest.h>
 
+#include <future>
 #include <string>
 
 using namespace drawbridge;
 using tests::ok;
 using tests::RawSocket;
 using tests::WorkerBench;
-
-namespace {
-
-const std::string get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
-
-}  // namespace
 
 TEST_CASE("at shutdown a connection between two requests ends in order, and the worker with it") {
   WorkerBench bench;
@@ -30,13 +25,12 @@ TEST_CASE("at shutdown a connection that was just opened still gets its first an
   bench.start();
   auto early = bench.visitor();
   early->get();
-  auto silent = bench.client();
+  auto silent = bench.visitor();
   bench.begin_shutdown();
   bench.take_request().send(ok);
   CHECK(early->answer().body == "ok");
   early->check_end();
-  CHECK(silent.read_to_end().empty());
-  CHECK(silent.end() == RawSocket::End::fin);
+  silent->check_end();
   bench.join();
 }
 
@@ -44,7 +38,7 @@ TEST_CASE("at shutdown a connection whose balancer was slow to introduce its cli
   WorkerBench bench;
   bench.door().proxies.add(*http::parse_net("127.0.0.1/32"));
   bench.start();
-  auto late = bench.client(), silent = bench.client();
+  auto late = bench.newcomer(), silent = bench.newcomer();
   silent.send("PROXY UNKNOWN\r\n");
   bench.begin_shutdown();
   CHECK(silent.read_to_end().empty());
@@ -65,10 +59,8 @@ TEST_CASE("at shutdown a request in flight is answered, and its connection ends 
     return 0;
   });
   server.send(ok);
-  const auto answer = visitor->answer();
-  CHECK(answer.body == "ok");
-  CHECK(answer.fields.contains("connection") == !tests::over_http2());
-  visitor->check_end();
+  CHECK(visitor->answer().body == "ok");
+  visitor->check_last();
 }
 
 TEST_CASE("at shutdown a request that has arrived on a kept connection, unseen, is answered") {
@@ -88,16 +80,67 @@ TEST_CASE("at shutdown a request that has arrived on a kept connection, unseen, 
   bench.join();
 }
 
-TEST_CASE("the end of the grace time ends a request that still waits for a connection") {
+TEST_CASE(
+    "the end of the grace time ends a request that still waits for a connection, and no byte of it has left") {
   WorkerBench bench;
   bench.timing().connect = base::Millis(60'000);
   bench.server().stop_answering();
   bench.start();
-  auto client = bench.client();
-  client.send(get);
+  auto visitor = bench.visitor();
+  visitor->get();
   while (bench.in_flight()[core::RequestClass::read] == 0) std::this_thread::yield();
   bench.begin_shutdown();
   bench.end_all();
-  CHECK(client.read_to_end().empty());
+  const auto answer = visitor->answer();
+  CHECK(answer.status == 502);
+  CHECK(answer.not_processed());
+  visitor->check_last();
   bench.join();
+}
+
+TEST_CASE("the end of the grace time answers a write that its server has: nobody sends it again unasked") {
+  WorkerBench bench;
+  bench.start();
+  auto visitor = bench.visitor();
+  visitor->post("x");
+  auto server = bench.take_request();
+  bench.begin_shutdown();
+  bench.end_all();
+  const auto answer = visitor->answer();
+  CHECK(answer.status == 502);
+  CHECK_FALSE(answer.not_processed());
+  visitor->check_last();
+  bench.join();
+}
+
+TEST_CASE("at the end of the grace time an answer that is on its way breaks off, and looks it") {
+  WorkerBench bench;
+  bench.start();
+  auto visitor = bench.visitor();
+  visitor->get();
+  auto server = bench.take_request();
+  server.send("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\npart");
+  CHECK(visitor->head().status == 200);
+  CHECK(visitor->read(4) == "part");
+  bench.begin_shutdown();
+  bench.end_all();
+  visitor->check_broken_off();
+  bench.join();
+}
+
+TEST_CASE("the end of the grace time waits for no client that takes nothing any more") {
+  WorkerBench bench;
+  bench.start();
+  auto visitor = bench.visitor();
+  visitor->get();
+  auto server = bench.take_request();
+  auto answers = std::async(std::launch::async, [&] {
+    server.try_send("HTTP/1.1 200 OK\r\nContent-Length: 64000000\r\n\r\n");
+    while (server.try_send(std::string(1'000'000, 'x'))) continue;
+  });
+  CHECK(visitor->head().status == 200);
+  bench.begin_shutdown();
+  bench.end_all();
+  bench.join();
+  answers.get();
 }
