@@ -44,12 +44,14 @@ constexpr std::string_view trim(std::string_view text) {
 
 // One run of digits and nothing else; nullopt on anything else and on overflow of 63 bits.
 constexpr std::optional<std::uint64_t> parse_decimal(std::string_view text) {
+  constexpr std::size_t safe_digits = 18;  // of which no number overflows
   if (text.empty()) return std::nullopt;
+  const bool safe = text.size() <= safe_digits;
   std::uint64_t value = 0;
   for (const char c : text) {
     if (!is_digit(c)) return std::nullopt;
     const auto digit = static_cast<std::uint64_t>(c - '0');
-    if (value > ((std::uint64_t{1} << 63) - 1 - digit) / 10) return std::nullopt;
+    if (!safe && value > ((std::uint64_t{1} << 63) - 1 - digit) / 10) return std::nullopt;
     value = value * 10 + digit;
   }
   return value;

@@ -119,6 +119,12 @@ constexpr auto lower_case_names = [] {
   return table;
 }();
 
+constexpr auto name_bytes_of = [] {
+  std::array<std::uint8_t, field_count> table{};
+  for (std::size_t i = 0; i < field_count; ++i) table[i] = static_cast<std::uint8_t>(names[i].size());
+  return table;
+}();
+
 #if defined(__SSE2__)
 // Bit 5 where a letter stands: what must be set in a name to compare it without regard to case.
 constexpr auto case_bits_of = [] {
@@ -145,7 +151,7 @@ std::uint64_t load_word(const char* at) {
 // those are control bytes, which no token holds.
 bool same_name(std::string_view name, std::size_t index) {
   const auto& known = lower_case_names[index];
-  if (name.size() != names[index].size()) return false;
+  if (name.size() != name_bytes_of[index]) return false;
   if (name.size() < sizeof(std::uint64_t)) return base::iequals(name, names[index]);
   constexpr std::uint64_t case_bits = 0x2020202020202020U;
   const auto differ = [&](std::size_t at) {
@@ -166,17 +172,21 @@ Field field_of(std::string_view name) {
   return same_name(name, static_cast<std::size_t>(field)) ? field : Field::other;
 }
 
-Field short_field_of(std::string_view name) {
+Field field_of_readable(std::string_view name) {
 #if defined(__SSE2__)
   const auto field = slots[slot_of(name, seed)];
   const auto index = static_cast<std::size_t>(field);
-  if (names[index].size() != name.size()) return Field::other;
-  const auto folded = _mm_or_si128(load_bytes(name.data()), load_bytes(case_bits_of[index].data()));
-  const auto same = _mm_cmpeq_epi8(folded, load_bytes(lower_case_names[index].data()));
-  const auto differ = ~static_cast<unsigned>(_mm_movemask_epi8(same)) & ((1U << name.size()) - 1);
-  return differ == 0 ? field : Field::other;
+  if (name_bytes_of[index] != name.size()) return Field::other;
+  const auto differ = [&](std::size_t at) {
+    const auto folded = _mm_or_si128(load_bytes(name.data() + at), load_bytes(case_bits_of[index].data() + at));
+    const auto same = _mm_cmpeq_epi8(folded, load_bytes(lower_case_names[index].data() + at));
+    return ~static_cast<unsigned>(_mm_movemask_epi8(same)) & 0xffffU;
+  };
+  const auto bytes_meant = (1U << name.size()) - 1;
+  if ((differ(0) & bytes_meant) != 0) return Field::other;
+  return name.size() <= 16 || (differ(16) & bytes_meant >> 16U) == 0 ? field : Field::other;
 #else
-  return is_token(name) ? field_of(name) : Field::other;
+  return field_of(name);
 #endif
 }
 

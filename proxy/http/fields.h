@@ -79,8 +79,8 @@ inline constexpr std::size_t field_count = static_cast<std::size_t>(Field::www_a
 // Kind of a field name, without regard to case; `other` for names not in the table.
 Field field_of(std::string_view name);
 
-// The same for a name of 1 to 15 bytes that stands where sixteen may be read.
-Field short_field_of(std::string_view name);
+// The same for a name of letters, digits and hyphens of 1 to 31 bytes that stands where 32 may be read.
+Field field_of_readable(std::string_view name);
 
 // The usual spelling, "Content-Length"; empty for `other`.
 std::string_view name(Field field);

@@ -9,11 +9,13 @@
 namespace drawbridge::http {
 namespace {
 
-using FieldSet = std::array<bool, field_count>;
+// A bit for each field.
+using FieldSet = std::uint64_t;
+static_assert(field_count <= 64);
 
 constexpr FieldSet set_of(std::initializer_list<Field> fields) {
-  FieldSet set{};
-  for (const auto field : fields) set[static_cast<std::size_t>(field)] = true;
+  FieldSet set = 0;
+  for (const auto field : fields) set |= FieldSet{1} << static_cast<unsigned>(field);
   return set;
 }
 
@@ -58,8 +60,8 @@ constexpr FieldSet not_copied_to_client = set_of({
     Field::drawbridge_not_processed,
 });
 
-bool in(const FieldSet& set, Field field) {
-  return set[static_cast<std::size_t>(field)];
+bool in(FieldSet set, Field field) {
+  return (set >> static_cast<unsigned>(field) & 1) != 0;
 }
 
 // As CGI and its heirs tell names apart: a client must not undercut X-Site with X_Site.
@@ -87,7 +89,7 @@ class Copier {
     end_ = header.value.data() + header.value.size() + 2;
   }
   void flush() {
-    writer_.text({begin_, end_});
+    if (begin_ != end_) writer_.text({begin_, end_});
     begin_ = end_ = nullptr;
   }
 
@@ -102,8 +104,8 @@ class Copier {
   const char* end_ = nullptr;
 };
 
-void write_copies(HeadWriter& writer, const HeaderList& headers, const FieldSet& not_copied,
-                  const FieldEdits& edits, std::string_view grpc_timeout = {}) {
+void write_copies(HeadWriter& writer, const HeaderList& headers, FieldSet not_copied, const FieldEdits& edits,
+                  std::string_view grpc_timeout = {}) {
   const bool has_edits = !edits.set.empty() || !edits.remove.empty();
   Copier copier(writer);
   for (const auto& header : headers.all()) {
@@ -131,11 +133,17 @@ void write_lines(HeadWriter& writer, const HeaderList& headers, Field field) {
   }
 }
 
+void write_length(HeadWriter& writer, std::uint64_t bytes) {
+  writer.text("Content-Length: ");
+  writer.decimal(bytes);
+  writer.end_line();
+}
+
 // Trailer announces what comes after the last chunk; without chunks it would announce what cannot come.
 void write_framing(HeadWriter& writer, const Body& body, const HeaderList& headers) {
   switch (body.kind) {
     case Body::Kind::sized:
-      writer.field("Content-Length", body.bytes);
+      write_length(writer, body.bytes);
       break;
     case Body::Kind::chunked:
       writer.text("Transfer-Encoding: chunked\r\n");
@@ -183,27 +191,41 @@ void write_forwarded(HeadWriter& writer, const RequestHead& head, const ForwardS
     return spec.client_trusted ? head.headers.value(field) : std::string_view{};
   };
   const auto scheme = believed(Field::x_forwarded_proto);
-  writer.field("X-Forwarded-Proto", scheme.empty() ? spec.scheme : scheme);
+  writer.text("X-Forwarded-Proto: ");
+  writer.text(scheme.empty() ? spec.scheme : scheme);
+  writer.end_line();
   const auto host = believed(Field::x_forwarded_host);
-  if (!host.empty() || !head.authority.empty())
-    writer.field("X-Forwarded-Host", host.empty() ? head.authority : host);
+  if (!host.empty() || !head.authority.empty()) {
+    writer.text("X-Forwarded-Host: ");
+    writer.text(host.empty() ? head.authority : host);
+    writer.end_line();
+  }
   if (spec.client_trusted) write_lines(writer, head.headers, Field::forwarded);
   const auto subject = spec.client_certificate_subject;
   if (!subject.empty()) writer.field(name(Field::x_client_certificate_subject), subject);
 }
 
 template <class Head>
-std::string_view version_of(const Head& head) {
-  if (head.http2) return "2.0";
-  return head.minor_version == 1 ? "1.1" : "1.0";
+void write_via(HeadWriter& writer, const Head& head) {
+  if (head.http2) {
+    writer.text("Via: 2.0 drawbridge\r\n");
+  } else if (head.minor_version == 1) {
+    writer.text("Via: 1.1 drawbridge\r\n");
+  } else {
+    writer.text("Via: 1.0 drawbridge\r\n");
+  }
 }
 
-void write_via(HeadWriter& writer, std::string_view received_version, std::string_view pseudonym) {
-  if (pseudonym.empty()) return;
-  writer.text("Via: ");
-  writer.text(received_version);
-  writer.text(" ");
-  writer.text(pseudonym);
+void write_date(HeadWriter& writer, std::string_view date) {
+  writer.text("Date: ");
+  writer.text(date);
+  writer.end_line();
+}
+
+void write_request_id(HeadWriter& writer, std::string_view id) {
+  if (id.empty()) return;
+  writer.text("X-Request-Id: ");
+  writer.text(id);
   writer.end_line();
 }
 
@@ -213,9 +235,10 @@ void write_upgrade(HeadWriter& writer, std::string_view protocol) {
 }
 
 void write_status_line(HeadWriter& writer, const ResponseHead& head) {
+  const auto digit = [&](unsigned unit) { return static_cast<char>('0' + head.status / unit % 10); };
+  const std::array code{digit(100), digit(10), digit(1), ' '};
   writer.text("HTTP/1.1 ");
-  writer.decimal(head.status);
-  writer.text(" ");
+  writer.text({code.data(), code.size()});
   writer.text(head.reason);
   writer.end_line();
 }
@@ -237,9 +260,9 @@ void write_persistence(HeadWriter& writer, const ResponseHead& head, const Respo
 void write_upstream_request(HeadWriter& writer, const RequestHead& head, const ForwardSpec& spec) {
   write_request_line(writer, head, spec);
   auto not_copied = not_copied_to_upstream;
-  not_copied[static_cast<std::size_t>(Field::max_forwards)] = head.max_forwards.has_value();
+  if (head.max_forwards) not_copied |= set_of({Field::max_forwards});
   if (!spec.websocket_key.empty()) {
-    not_copied[static_cast<std::size_t>(Field::sec_websocket_key)] = true;
+    not_copied |= set_of({Field::sec_websocket_key});
     writer.field("Sec-WebSocket-Key", spec.websocket_key);
   }
   write_copies(writer, head.headers, not_copied, spec.edits, spec.grpc_timeout);
@@ -247,8 +270,8 @@ void write_upstream_request(HeadWriter& writer, const RequestHead& head, const F
   write_framing(writer, head.body, head.headers);
   if (head.expects_continue) writer.text("Expect: 100-continue\r\n");
   write_forwarded(writer, head, spec);
-  write_via(writer, version_of(head), spec.via);
-  if (!spec.request_id.empty()) writer.field("X-Request-Id", spec.request_id);
+  write_via(writer, head);
+  write_request_id(writer, spec.request_id);
   if (spec.tunnel && !head.upgrade.empty()) write_upgrade(writer, head.upgrade);
   writer.end_line();
 }
@@ -275,17 +298,17 @@ void write_client_response(HeadWriter& writer, const ResponseHead& head, const R
     return;
   }
   auto not_copied = not_copied_to_client;
-  if (spec.not_processed) not_copied[static_cast<std::size_t>(Field::drawbridge_not_processed)] = false;
-  if (!spec.request_id.empty()) not_copied[static_cast<std::size_t>(Field::x_request_id)] = true;
+  if (spec.not_processed) not_copied &= ~set_of({Field::drawbridge_not_processed});
+  if (!spec.request_id.empty()) not_copied |= set_of({Field::x_request_id});
   write_copies(writer, head.headers, not_copied, spec.edits);
   if (spec.body.kind == Body::Kind::none && head.has_content_length && head.status != 204) {
-    writer.field("Content-Length", head.content_length);
+    write_length(writer, head.content_length);
   } else {
     write_framing(writer, spec.body, head.headers);
   }
-  if (!head.headers.has(Field::date) && !spec.date.empty()) writer.field("Date", spec.date);
-  write_via(writer, version_of(head), spec.via);
-  if (!spec.request_id.empty()) writer.field("X-Request-Id", spec.request_id);
+  if (!head.headers.has(Field::date) && !spec.date.empty()) write_date(writer, spec.date);
+  write_via(writer, head);
+  write_request_id(writer, spec.request_id);
   write_persistence(writer, head, spec);
   writer.end_line();
 }

@@ -37,7 +37,6 @@ struct ForwardSpec {
   bool tunnel = false;         // pass head.upgrade on: the plan allows it
   std::string_view websocket_key = {};  // Sec-WebSocket-Key instead of the client's; empty: the client's
   std::string_view grpc_timeout = {};   // grpc-timeout instead of the client's; empty: the client's
-  std::string_view via = "drawbridge";  // our pseudonym in Via
   FieldEdits edits = {};
 };
 
@@ -66,7 +65,6 @@ struct ResponseSpec {
   // Drawbridge-Not-Processed is passed on: who sent it is known to speak the truth. A server that says it of what
   // it has done would have clients send their writes twice.
   bool not_processed = false;
-  std::string_view via = "drawbridge";
   FieldEdits edits = {};
 };
 

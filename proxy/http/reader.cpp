@@ -1,6 +1,7 @@
 #include "proxy/http/reader.h"
 
 #include "proxy/base/ascii.h"
+#include "proxy/base/text.h"
 #include "proxy/http/chars.h"
 #include "proxy/http/framing.h"
 #include "proxy/http/target.h"
@@ -20,16 +21,32 @@ std::optional<Rule> judge_control(const char* at, const char* end) {
   return *at == '\n' ? Rule::line_end : Rule::control_byte;
 }
 
-// How many of sixteen bytes stand before the first colon; 16 if there is none.
-std::size_t find_colon(const char* at) {
-#if defined(__SSE2__)
-  const auto bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
-  const auto colons = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(':'))));
-  return static_cast<std::size_t>(__builtin_ctz(colons | 1U << 16U));
-#else
-  return std::min<std::size_t>(std::string_view(at, 16).find(':'), 16);
-#endif
-}
+// The bytes from `at` on where 32 of them may be read: there, or in a copy that ends in zeros.
+class Opening {
+ public:
+  static constexpr std::size_t bytes = 32;
+
+  Opening(const char* at, const char* end) : begin_(at) {
+    if (const auto left = static_cast<std::size_t>(end - at); left < bytes) {
+      base::copy_short(copy_, {at, left});
+      begin_ = copy_;
+    }
+  }
+  Opening(const Opening&) = delete;
+  Opening& operator=(const Opening&) = delete;
+
+  // A name of letters, digits and hyphens before ": ", which end within the bytes. Empty if it is another.
+  std::string_view name() const {
+    auto count = count_name_bytes(begin_);
+    if (count == 16) count += count_name_bytes(begin_ + 16);
+    if (count > bytes - 2 || begin_[count] != ':' || begin_[count + 1] != ' ') return {};
+    return {begin_, count};
+  }
+
+ private:
+  const char* begin_;
+  char copy_[bytes] = {};
+};
 
 // Takes field lines from a head, one by one.
 class LineLexer {
@@ -90,20 +107,19 @@ class LineLexer {
     return std::nullopt;
   }
 
-  // Lines as nearly all of them are, up to the first that is not: a short name that is known or holds no '_', a
-  // colon, one blank, a value with nothing around it.
+  // Lines as nearly all of them are, up to the first that is not: a name of letters, digits and hyphens that is not
+  // long, a colon, one blank, a value with nothing around it.
   void plain_fields(std::size_t headers_max, HeaderList& out) {
-    while (end_ - at_ > 16 && out.size() < headers_max) {
-      const auto name_bytes = find_colon(at_);
-      if (name_bytes == 0 || name_bytes == 16 || at_[name_bytes + 1] != ' ') return;
-      const std::string_view name(at_, name_bytes);
-      const auto known = short_field_of(name);
-      if (known == Field::other && (name.contains('_') || !is_token(name))) return;
+    while (at_ != end_ && *at_ != '\r' && out.size() < headers_max) {
+      const Opening opening(at_, end_);
+      const auto found = opening.name();
+      if (found.empty()) return;
+      const std::string_view name(at_, found.size());
       const auto* const value = name.end() + 2;
       const auto* const stop = find_control(begin_, value, end_);
       if (end_ - stop < 2 || stop[0] != '\r' || stop[1] != '\n') return;
       if (stop == value || is_blank(*value) || is_blank(stop[-1])) return;
-      out.add({.field = known, .verbatim = true, .name = name, .value = {value, stop}});
+      out.add({.field = field_of_readable(found), .verbatim = true, .name = name, .value = {value, stop}});
       at_ = stop + 2;
     }
   }

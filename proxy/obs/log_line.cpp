@@ -80,10 +80,14 @@ char* put_bytes(char* out, std::string_view text, AccessLogFormat format) {
 
 template <class Word>
 Word load(const char* at) {
-  Word word = 0;
+  Word word{};
   std::memcpy(&word, at, sizeof word);
   return word;
 }
+
+struct Words {
+  std::uint64_t first = 0, last = 0;
+};
 
 #if defined(__SSE2__)
 // The same of two words at once. As signed numbers what is not ASCII is below a blank, too.
@@ -100,20 +104,46 @@ bool needs_escape(std::uint64_t first, std::uint64_t last) {
 }
 #endif
 
-// Sixteen bytes at a time, the last ones overlapping those before; shorter text as two words.
+// Copies text that is plain; null if it is not, or longer than 32 bytes, which is told from the words that are
+// copied.
+char* put_plain_words(char* out, std::string_view text) {
+  const auto* const from = text.data();
+  const auto bytes = text.size();
+  const auto put_ends = [&]<class Word>(Word first, Word last) {
+    std::memcpy(out, &first, sizeof first);
+    std::memcpy(out + bytes - sizeof last, &last, sizeof last);
+    return out + bytes;
+  };
+  if (bytes > 32) return nullptr;
+  if (bytes >= 16) {
+    const auto first = load<Words>(from), last = load<Words>(from + bytes - sizeof(Words));
+    return needs_escape(first.first, first.last) || needs_escape(last.first, last.last) ? nullptr
+                                                                                        : put_ends(first, last);
+  }
+  if (bytes >= 8) {
+    const auto first = load<std::uint64_t>(from), last = load<std::uint64_t>(from + bytes - 8);
+    return needs_escape(first, last) ? nullptr : put_ends(first, last);
+  }
+  if (bytes >= 4) {
+    const auto first = load<std::uint32_t>(from), last = load<std::uint32_t>(from + bytes - 4);
+    return needs_escape(first | std::uint64_t{last} << 32U) ? nullptr : put_ends(first, last);
+  }
+  for (const char c : text) {
+    if (!is_plain(c)) return nullptr;
+    *out++ = c;
+  }
+  return out;
+}
+
+// Sixteen bytes at a time, the last ones overlapping those before.
 bool is_plain(std::string_view text) {
   const auto* at = text.data();
   const auto* const end = at + text.size();
-  if (text.size() >= 8) {
-    for (; end - at > 16; at += 16) {
-      if (needs_escape(load<std::uint64_t>(at), load<std::uint64_t>(at + 8))) return false;
-    }
-    const auto* const rest = text.size() >= 16 ? end - 16 : at;
-    return !needs_escape(load<std::uint64_t>(rest), load<std::uint64_t>(end - 8));
+  if (text.size() < 16) return std::ranges::all_of(text, [](char c) { return is_plain(c); });
+  for (; end - at > 16; at += 16) {
+    if (needs_escape(load<std::uint64_t>(at), load<std::uint64_t>(at + 8))) return false;
   }
-  if (text.size() >= 4)
-    return !needs_escape(load<std::uint32_t>(at) | std::uint64_t{load<std::uint32_t>(end - 4)} << 32U);
-  return std::ranges::all_of(text, [](char c) { return is_plain(c); });
+  return !needs_escape(load<std::uint64_t>(end - 16), load<std::uint64_t>(end - 8));
 }
 
 [[gnu::noinline]] char* put_odd_text(char* out, std::string_view text, std::size_t bytes_max,
@@ -125,6 +155,7 @@ bool is_plain(std::string_view text) {
 
 // Text from outside. Nearly all of it is plain: it is judged as a whole and copied.
 char* put_text(char* out, std::string_view text, std::size_t bytes_max, AccessLogFormat format) {
+  if (auto* const end = put_plain_words(out, text); end != nullptr) return end;
   if (text.size() <= bytes_max && is_plain(text)) return put(out, text);
   return put_odd_text(out, text, bytes_max, format);
 }
@@ -176,13 +207,14 @@ char* put_quoted(char* out, std::string_view text) {
 }  // namespace
 
 std::size_t LineWriter::bytes_max(const Record& record) {
-  auto bytes = std::min(record.target.size(), target_bytes_max) +
-               std::min(record.user_agent.size(), agent_bytes_max) +
-               std::min(record.referer.size(), agent_bytes_max);
-  for (const auto text : {record.client, record.method, record.host, record.site, record.slice, record.pool,
-                          record.server, record.request_id, record.failure}) {
-    bytes += std::min(text.size(), text_bytes_max);
-  }
+  const std::array texts{record.client, record.method, record.host,       record.site,   record.slice,
+                         record.pool,   record.server, record.request_id, record.failure};
+  std::size_t bytes = record.target.size() + record.user_agent.size() + record.referer.size();
+  for (const auto text : texts) bytes += text.size();
+  if (bytes <= text_bytes_max) return fixed_bytes_max + bytes * escaped_bytes_max;  // then none is cut
+  bytes = std::min(record.target.size(), target_bytes_max) + std::min(record.user_agent.size(), agent_bytes_max) +
+          std::min(record.referer.size(), agent_bytes_max);
+  for (const auto text : texts) bytes += std::min(text.size(), text_bytes_max);
   return fixed_bytes_max + bytes * escaped_bytes_max;
 }
 

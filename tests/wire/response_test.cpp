@@ -1,3 +1,4 @@
+#include "proxy/base/ascii.h"
 #include "proxy/http/reader.h"
 #include "tests/wire/response_cases.h"
 
@@ -101,4 +102,31 @@ TEST_CASE("an upgrade is believed only if it is the one that was asked for") {
   CHECK_FALSE(judge("websocket"));
   CHECK(judge("tcp"));
   CHECK(judge(""));
+}
+
+TEST_CASE("a field is known by all bytes of its name, in either case, however little follows it") {
+  static ResponseHead head;
+  const auto kind_of = [](std::string_view field_name, std::string_view value, std::string_view rest) {
+    const auto bytes = fmt::format("HTTP/1.1 200 OK\r\n{}: {}\r\n{}\r\n", field_name, value, rest);
+    const auto refusal = parse_response(bytes, {}, HeadLimits{}, head);
+    REQUIRE_MESSAGE(!refusal, bytes);
+    CHECK(head.headers.all().front().name == field_name);
+    return head.headers.all().front().field;
+  };
+  const std::string_view long_line = "X-Something-Else: 0123456789012345678901234567890123456789\r\n";
+  for (std::size_t i = 1; i < field_count; ++i) {
+    const auto field = static_cast<Field>(i);
+    const std::string_view value = field == Field::transfer_encoding ? "chunked" : "1";
+    for (const auto rest : {std::string_view{}, long_line}) {
+      std::string text(name(field));
+      CHECK(kind_of(text, value, rest) == field);
+      for (char& c : text) c = base::to_upper(c);
+      CHECK(kind_of(text, value, rest) == field);
+      for (std::size_t at = 0; at < text.size(); ++at) {
+        auto other = text;
+        other[at] = other[at] == 'Q' ? 'J' : 'Q';
+        CHECK(kind_of(other, value, rest) == Field::other);
+      }
+    }
+  }
 }
