@@ -207,8 +207,9 @@ class Cutover(unittest.TestCase):
         self.assertEqual(self.site()["pool"], "blue")
 
     def test_a_daemon_that_is_killed_while_the_command_runs_comes_up_on_the_old_pool(self):
-        running = self.begin("cutover", "shop", "--to", "green", "--run", "exec sleep 60")
-        self.until_in_run()
+        began = self.proxy.folder / "began"
+        running = self.begin("cutover", "shop", "--to", "green", "--run", f"touch {began}; exec sleep 60")
+        eventually(began.exists, "the command")
         self.proxy.kill()
         self.proxy.start()
         self.assert_as_before()

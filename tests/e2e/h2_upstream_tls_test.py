@@ -121,6 +121,7 @@ class Health(H2TlsCase):
         server = self.server()
         proxy = self.front(server, health=self.probes)
         eventually(lambda: self.client(proxy).get().status == 200, "a healthy server")
+        eventually(lambda: any(call.value(":path") == "/healthz" for call in server.calls), "a probe")
         probe = next(call for call in server.calls if call.value(":path") == "/healthz")
         self.assertEqual((probe.value(":scheme"), probe.value("user-agent")[:16]), ("https", "drawbridge-probe"))
 
