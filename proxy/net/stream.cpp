@@ -17,18 +17,17 @@ constexpr std::size_t taken_bytes_min = 2 * 1024;  // while the patience lasts: 
 }  // namespace
 
 Stream::Stream(Loop& loop, UniqueFd fd, Fault side, Start start)
-    : loop_(loop),
-      fd_(std::move(fd)),
-      side_(side),
+    : side_(side),
       writable_(start == Start::connected),
       connecting_(start == Start::connecting),
-      read_deadline_(loop.wheel(), *this),
-      write_deadline_(loop.wheel(), *this) {
+      fd_(std::move(fd)),
+      loop_(loop),
+      read_deadline_(loop.wheel(), *this) {
   loop_.watch(fd_.get(), EPOLLIN | EPOLLOUT | EPOLLRDHUP, *this);
 }
 
 Stream::~Stream() {
-  DRAWBRIDGE_CHECK(reader_ == nullptr && watcher_ == nullptr && writer_ == nullptr);
+  DRAWBRIDGE_CHECK(awaiting<Read>() == nullptr && awaiting<Readable>() == nullptr && writer_ == nullptr);
   loop_.forget(*this);
 }
 
@@ -92,42 +91,45 @@ void Stream::on_events(std::uint32_t events) {
 
 // An attempt may find that the handshake has failed, which ends all waits, its own included.
 void Stream::wake_reader() {
-  if (auto* read = reader_; read != nullptr && read->attempt() && reader_ == read) {
+  if (auto* read = awaiting<Read>(); read != nullptr && read->attempt() && awaiting<Read>() == read) {
     loop_.ready(read->waiter_);
-    reader_ = nullptr;
+    awaits_input_ = {};
   }
-  if (watcher_ != nullptr && input_waits()) watcher_->finish({});
-  if (rest_ != nullptr && input_waits()) stir({});
+  if (auto* watcher = awaiting<Readable>(); watcher != nullptr && input_waits()) watcher->finish({});
+  if (awaiting<Rest>() != nullptr && input_waits()) stir({});
 }
 
 void Stream::rest(Rest& listener, SteadyTime deadline) {
-  DRAWBRIDGE_CHECK(reader_ == nullptr && watcher_ == nullptr && rest_ == nullptr);
-  rest_ = &listener;
-  read_deadline_.arm(deadline);
+  await_input(listener, deadline);
 }
 
 void Stream::stir(Result<void> result) {
-  if (rest_ != nullptr) std::exchange(rest_, nullptr)->stirred(result);
+  auto* const resting = awaiting<Rest>();
+  if (resting == nullptr) return;
+  awaits_input_ = {};
+  resting->stirred(result);
 }
 
 void Stream::wake_writer() {
   if (auto* write = writer_; write != nullptr) {
     if (!write->attempt() || writer_ != write) return;
     loop_.ready(write->waiter_);
-    writer_ = nullptr;
+    writer_ends();
   } else if (secure_) {
     secure_->tls.flush();  // what a read or a handshake had to say while there was no room
   }
 }
 
+void Stream::writer_ends() {
+  writer_ = nullptr;
+  write_deadline_.reset();
+}
+
 void Stream::deadline_passed(Deadline& deadline) {
   const auto late = failure(base::Reason::timed_out);
-  if (secure_ && &deadline == &secure_->handshake_deadline) return cancel(late);
-  if (&deadline == &write_deadline_) {
-    if (writer_ == nullptr) return;
-    return writer_->peer_took() ? writer_->be_patient() : writer_->finish(late);
-  }
-  interrupt_read();
+  if (&deadline == &read_deadline_) return end_awaiting(late);
+  if (&deadline != write_deadline_.get()) return cancel(late);  // the handshake's
+  writer_->peer_took() ? writer_->be_patient() : writer_->finish(late);
 }
 
 std::size_t Stream::queued() const {
@@ -143,9 +145,7 @@ void Stream::on_reset(Reset* listener) {
 void Stream::cancel(base::Failure failure) {
   if (broken_) return;
   broken_ = failure;
-  if (reader_ != nullptr) reader_->finish(*broken_);
-  if (watcher_ != nullptr) watcher_->finish(std::unexpected(*broken_));
-  stir(std::unexpected(*broken_));
+  end_awaiting(*broken_);
   if (writer_ != nullptr) writer_->finish(*broken_);
   tell_hangup();
 }
@@ -165,10 +165,13 @@ bool Stream::has_input() {
 }
 
 void Stream::interrupt_read() {
-  const auto late = failure(base::Reason::timed_out);
-  if (reader_ != nullptr) reader_->finish(late);
-  if (watcher_ != nullptr) watcher_->finish(std::unexpected(late));
-  stir(std::unexpected(late));
+  end_awaiting(failure(base::Reason::timed_out));
+}
+
+void Stream::end_awaiting(base::Failure failure) {
+  if (auto* read = awaiting<Read>(); read != nullptr) read->finish(failure);
+  if (auto* watcher = awaiting<Readable>(); watcher != nullptr) watcher->finish(std::unexpected(failure));
+  stir(std::unexpected(failure));
 }
 
 void Stream::shutdown_send() {
@@ -227,15 +230,13 @@ ssize_t Stream::Read::receive(std::size_t wanted) const {
 }
 
 void Stream::Read::await_suspend(std::coroutine_handle<> waiter) {
-  DRAWBRIDGE_CHECK(stream_.reader_ == nullptr && stream_.watcher_ == nullptr && stream_.rest_ == nullptr);
   waiter_ = waiter;
-  stream_.reader_ = this;
-  stream_.read_deadline_.arm(deadline_);
+  stream_.await_input(*this, deadline_);
 }
 
 void Stream::Read::finish(base::Failure failure) {
   result_ = std::unexpected(failure);
-  stream_.reader_ = nullptr;
+  stream_.awaits_input_ = {};
   stream_.loop_.ready(waiter_);
 }
 
@@ -248,15 +249,13 @@ bool Stream::Readable::await_ready() {
 }
 
 void Stream::Readable::await_suspend(std::coroutine_handle<> waiter) {
-  DRAWBRIDGE_CHECK(stream_.reader_ == nullptr && stream_.watcher_ == nullptr && stream_.rest_ == nullptr);
   waiter_ = waiter;
-  stream_.watcher_ = this;
-  stream_.read_deadline_.arm(deadline_);
+  stream_.await_input(*this, deadline_);
 }
 
 void Stream::Readable::finish(Result<void> result) {
   result_ = result;
-  stream_.watcher_ = nullptr;
+  stream_.awaits_input_ = {};
   stream_.loop_.ready(waiter_);
 }
 
@@ -328,7 +327,7 @@ bool Stream::Write::wait_for_room() {
 
 void Stream::Write::be_patient() {
   queued_ = stream_.queued();
-  stream_.write_deadline_.arm(stream_.loop_.now() + patience_);
+  stream_.write_deadline_->arm(stream_.loop_.now() + patience_);
 }
 
 // The kernel tells of room only when a good part of its buffer is free, and the buffer may hold megabytes: a slow
@@ -359,12 +358,14 @@ void Stream::Write::await_suspend(std::coroutine_handle<> waiter) {
   DRAWBRIDGE_CHECK(stream_.writer_ == nullptr);
   waiter_ = waiter;
   stream_.writer_ = this;
+  Deadline::Owner& owner = stream_;
+  stream_.write_deadline_ = std::make_unique<Deadline>(stream_.loop_.wheel(), owner);
   be_patient();
 }
 
 void Stream::Write::finish(base::Failure failure) {
   result_ = std::unexpected(failure);
-  stream_.writer_ = nullptr;
+  stream_.writer_ends();
   stream_.loop_.ready(waiter_);
 }
 

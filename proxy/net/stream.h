@@ -1,5 +1,6 @@
 #pragma once
 
+#include "proxy/base/check.h"
 #include "proxy/base/failure.h"
 #include "proxy/net/loop.h"
 #include "proxy/net/pipe.h"
@@ -14,6 +15,7 @@
 #include <span>
 #include <string_view>
 #include <sys/uio.h>
+#include <variant>
 
 namespace drawbridge::net {
 
@@ -22,7 +24,7 @@ namespace drawbridge::net {
 // With TLS all is said of the plain bytes: nothing is readable before the handshake is done, an end without
 // close_notify is a reset, and no room is needed to read.
 // Failures carry the side this stream is (client or upstream). Loop thread only; owned by its user, not moved.
-class Stream final : public Watcher, private Deadline::Owner, private TlsWire {
+class Stream final : private Deadline::Owner, public Watcher {
  public:
   using Fault = base::Fault;
   using SteadyTime = base::SteadyTime;
@@ -45,6 +47,10 @@ class Stream final : public Watcher, private Deadline::Owner, private TlsWire {
   bool is_secure() const { return secure_ != nullptr; }
   // What was agreed on, once something was readable or written; nothing on a plain stream.
   TlsFacts tls() const { return secure_ ? secure_->tls.facts() : TlsFacts{}; }
+  std::string_view tls_server_name() const { return secure_ ? secure_->tls.server_name() : std::string_view{}; }
+  std::string_view tls_client_subject() const {
+    return secure_ ? secure_->tls.client_subject() : std::string_view{};
+  }
   // The TlsServer or TlsClient that it was made by; null: plain.
   const void* tls_maker() const { return secure_ ? secure_->tls.maker() : nullptr; }
   // It failed because the client speaks HTTP without it.
@@ -152,21 +158,24 @@ class Stream final : public Watcher, private Deadline::Owner, private TlsWire {
   friend class Readable;
   friend class Write;
 
-  struct Secure {
-    Secure(TlsSession session, Stream& stream)
-        : tls(std::move(session), stream), handshake_deadline(stream.loop_.wheel(), stream) {}
+  struct Secure final : TlsWire {
+    Secure(TlsSession session, Stream& of) : stream(of), tls(std::move(session), *this) {}
+    ssize_t receive(std::span<char> into) override;
+    ssize_t send(std::span<const char> bytes) override;
+
+    Stream& stream;
     Tls tls;
-    Deadline handshake_deadline;
+    std::unique_ptr<Deadline> handshake_deadline;  // until the handshake is done
   };
 
-  ssize_t receive(std::span<char> into) override;
-  ssize_t send(std::span<const char> bytes) override;
   bool shake_hands();  // true: done
   bool input_waits();
   base::Failure tls_failure() const;
   void wake_reader();
   void stir(Result<void> result);
+  void end_awaiting(base::Failure failure);
   void wake_writer();
+  void writer_ends();
 
   std::size_t queued() const;  // sent, and not acknowledged by the peer
   void tell_hangup();
@@ -174,8 +183,19 @@ class Stream final : public Watcher, private Deadline::Owner, private TlsWire {
   void deadline_passed(Deadline& deadline) override;
   base::Failure failure(base::Reason reason) const { return {.fault = side_, .reason = reason}; }
 
-  Loop& loop_;
-  UniqueFd fd_;
+  template <class Waiter>
+  Waiter* awaiting() const {
+    auto* const* there = std::get_if<Waiter*>(&awaits_input_);
+    return there != nullptr ? *there : nullptr;
+  }
+  template <class Waiter>
+  void await_input(Waiter& waiter, SteadyTime deadline) {
+    DRAWBRIDGE_CHECK(awaits_input_.index() == 0);
+    awaits_input_ = &waiter;
+    read_deadline_.arm(deadline);
+  }
+
+  // Thousands of connections rest: in an order without gaps.
   Fault side_;
   bool readable_ = false;  // a read may find something
   bool writable_;          // a write may find room
@@ -183,15 +203,15 @@ class Stream final : public Watcher, private Deadline::Owner, private TlsWire {
   bool end_follows_ = false;
   bool peer_finished_ = false;  // FIN, hang-up or error seen by epoll: reading goes on until it shows
   bool reset_ = false;          // nothing can be read or written any more
+  UniqueFd fd_;
   std::optional<base::Failure> broken_;
-  Read* reader_ = nullptr;
-  Readable* watcher_ = nullptr;
-  Rest* rest_ = nullptr;
+  Loop& loop_;
+  std::variant<std::monostate, Read*, Readable*, Rest*> awaits_input_;
   Write* writer_ = nullptr;
   Hangup* hangup_ = nullptr;
   Reset* on_reset_ = nullptr;
   Deadline read_deadline_;
-  Deadline write_deadline_;
+  std::unique_ptr<Deadline> write_deadline_;  // while there is a writer
   std::unique_ptr<Secure> secure_;
   std::uint64_t bytes_read_ = 0;
   std::uint64_t bytes_written_ = 0;

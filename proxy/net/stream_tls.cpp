@@ -11,7 +11,9 @@ namespace drawbridge::net {
 void Stream::secure(TlsSession session, SteadyTime handshake_until) {
   DRAWBRIDGE_CHECK(!secure_ && bytes_read_ == 0);
   secure_ = std::make_unique<Secure>(std::move(session), *this);
-  secure_->handshake_deadline.arm(handshake_until);
+  Deadline::Owner& self = *this;
+  secure_->handshake_deadline = std::make_unique<Deadline>(loop_.wheel(), self);
+  secure_->handshake_deadline->arm(handshake_until);
 }
 
 std::string Stream::tls_error() const {
@@ -19,26 +21,26 @@ std::string Stream::tls_error() const {
   return failed ? secure_->tls.error() : std::string{};
 }
 
-ssize_t Stream::receive(std::span<char> into) {
+ssize_t Stream::Secure::receive(std::span<char> into) {
   errno = EAGAIN;
-  if (!readable_) return -1;
-  const auto wanted = std::min(into.size(), loop_.io_bytes_max());
+  if (!stream.readable_) return -1;
+  const auto wanted = std::min(into.size(), stream.loop_.io_bytes_max());
   ssize_t got = -1;
-  do got = ::recv(fd_.get(), into.data(), wanted, 0);
+  do got = ::recv(stream.fd(), into.data(), wanted, 0);
   while (got < 0 && errno == EINTR);
   const bool emptied = got < 0 ? errno == EAGAIN || errno == EWOULDBLOCK : static_cast<std::size_t>(got) < wanted;
-  if (emptied && (got < 0 || !peer_finished_)) readable_ = false;
+  if (emptied && (got < 0 || !stream.peer_finished_)) stream.readable_ = false;
   return got;
 }
 
-ssize_t Stream::send(std::span<const char> bytes) {
+ssize_t Stream::Secure::send(std::span<const char> bytes) {
   errno = EAGAIN;
-  if (!writable_) return -1;
-  const auto size = std::min(bytes.size(), loop_.io_bytes_max());
+  if (!stream.writable_) return -1;
+  const auto size = std::min(bytes.size(), stream.loop_.io_bytes_max());
   ssize_t sent = -1;
-  do sent = ::send(fd_.get(), bytes.data(), size, MSG_NOSIGNAL);
+  do sent = ::send(stream.fd(), bytes.data(), size, MSG_NOSIGNAL);
   while (sent < 0 && errno == EINTR);
-  if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) writable_ = false;
+  if (sent < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) stream.writable_ = false;
   return sent;
 }
 
@@ -52,7 +54,7 @@ bool Stream::shake_hands() {
   if (broken_) return false;
   const auto state = tls.shake_hands();
   if (state == Tls::State::waits) return false;
-  secure_->handshake_deadline.disarm();
+  secure_->handshake_deadline.reset();
   if (state != Tls::State::done) cancel(tls_failure());
   return state == Tls::State::done;
 }

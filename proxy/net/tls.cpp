@@ -139,18 +139,23 @@ ssize_t Tls::take(std::span<char> into) {
 }
 
 void Tls::give(std::span<const char> bytes) {
-  if (scratch.out_used + bytes.size() > out_bytes || !pending_.empty()) {
-    pending_.append(scratch.out.data(), std::exchange(scratch.out_used, 0));
-    pending_.append(bytes.data(), bytes.size());
+  if (scratch.out_used + bytes.size() > out_bytes || pending_) {
+    keep({scratch.out.data(), std::exchange(scratch.out_used, 0)});
+    keep(bytes);
     return;
   }
   std::memcpy(scratch.out.data() + scratch.out_used, bytes.data(), bytes.size());
   scratch.out_used += bytes.size();
 }
 
+void Tls::keep(std::span<const char> bytes) {
+  if (!pending_) pending_ = std::make_unique<Pending>();
+  pending_->bytes.append(bytes.data(), bytes.size());
+}
+
 Tls::State Tls::fail(base::Reason reason) {
   reason_ = reason;
-  error_code_ = ERR_peek_error();
+  error_code_ = static_cast<std::uint32_t>(ERR_peek_error());
   ERR_clear_error();
   return State::failed;
 }
@@ -172,7 +177,7 @@ Tls::State Tls::after(int result) {
 }
 
 void Tls::hand_over() {
-  if (scratch.out_used > 0 || !pending_.empty()) flush();
+  if (scratch.out_used > 0 || pending_) flush();
 }
 
 Tls::State Tls::shake_hands() {
@@ -185,7 +190,8 @@ Tls::State Tls::shake_hands() {
   forget_exchanged_keys(*session_.ssl);
   holds_input_ = SSL_has_pending(session_.ssl.get()) == 1;
   keep_client_subject();
-  return client_subject_.size() <= subject_bytes_max ? state : fail(base::Reason::handshake);
+  const bool bounded = !client_subject_ || client_subject_->size() <= subject_bytes_max;
+  return bounded ? state : fail(base::Reason::handshake);
 }
 
 void Tls::keep_client_subject() {
@@ -193,7 +199,7 @@ void Tls::keep_client_subject() {
   if (SSL_is_server(ssl) == 0 || SSL_get_verify_mode(ssl) == SSL_VERIFY_NONE) return;
   const auto* certificate = SSL_get0_peer_certificate(ssl);
   if (certificate == nullptr || SSL_get_verify_result(ssl) != X509_V_OK) return;
-  client_subject_ = distinguished_name(*X509_get_subject_name(certificate));
+  client_subject_ = std::make_unique<const std::string>(distinguished_name(*X509_get_subject_name(certificate)));
 }
 
 // Asking a socket for more that has just given less than it was asked for would be in vain, and costs a buffer.
@@ -262,32 +268,24 @@ Tls::Step Tls::seal(std::span<const iovec> parts) {
 }
 
 Tls::State Tls::flush() {
-  if (!pending_.empty() && scratch.out_used > 0) {
-    pending_.append(scratch.out.data(), std::exchange(scratch.out_used, 0));
-  }
-  const bool kept = !pending_.empty();
-  std::span<const char> left(scratch.out.data(), scratch.out_used);
-  if (kept) left = std::span<const char>(pending_).subspan(pending_sent_);
+  if (pending_ && scratch.out_used > 0) keep({scratch.out.data(), std::exchange(scratch.out_used, 0)});
+  const bool kept = pending_ != nullptr;
+  std::span<const char> left(scratch.out.data(), std::exchange(scratch.out_used, 0));
+  if (kept) left = pending_->left();
   while (!left.empty()) {
     const auto sent = wire_.send(left);
     if (sent < 0) break;
     left = left.subspan(static_cast<std::size_t>(sent));
   }
-  const int error = left.empty() ? 0 : errno;
-  if (kept) {
-    pending_sent_ = pending_.size() - left.size();
-  } else {
-    pending_.assign(left.data(), left.size());
-    pending_sent_ = 0;
-  }
-  scratch.out_used = 0;
   if (left.empty()) {
-    std::string().swap(pending_);
-    pending_sent_ = 0;
+    pending_.reset();
     return State::done;
   }
+  const int error = errno;
+  if (!kept) keep(left);
+  pending_->sent = pending_->bytes.size() - left.size();
   const bool full = error == EAGAIN || error == EWOULDBLOCK;
-  if (full && pending_.size() - pending_sent_ <= pending_bytes_max) return State::waits;
+  if (full && left.size() <= pending_bytes_max) return State::waits;
   os_error_ = full ? 0 : error;
   return fail(full ? base::Reason::too_large : base::os_failure({}, error).reason);
 }
@@ -308,13 +306,17 @@ std::string_view protocol_of(const SSL& ssl) {
 
 TlsFacts Tls::facts() const {
   auto* ssl = session_.ssl.get();
-  const char* name = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name);
   return {.protocol = protocol_of(*ssl),
           .version = SSL_get_version(ssl),
           .cipher = SSL_get_cipher_name(ssl),
-          .server_name = name != nullptr ? name : std::string_view{},
-          .client_subject = client_subject_,
+          .server_name = server_name(),
+          .client_subject = client_subject(),
           .resumed = SSL_session_reused(ssl) == 1};
+}
+
+std::string_view Tls::server_name() const {
+  const char* name = SSL_get_servername(session_.ssl.get(), TLSEXT_NAMETYPE_host_name);
+  return name != nullptr ? name : std::string_view{};
 }
 
 bool Tls::met_plain_http() const {

@@ -89,6 +89,8 @@ class Tls final {
   bool finished() const { return finished_; }
 
   TlsFacts facts() const;
+  std::string_view server_name() const;
+  std::string_view client_subject() const { return client_subject_ ? *client_subject_ : std::string_view{}; }
   const void* maker() const { return session_.maker.get(); }
   // After State::failed: why, as a failure of whichever side this is, and in words.
   base::Reason reason() const { return reason_; }
@@ -103,10 +105,18 @@ class Tls final {
   void begin();
   ssize_t take(std::span<char> into);
   void give(std::span<const char> bytes);
+  void keep(std::span<const char> bytes);
   State after(int result);  // of an OpenSSL call that did not succeed
   State fail(base::Reason reason);
   void hand_over();  // output of a call that may have answered by itself
   void keep_client_subject();
+
+  // Sealed, and not taken by the wire.
+  struct Pending {
+    std::string bytes;
+    std::size_t sent = 0;
+    std::string_view left() const { return std::string_view(bytes).substr(sent); }
+  };
 
   TlsSession session_;
   TlsWire& wire_;
@@ -117,10 +127,9 @@ class Tls final {
   bool finished_ = false;
   base::Reason reason_ = base::Reason::handshake;
   int os_error_ = 0;
-  unsigned long error_code_ = 0;
-  std::string pending_;  // sealed, not sent; empty but when the socket is full
-  std::size_t pending_sent_ = 0;
-  std::string client_subject_;
+  std::uint32_t error_code_ = 0;
+  std::unique_ptr<Pending> pending_;  // only while the socket is full
+  std::unique_ptr<const std::string> client_subject_;
 };
 
 }  // namespace drawbridge::net

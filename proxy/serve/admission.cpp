@@ -35,8 +35,9 @@ core::RequestFacts facts_of(const Call& call) {
   const auto& client = call.channel.client();
   auto facts = facts_of(head, &call.client.address);
   facts.secure = call.client.scheme == "https";
-  facts.certified = !client.certificate_subject.empty();
-  facts.other_name = !client.server_name.empty() && !base::iequals(client.server_name, head.host);
+  facts.certified = !client.certificate_subject().empty();
+  const auto asked_for = client.server_name();
+  facts.other_name = !asked_for.empty() && !base::iequals(asked_for, head.host);
   return facts;
 }
 

@@ -8,6 +8,7 @@
 #include "proxy/serve/workspace.h"
 
 #include <cstdint>
+#include <string>
 #include <string_view>
 
 namespace drawbridge::serve {
@@ -23,13 +24,18 @@ struct OwnAnswer {
 // Who is on the other side of a connection.
 struct Client {
   http::IpAddress address;
-  std::uint16_t port = 0;
   http::SocketAddress local = {};  // where it connected, if a balancer has said so; else the socket knows
-  int socket = -1;
-  std::string_view address_text;              // without port
-  std::string_view scheme = "http";           // spoken to us: "http" or "https"
-  std::string_view server_name = {};          // that TLS was begun for (SNI); empty: none
-  std::string_view certificate_subject = {};  // of its verified certificate, RFC 4514; empty: none
+  std::uint16_t port = 0;
+  std::string address_text = {};  // without port; an address of IPv4 takes no memory but this
+  const net::Stream* stream = nullptr;
+
+  int socket() const { return stream->fd(); }
+  // Spoken to us.
+  std::string_view scheme() const { return stream->is_secure() ? "https" : "http"; }
+  // That TLS was begun for (SNI); empty: none.
+  std::string_view server_name() const { return stream->tls_server_name(); }
+  // Of its verified certificate, RFC 4514; empty: none.
+  std::string_view certificate_subject() const { return stream->tls_client_subject(); }
 };
 
 // Why an answer ends before its end.

@@ -30,17 +30,15 @@ Connection::Connection(Worker& worker, net::UniqueFd fd, const http::ProxyPartie
       seat_(std::move(seat)),
       guest_(worker.loop()),
       stream_(worker.loop(), std::move(fd), base::Fault::client),
-      address_text_(http::format_ip(parties.client.ip)),
       client_{.address = parties.client.ip,
-              .port = parties.client.port,
               .local = parties.local,
-              .socket = stream_.fd(),
-              .address_text = address_text_.view()},
+              .port = parties.client.port,
+              .address_text = std::string(http::format_ip(parties.client.ip).view()),
+              .stream = &stream_},
       opened_(worker.loop().now()),
       speaks_(door.tls || door.h2c ? Speaks::unknown : Speaks::http1) {
   worker.counters().connections_open.add();
   if (!door.tls) return;
-  client_.scheme = "https";
   stream_.secure(net::TlsServer::accept(door.tls), opened_ + worker.snapshot().bounds.head_timeout);
 }
 
@@ -99,10 +97,7 @@ net::Task<> Connection::run_h2() {
 // Most listeners need not ask. What was read to tell stays in the workspace.
 net::Task<Connection::Speaks> Connection::first_words() {
   if (stream_.is_secure()) {
-    const auto agreed = stream_.tls();
-    client_.server_name = agreed.server_name;
-    client_.certificate_subject = agreed.client_subject;
-    co_return agreed.protocol == "h2" ? Speaks::http2 : Speaks::http1;
+    co_return stream_.tls().protocol == "h2" ? Speaks::http2 : Speaks::http1;
   }
   space_ = worker_.workspaces().take();
   auto& input = space_->client;

@@ -75,7 +75,6 @@ class Connection final
   Census::Seat seat_;
   net::Loop::Guest guest_;
   net::Stream stream_;
-  http::IpText address_text_;
   Client client_;
   WorkspacePool::Loan space_;
   Exchange* exchange_ = nullptr;

@@ -33,7 +33,7 @@ void Exchange::identify() {
   const auto& head = call_.request();
   call_.keep = head.keep_alive;
   const auto& client = call_.channel.client();
-  call_.client = http::effective_client(client.address, client.scheme, head, call_.worker.snapshot().trusted);
+  call_.client = http::effective_client(client.address, client.scheme(), head, call_.worker.snapshot().trusted);
   if (call_.client.trusted) call_.behind_proxy = http::format_ip(call_.client.address);
   call_.client_text = call_.client.trusted ? call_.behind_proxy.view() : client.address_text;
   const auto given = call_.client.trusted ? head.headers.value(http::Field::x_request_id) : std::string_view{};

@@ -204,7 +204,7 @@ Result<void> Forward::start_request() {
   http::ForwardSpec spec{.client_address = call_.channel.client().address_text,
                          .scheme = call_.client.scheme,
                          .client_trusted = call_.client.trusted,
-                         .client_certificate_subject = call_.channel.client().certificate_subject,
+                         .client_certificate_subject = call_.channel.client().certificate_subject(),
                          .request_id = call_.request_id,
                          .host = {},
                          .fallback_host = address,

@@ -12,7 +12,7 @@ http::SocketAddress local_address(const Client& client) {
   if (client.local.port != 0) return client.local;
   sockaddr_storage address{};
   socklen_t length = sizeof address;
-  if (::getsockname(client.socket, reinterpret_cast<sockaddr*>(&address), &length) != 0) return {};
+  if (::getsockname(client.socket(), reinterpret_cast<sockaddr*>(&address), &length) != 0) return {};
   return address_of(address);
 }
 

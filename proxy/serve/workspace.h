@@ -29,10 +29,13 @@ class LazyBuffer {
   net::Buffer buffer_;
 };
 
+class WorkspacePool;
+
 // What a connection needs only while a request is on it: buffers and parsed heads. Idle connections have none, and
 // a request holds a buffer only for what is on its way: the next one is served from the same warm block.
 struct Workspace {
-  explicit Workspace(net::BufferPool& pool) : client(pool), upstream(pool), request_out(pool), response_out(pool) {}
+  Workspace(WorkspacePool& from, net::BufferPool& pool)
+      : lender(from), client(pool), upstream(pool), request_out(pool), response_out(pool) {}
 
   // A request that waits keeps only its head. Thousands may wait.
   void rest() {
@@ -41,6 +44,7 @@ struct Workspace {
     response_out.reset();
   }
 
+  WorkspacePool& lender;
   Input client;             // request head (kept while the exchange lasts), then its body
   Input upstream;           // response head and body
   LazyBuffer request_out;   // the head that goes to the upstream
@@ -53,13 +57,8 @@ struct Workspace {
 // Workspaces, last used first. One a worker; worker thread only; outlives what it lent.
 class WorkspacePool {
  public:
-  class Return {
-   public:
-    explicit Return(WorkspacePool* pool = nullptr) : pool_(pool) {}
-    void operator()(Workspace* workspace) const { pool_->give_back(workspace); }
-
-   private:
-    WorkspacePool* pool_;
+  struct Return {
+    void operator()(Workspace* workspace) const { workspace->lender.give_back(workspace); }
   };
   using Loan = std::unique_ptr<Workspace, Return>;
 
@@ -72,10 +71,10 @@ class WorkspacePool {
   WorkspacePool& operator=(const WorkspacePool&) = delete;
 
   Loan take() {
-    if (free_.empty()) return {new (blocks_.take()) Workspace(buffers_), Return(this)};
+    if (free_.empty()) return Loan(new (blocks_.take()) Workspace(*this, buffers_));
     auto* workspace = free_.back();
     free_.pop_back();
-    return {workspace, Return(this)};
+    return Loan(workspace);
   }
 
  private:
