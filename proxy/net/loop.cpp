@@ -1,5 +1,7 @@
 #include "proxy/net/loop.h"
 
+#include "proxy/net/fine_heap.h"
+
 #include <array>
 #include <cerrno>
 #include <csignal>
@@ -144,7 +146,8 @@ void Loop::turn() {
 }
 
 void Loop::tidy() {
-  sleep_most_ = put_frames_away() ? tidy_interval : sleep_max;
+  const bool frames = put_frames_away();
+  sleep_most_ = FineHeap::put_away() || frames ? tidy_interval : sleep_max;
   tidy_at_ = now_ + sleep_most_;
 }
 

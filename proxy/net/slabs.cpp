@@ -1,5 +1,7 @@
 #include "proxy/net/slabs.h"
 
+#include "proxy/net/region.h"
+
 #include <algorithm>
 #include <cstdint>
 #include <sys/mman.h>
@@ -18,7 +20,12 @@ Slabs::~Slabs() {
 
 // In a slab its places begin behind the header, and its address is a multiple of its size.
 void* Slabs::take_from_slab() {
-  if (roomy_ == nullptr) link(*map());
+  if (roomy_ == nullptr) {
+    auto* const fresh = map();
+    if (fresh == nullptr) return nullptr;
+    fresh->lender = this;
+    link(*fresh);
+  }
   auto& slab = *roomy_;
   ++slab.used;
   void* place = nullptr;
@@ -33,13 +40,17 @@ void* Slabs::take_from_slab() {
 }
 
 void Slabs::return_to_slab(void* object) {
-  auto& slab = *reinterpret_cast<Slab*>(reinterpret_cast<std::uintptr_t>(object) & ~(slab_bytes - 1));
+  auto& slab = slab_of(object);
   const bool full = slab.free == nullptr && header_bytes + bytes_ * (slab.touched + std::size_t{1}) > slab_bytes;
   slab.free = new (object) Free{slab.free};
   if (full) link(slab);
   if (--slab.used > 0) return;
   unlink(slab);
-  ::munmap(&slab, slab_bytes);
+  unmap(slab);
+}
+
+void Slabs::unmap(Slab& slab) const {
+  region_ != nullptr ? region_->give_back(&slab) : static_cast<void>(::munmap(&slab, slab_bytes));
 }
 
 bool Slabs::put_away() {
@@ -51,7 +62,11 @@ bool Slabs::put_away() {
   return more;
 }
 
-Slabs::Slab* Slabs::map() {
+Slabs::Slab* Slabs::map() const {
+  if (region_ != nullptr) {
+    void* const piece = region_->take();
+    return piece != nullptr ? new (piece) Slab{} : nullptr;
+  }
   void* room = ::mmap(nullptr, 2 * slab_bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (room == MAP_FAILED) throw std::bad_alloc();
   auto* const begin = static_cast<char*>(room);

@@ -7,15 +7,19 @@
 
 namespace drawbridge::net {
 
-// Memory for objects of one size, many of which come and go in bursts: slabs straight from the kernel, each given
-// back when nothing is left in it, whatever else the process has allocated meanwhile. Last used first. Belongs to
-// one thread; outlives what it lent.
+class Region;
+
+// Memory for objects of one size, many of which come and go in bursts: slabs straight from the kernel, or from
+// a region, each given back when nothing is left in it, whatever else the process has allocated meanwhile. Last
+// used first. Belongs to one thread; outlives what it lent.
 class Slabs {
  public:
   static constexpr std::size_t slab_bytes = 64 * 1024;
 
-  // `bytes` of each object: a multiple of 16, at most a tenth of a slab.
-  explicit Slabs(std::size_t bytes) : bytes_(bytes) {}
+  // `bytes` of each object: a multiple of 16, at most an eighth of a slab, less 64. From a region there may be
+  // nothing: then take() returns null. `owner`: for who knows it.
+  explicit Slabs(std::size_t bytes, Region* region = nullptr, void* owner = nullptr)
+      : bytes_(bytes), region_(region), owner_(owner) {}
   ~Slabs();
   Slabs(const Slabs&) = delete;
   Slabs& operator=(const Slabs&) = delete;
@@ -30,6 +34,11 @@ class Slabs {
     ++free_count_;
   }
 
+  std::size_t object_bytes() const { return bytes_; }
+  void* owner() const { return owner_; }
+  // Who lent it.
+  static Slabs& of(void* object) { return *slab_of(object).lender; }
+
   // Puts away some of what nobody has used since the last call. True if there is more.
   bool put_away();
 
@@ -38,6 +47,7 @@ class Slabs {
     Free* next;
   };
   struct Slab {
+    Slabs* lender;
     Slab* previous;
     Slab* next;
     Free* free;
@@ -45,13 +55,19 @@ class Slabs {
     std::uint32_t touched;  // places that were used at least once
   };
 
+  static Slab& slab_of(void* object) {
+    return *reinterpret_cast<Slab*>(reinterpret_cast<std::uintptr_t>(object) & ~(slab_bytes - 1));
+  }
   [[gnu::noinline]] void* take_from_slab();
   void return_to_slab(void* object);
-  Slab* map();
+  Slab* map() const;
+  void unmap(Slab& slab) const;
   void link(Slab& slab);
   void unlink(Slab& slab);
 
   std::size_t bytes_;
+  Region* region_;
+  void* owner_;
   Free* free_ = nullptr;  // ready for use, from any slab
   std::size_t free_count_ = 0;
   std::size_t unused_ = 0;  // least of free_count_ since the last put_away()

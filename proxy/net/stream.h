@@ -2,6 +2,7 @@
 
 #include "proxy/base/check.h"
 #include "proxy/base/failure.h"
+#include "proxy/net/fine_heap.h"
 #include "proxy/net/loop.h"
 #include "proxy/net/pipe.h"
 #include "proxy/net/tls.h"
@@ -24,7 +25,7 @@ namespace drawbridge::net {
 // With TLS all is said of the plain bytes: nothing is readable before the handshake is done, an end without
 // close_notify is a reset, and no room is needed to read.
 // Failures carry the side this stream is (client or upstream). Loop thread only; owned by its user, not moved.
-class Stream final : private Deadline::Owner, public Watcher {
+class Stream final : public Fine, private Deadline::Owner, public Watcher {
  public:
   using Fault = base::Fault;
   using SteadyTime = base::SteadyTime;
@@ -158,7 +159,7 @@ class Stream final : private Deadline::Owner, public Watcher {
   friend class Readable;
   friend class Write;
 
-  struct Secure final : TlsWire {
+  struct Secure final : Fine, TlsWire {
     Secure(TlsSession session, Stream& of) : stream(of), tls(std::move(session), *this) {}
     ssize_t receive(std::span<char> into) override;
     ssize_t send(std::span<const char> bytes) override;

@@ -6,7 +6,7 @@ namespace drawbridge::net {
 
 // OpenSSL's memory. What its connections need only while bytes pass or during a handshake, buffers of 16 to 24 KiB,
 // are blocks of a region of our own: taken from malloc they would leave holes between what idle connections hold,
-// which never go back to the kernel (0.8 KiB an idle connection of 4,000, measured). The rest is malloc's. Any
+// which never go back to the kernel (0.8 KiB an idle connection of 4,000, measured). The rest is FineHeap's. Any
 // thread.
 class TlsHeap {
  public:

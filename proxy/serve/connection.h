@@ -28,7 +28,8 @@ class Worker;
 // buffer is held, and this object is all there is of it. It owns itself while it rests; else the task that serves
 // it does. Worker thread only.
 class Connection final
-    : public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>,
+    : public net::Fine,
+      public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>,
       private net::Stream::Rest {
  public:
   static constexpr std::chrono::milliseconds first_moment{1'000};
