@@ -20,14 +20,23 @@ json::object counts(const core::ClassCounts& counts) {
 json::array requests(const std::vector<core::OpenRequest>& open) {
   json::array list;
   for (const auto& request : open) {
-    list.push_back({{"request_id", request.request_id},
-                    {"site", request.site},
-                    {"class", core::name(request.request_class)},
-                    {"method", request.method},
-                    {"path", request.path},
-                    {"age_ms", request.age.count()}});
+    json::object shown{
+        {"request_id", request.request_id}, {"site", request.site}, {"class", core::name(request.request_class)},
+        {"method", request.method},         {"path", request.path}, {"age_ms", request.age.count()}};
+    if (!request.server.empty()) shown["server"] = request.server;
+    if (request.ended_ago.count() > 0) shown["ended_ago_ms"] = request.ended_ago.count();
+    list.push_back(std::move(shown));
   }
   return list;
+}
+
+// Left out where there were none.
+void put_unknown(json::object& object, std::string_view key, const core::UnknownWrites& writes) {
+  if (writes.count == 0) return;
+  json::object shown{
+      {"count", writes.count}, {"newest_ms", writes.newest.count()}, {"requests", requests(writes.requests)}};
+  if (!writes.exact) shown["at_least"] = true;
+  object[key] = std::move(shown);
 }
 
 json::array strings(const std::vector<std::string>& texts) {
@@ -120,7 +129,10 @@ json::object cutover_progress_document(const control::Progress& progress) {
                       {"left_ms", cutover.left.count()}};
   put_if(object, "match", cutover.match);
   if (cutover.watched) object["watched"] = watched_document(*cutover.watched);
-  if (cutover.stage == core::CutoverStage::run) object["env"] = environment_of(cutover);
+  if (cutover.stage == core::CutoverStage::run) {
+    object["env"] = environment_of(cutover);
+    put_unknown(object, "earlier_unknown", cutover.earlier);
+  }
   if (cutover.stage != core::CutoverStage::drain || progress.stage == control::Stage::published) return object;
   if (progress.timeout) object["timeout_ms"] = progress.timeout->count();
   object["open"] = counts(progress.open);
@@ -156,6 +168,7 @@ json::object site_document(const control::SiteStatus& site, const control::Worke
   if (load != nullptr) {
     object["in_flight"] = counts(load->in_flight);
     object["oldest_writes"] = requests(load->oldest_writes);
+    put_unknown(object, "unknown_writes", load->unknown_writes);
     if (load->parked > 0 || site.mode.mode == core::Mode::hold) {
       object["parked"] = {
           {"waiting", load->parked}, {"oldest_ms", load->oldest_parked.count()}, {"max", site.parked_max}};
@@ -273,6 +286,9 @@ json::object receipt_document(const core::Receipt& receipt) {
   object["drained"] = counts(receipt.ended);
   object["cut"] = requests(receipt.cut);
   object["cut_counts"] = counts(receipt.cut_counts);
+  object["unknown"] = requests(receipt.unknown);
+  object["unknown_counts"] = counts(receipt.unknown_counts);
+  put_unknown(object, "earlier_unknown", receipt.earlier);
   object["outstanding"] = requests(receipt.outstanding);
   object["outstanding_counts"] = counts(receipt.outstanding_counts);
   if (receipt.at_server) object["at_server"] = *receipt.at_server;
@@ -331,6 +347,7 @@ json::object history_document(const std::vector<control::HistoryEntry>& entries)
       object["drained_ms"] = entry.drained.count();
       object["drained"] = counts(entry.ended);
       object["cut"] = counts(entry.cut);
+      if (entry.unknown.total() > 0) object["unknown"] = counts(entry.unknown);
       object["outstanding"] = counts(entry.outstanding);
     }
     put_if(object, "note", entry.note);

@@ -17,9 +17,11 @@ void DataPath::fence(std::uint64_t drain_id, core::DrainScope scope, base::Milli
     if (waits) drain_durations_.observe(took);
     if (told) told(ended);
   };
-  workers_.fence(
-      drain_id, std::move(scope), tunnel_spread,
-      {.fenced = std::move(events.fenced), .unknown = std::move(events.unknown), .drained = std::move(drained)});
+  workers_.fence(drain_id, std::move(scope), tunnel_spread,
+                 {.earlier = std::move(events.earlier),
+                  .fenced = std::move(events.fenced),
+                  .unknown = std::move(events.unknown),
+                  .drained = std::move(drained)});
 }
 
 void DataPath::list_open(std::uint64_t drain_id, Listing done) {
@@ -43,7 +45,8 @@ void DataPath::load(std::vector<core::SiteId> sites, std::function<void(std::vec
                      .parked = load.parked,
                      .oldest_parked = load.oldest_parked,
                      .hold = load.hold,
-                     .oldest_writes = std::move(load.oldest_writes)});
+                     .oldest_writes = std::move(load.oldest_writes),
+                     .unknown_writes = std::move(load.unknown_writes)});
     }
     done(std::move(out));
   });

@@ -31,6 +31,9 @@ inline constexpr std::size_t pipes_max = 16;                  // a worker: of la
 inline constexpr std::size_t fast_path_bytes = 2 * 1024;      // paths up to here are judged without allocation
 
 inline constexpr std::size_t listed_requests_max = 100;  // in a receipt or status, a worker
+// Writes whose outcome nobody knows, remembered after their end, a worker.
+inline constexpr std::size_t unknown_writes_max = 64;
+inline constexpr std::int64_t unknown_writes_kept_ms = 10 * 60 * 1'000;
 inline constexpr std::size_t shown_path_bytes_max = 200;
 inline constexpr std::size_t reason_bytes_max = 500;            // --reason
 inline constexpr std::size_t command_output_bytes_max = 4'096;  // of a cutover's command, kept in the history

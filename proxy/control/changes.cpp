@@ -102,6 +102,9 @@ void Changes::watch(Change& change) {
   const auto on_drained = [](Changes& self, Change& one, const core::ClassCounts& ended) {
     self.drained(one, ended);
   };
+  const auto on_earlier = [](Changes&, Change& one, const core::UnknownWrites& writes) {
+    if (one.order.classes.has(core::RequestClass::write) && !one.order.at_server) one.drain.on_earlier(writes);
+  };
   const auto on_unknown = [](Changes&, Change& one, const core::OpenRequest& request) {
     one.drain.on_unknown(request);
   };
@@ -117,7 +120,8 @@ void Changes::watch(Change& change) {
                          .at_server = order.at_server};
   scope.sites.insert(scope.sites.end(), order.retired_ids.begin(), order.retired_ids.end());
   workers_.fence(id, scope, order.tunnel_spread,
-                 {.fenced = for_change(id, on_fenced),
+                 {.earlier = for_change(id, on_earlier),
+                  .fenced = for_change(id, on_fenced),
                   .unknown = for_change(id, on_unknown),
                   .drained = for_change(id, on_drained)});
 }
@@ -234,6 +238,7 @@ void Changes::log(const Change& change) const {
                                 {"drained_ms", fmt::to_string(receipt.drained.count())},
                                 {"drained", counts_text(receipt.ended)}};
   if (receipt.cut_counts.total() > 0) fields.emplace_back("cut", counts_text(receipt.cut_counts));
+  if (receipt.unknown_counts.total() > 0) fields.emplace_back("unknown", counts_text(receipt.unknown_counts));
   if (receipt.outstanding_counts.total() > 0) {
     fields.emplace_back("outstanding", counts_text(receipt.outstanding_counts));
   }
@@ -242,6 +247,7 @@ void Changes::log(const Change& change) const {
   events_.write(severity, "change_ended", std::move(fields));
 
   log_requests("request_cut", receipt.cut);
+  log_requests("request_unknown", receipt.unknown);
   log_requests("request_outstanding", receipt.outstanding);
 }
 

@@ -128,6 +128,7 @@ void Controller::record_end(const core::Receipt& receipt, const core::Actor& act
   entry.drained = receipt.drained;
   entry.ended = receipt.ended;
   entry.cut = receipt.cut_counts;
+  entry.unknown = receipt.unknown_counts;
   entry.outstanding = receipt.outstanding_counts;
   entry.note = receipt.note;
   append_history(std::move(entry));

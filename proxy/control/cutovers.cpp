@@ -256,11 +256,23 @@ void Cutovers::drained(Transaction& transaction, const Done& done) {
   receipt.ended = done->ended;
   receipt.cut_counts = done->cut_counts;
   receipt.cut = done->cut;
+  receipt.unknown_counts = done->unknown_counts;
+  receipt.unknown = done->unknown;
+  receipt.earlier = done->earlier;
   receipt.outstanding_counts = done->outstanding_counts;
   receipt.outstanding = done->outstanding;
-  const bool ok = done->outcome == core::Outcome::done || done->outcome == core::Outcome::cut;
+  const bool unknown = done->outcome == core::Outcome::unknown;
+  if (unknown && !gives_up_writes(transaction)) return feed(transaction, {.kind = Kind::outcome_unknown});
+  const bool ok = unknown || done->outcome == core::Outcome::done || done->outcome == core::Outcome::cut;
   if (ok && !may_leave(transaction)) return feed(transaction, {.kind = Kind::writes_accepted});
   feed(transaction, {.kind = Kind::drained, .ok = ok});
+}
+
+// A write that may still be at work on the pool that is left is lost there, like all of its writes that a rollback
+// gives up; unless a command is to save them.
+bool Cutovers::gives_up_writes(const Transaction& transaction) {
+  const auto& command = transaction.command;
+  return command.rollback && command.discard_writes && !command.run;
 }
 
 // Writes that came between the guard and the hold: now that they have ended, their number is final.

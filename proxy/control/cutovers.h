@@ -168,6 +168,7 @@ class Cutovers {
   core::Outcome outcome_of(const Transaction& transaction) const;
   std::string note_of(const Transaction& transaction) const;
   bool may_leave(Transaction& transaction);
+  static bool gives_up_writes(const Transaction& transaction);
   void count_left_behind(Transaction& transaction) const;
   void foresee(const Transaction& transaction);
   SiteState recorded(const Transaction& transaction, core::CutoverStage stage) const;

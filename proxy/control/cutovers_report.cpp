@@ -24,6 +24,9 @@ std::string Cutovers::failure_text(const Transaction& transaction) const {
                              : std::string());
     case core::CutoverFailure::undrained:
       return "the drain deadline passed with requests open";
+    case core::CutoverFailure::unknown:
+      return fmt::format("the outcome of {} is unknown, and --cut was not given: the server may still be at it",
+                         counted(transaction.receipt.unknown_counts.total(), "write"));
     case core::CutoverFailure::run:
       return fmt::format("the command ended with {}", result.exit_code.value_or(-1));
     case core::CutoverFailure::check:
@@ -59,7 +62,8 @@ core::Outcome Cutovers::outcome_of(const Transaction& transaction) const {
   if (failed) return core::Outcome::failed_back;
   if (machine.failure == core::CutoverFailure::errors) return core::Outcome::watch_failed;
   if (!transaction.ended_by.empty()) return core::Outcome::superseded;
-  return transaction.receipt.cut_counts.total() > 0 ? core::Outcome::cut : core::Outcome::done;
+  const auto& receipt = transaction.receipt;
+  return receipt.cut_counts.total() + receipt.unknown_counts.total() > 0 ? core::Outcome::cut : core::Outcome::done;
 }
 
 std::string Cutovers::note_of(const Transaction& transaction) const {
@@ -75,6 +79,7 @@ std::string Cutovers::note_of(const Transaction& transaction) const {
                          failure_text(transaction));
     case core::Outcome::done:
     case core::Outcome::cut:
+    case core::Outcome::unknown:
     case core::Outcome::outstanding:
     case core::Outcome::superseded:
       break;
@@ -146,6 +151,7 @@ void Cutovers::tell(Transaction& transaction, Progress progress) {
                       .to = transaction.result.to,
                       .match = transaction.command.match,
                       .left = std::max(std::chrono::duration_cast<base::Millis>(left), base::Millis(0)),
+                      .earlier = transaction.receipt.earlier,
                       .watched = transaction.result.watched};
   transaction.completion.progress(progress);
 }

@@ -46,8 +46,8 @@ Drain::Action Drain::on_drained(const ClassCounts& ended, base::SteadyTime now) 
 
 void Drain::on_unknown(const core::OpenRequest& request) {
   if (state_ == State::over) return;
-  ++receipt_.cut_counts[request.request_class];
-  if (receipt_.cut.size() < base::limits::listed_requests_max) receipt_.cut.push_back(request);
+  ++receipt_.unknown_counts[request.request_class];
+  if (receipt_.unknown.size() < base::limits::listed_requests_max) receipt_.unknown.push_back(request);
 }
 
 Drain::Action Drain::on_deadline(base::SteadyTime) {
@@ -101,15 +101,18 @@ Drain::Action Drain::finish(base::SteadyTime now) {
   const bool superseded = !receipt_.note.empty();
   const bool unaccounted = receipt_.outstanding_counts.total() + receipt_.cut_counts.total() == 0;
   if (drained_) {
-    receipt_.ended = without(ended_, receipt_.cut_counts);
+    receipt_.ended = without(without(ended_, receipt_.cut_counts), receipt_.unknown_counts);
   } else if (!superseded) {
-    receipt_.ended = without(without(open_, receipt_.outstanding_counts), receipt_.cut_counts);
+    receipt_.ended =
+        without(without(without(open_, receipt_.outstanding_counts), receipt_.cut_counts), receipt_.unknown_counts);
   }
   if (superseded) {
     receipt_.outcome = core::Outcome::superseded;
   } else if (receipt_.outstanding_counts.total() > 0 || (waits_ && !drained_ && unaccounted)) {
     receipt_.outcome = core::Outcome::outstanding;
-  } else if (receipt_.cut_counts.total() > 0) {
+  } else if (receipt_.unknown_counts.total() > 0 && !cut_) {
+    receipt_.outcome = core::Outcome::unknown;
+  } else if (receipt_.cut_counts.total() + receipt_.unknown_counts.total() > 0) {
     receipt_.outcome = core::Outcome::cut;
   }
   return Action::finish;

@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 
 namespace drawbridge::control {
 
@@ -35,7 +36,9 @@ class Drain {
 
   Action on_fenced(const core::ClassCounts& open, base::SteadyTime now);
   Action on_drained(const core::ClassCounts& ended, base::SteadyTime now);
-  // A write has ended and nobody knows what it did: named like one that was cut.
+  // Before on_fenced: such writes that had ended before the fence.
+  void on_earlier(core::UnknownWrites earlier) { receipt_.earlier = std::move(earlier); }
+  // A write has ended and nobody knows what it did. It is named, and spoils the promise unless `cut` was asked for.
   void on_unknown(const core::OpenRequest& request);
   Action on_deadline(base::SteadyTime now);
   Action on_cut(Workers::OpenList cut, base::SteadyTime now);

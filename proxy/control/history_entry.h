@@ -38,6 +38,7 @@ struct HistoryEntry {
   base::Millis drained{};
   core::ClassCounts ended;
   core::ClassCounts cut;
+  core::ClassCounts unknown;
   core::ClassCounts outstanding;
   std::string note;
 };

@@ -14,9 +14,9 @@ namespace {
 namespace json = boost::json;
 
 std::optional<core::Outcome> parse_outcome(std::string_view text) {
-  for (const auto outcome :
-       {core::Outcome::done, core::Outcome::outstanding, core::Outcome::cut, core::Outcome::superseded,
-        core::Outcome::failed_back, core::Outcome::returned, core::Outcome::watch_failed}) {
+  for (const auto outcome : {core::Outcome::done, core::Outcome::outstanding, core::Outcome::unknown,
+                             core::Outcome::cut, core::Outcome::superseded, core::Outcome::failed_back,
+                             core::Outcome::returned, core::Outcome::watch_failed}) {
     if (core::name(outcome) == text) return outcome;
   }
   return std::nullopt;
@@ -91,6 +91,7 @@ std::string format_history(const HistoryEntry& entry) {
     object["drained_ms"] = entry.drained.count();
     object["drained"] = counts_object(entry.ended);
     object["cut"] = counts_object(entry.cut);
+    if (entry.unknown.total() > 0) object["unknown"] = counts_object(entry.unknown);
     object["outstanding"] = counts_object(entry.outstanding);
     object["note"] = entry.note;
   }
@@ -119,6 +120,7 @@ base::Expected<HistoryEntry> parse_history(std::string_view line) {
     entry.drained = base::Millis(fields.integer("drained_ms"));
     entry.ended = read_counts(fields, "drained");
     entry.cut = read_counts(fields, "cut");
+    if (fields.has("unknown")) entry.unknown = read_counts(fields, "unknown");
     entry.outstanding = read_counts(fields, "outstanding");
     entry.note = fields.text("note");
   }

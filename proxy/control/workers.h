@@ -21,6 +21,9 @@ class Workers {
   virtual void publish(const core::Snapshot* snapshot) = 0;
 
   struct DrainEvents {
+    // Writes of the scope's sites that had ended before the fence without their upstreams' answers. Before
+    // `fenced`. Optional.
+    std::function<void(const core::UnknownWrites& writes)> earlier;
     // Every worker has passed the fence; `open` is what was in flight of the scope, over all workers.
     std::function<void(const core::ClassCounts& open)> fenced;
     // A write that the fence was about has ended without its upstream's answer: nobody knows what it did. Before
@@ -51,6 +54,7 @@ class Workers {
     base::Millis oldest_parked{};
     core::HoldAccount hold;  // of the last hold
     std::vector<core::OpenRequest> oldest_writes;
+    core::UnknownWrites unknown_writes;
   };
   virtual void load(std::vector<core::SiteId> sites, std::function<void(std::vector<SiteLoad>)> done) = 0;
 

@@ -169,6 +169,8 @@ CutoverStep step(const Cutover& state, const CutoverEvent& event, base::SteadyTi
       return event.ok || state.stage == Stage::watch ? stored(state, now) : fail(state, Failure::not_stored);
     case Kind::drained:
       return judge(state, Stage::drain, event.ok, Failure::undrained);
+    case Kind::outcome_unknown:
+      return interrupt(state, Failure::unknown);
     case Kind::run_ended:
       return judge(state, Stage::run, event.ok, Failure::run);
     case Kind::checked:
@@ -237,6 +239,8 @@ std::string_view name(CutoverFailure failure) {
       return "not_stored";
     case Failure::undrained:
       return "undrained";
+    case Failure::unknown:
+      return "unknown";
     case Failure::run:
       return "run";
     case Failure::check:

@@ -30,6 +30,7 @@ enum class CutoverFailure : std::uint8_t {
   guard,       // the new pool cannot serve
   not_stored,  // a stage could not be made durable
   undrained,   // the drain deadline passed with requests open
+  unknown,     // of a write that had to end nobody knows whether it has ended at its server
   run,         // the command ended with another code than 0
   check,       // the probe of the new pool failed
   writes,      // of a rollback: the pool that is to be left accepted writes meanwhile
@@ -86,6 +87,7 @@ struct CutoverEvent {
     run_ended,        // ok: exit code 0
     checked,          // ok: the new pool answered the probe well
     fenced,           // every worker has passed the fence of the last publication
+    outcome_unknown,  // likewise, but of a write nobody knows whether it has ended at its server, and that matters
     writes_accepted,  // of a rollback, before the flip
     watched,          // `sample`; ok: the writes that the new pool has accepted do not forbid to go back
     tick,             // time has passed

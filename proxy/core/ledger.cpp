@@ -86,14 +86,19 @@ void Ledger::unlink(Admission& admission) {
   admission.ledger_ = nullptr;
 }
 
-void Admission::outcome_unknown(base::SteadyTime now) {
+void Admission::outcome_unknown(base::SteadyTime now, std::string_view server) {
   unknown_ = true;
   unknown_at_ = now;
+  unknown_server_ = server;
 }
 
 void Ledger::leave(Admission& admission) {
   const bool was_first = first_ == &admission;
   unlink(admission);
+  if (admission.unknown_) {
+    auto unknown = describe_unknown(admission, admission.request_class());
+    unknown_writes_.add(admission.admitted_.site, std::move(unknown), admission.unknown_at_);
+  }
   if (!admission.answered_) {
     --open_[admission.admitted_.site][admission.admitted_.request_class];
     --total_;
@@ -105,7 +110,7 @@ void Ledger::leave(Admission& admission) {
     ++watch.ended[standing->request_class];
     const bool listed = admission.cut_ && admission.cut_by_ == watch.id;
     if (admission.unknown_ && !listed)
-      listener_.ended_unknown(watch.id, describe(admission, standing->request_class, admission.unknown_at_));
+      listener_.ended_unknown(watch.id, describe_unknown(admission, standing->request_class));
   }
   // The listener may call us again, so it is told last, when the books are in order.
   if (!watches_.empty()) report_drained();
@@ -270,6 +275,12 @@ OpenRequest Ledger::describe(const Admission& admission, RequestClass request_cl
           .method = std::string(admission.facts_.method),
           .path = std::string(admission.facts_.path.substr(0, base::limits::shown_path_bytes_max)),
           .age = std::max(base::Millis{0}, std::chrono::duration_cast<base::Millis>(now - admission.since_))};
+}
+
+OpenRequest Ledger::describe_unknown(const Admission& admission, RequestClass request_class) {
+  auto request = describe(admission, request_class, admission.unknown_at_);
+  request.server = admission.unknown_server_;
+  return request;
 }
 
 void Ledger::published(const Snapshot& snapshot) {

@@ -6,6 +6,7 @@
 #include "proxy/core/placement.h"
 #include "proxy/core/plan.h"
 #include "proxy/core/snapshot.h"
+#include "proxy/core/unknown_writes.h"
 
 #include <array>
 #include <cstdint>
@@ -16,16 +17,6 @@
 #include <vector>
 
 namespace drawbridge::core {
-
-// A request in flight as a person reads it: in receipts and `status`.
-struct OpenRequest {
-  std::string request_id;
-  std::string site;
-  RequestClass request_class = RequestClass::read;
-  std::string method;
-  std::string path;  // as received, cut to limits::shown_path_bytes_max
-  base::Millis age{};
-};
 
 // Which requests a fence is about: those of `sites` with a class in `classes`, admitted before `epoch`. Exempt ones
 // are not meant (DESIGN: exempt rules are forwarded in every mode), unless `exempt_too` says so. A request that a
@@ -104,9 +95,9 @@ class Admission {
   bool entered() const { return ledger_ != nullptr; }
   std::uint64_t epoch() const { return epoch_; }
   RequestClass request_class() const { return admitted_.request_class; }
-  // It will leave without its upstream's whole answer: what a write did there is not known. A drain that waited for it
-  // names it.
-  void outcome_unknown(base::SteadyTime now);
+  // It will leave without its upstream's whole answer: what a write did there is not known. A drain that waited for
+  // it names it, and who asks later is told of it. `server` is who was sent it; valid until it has left.
+  void outcome_unknown(base::SteadyTime now, std::string_view server = {});
   void leave();  // idempotent
 
  private:
@@ -123,6 +114,7 @@ class Admission {
   bool cut_ = false;
   bool unknown_ = false;
   base::SteadyTime unknown_at_;
+  std::string_view unknown_server_;
   std::uint64_t cut_by_ = 0;  // the drain that named it as cut
   std::uint32_t marks_ = 0;   // a bit for each drain of marked requests that means it
   base::SteadyTime since_;
@@ -193,6 +185,10 @@ class Ledger {
   std::vector<OpenRequest> oldest(SiteId site, RequestClass request_class, base::SteadyTime now,
                                   std::size_t count_max) const;
   std::uint64_t total() const { return total_; }
+  // Writes of these sites that have left, and whose outcome nobody knows.
+  UnknownWrites unknown_writes(const std::vector<SiteId>& sites, base::SteadyTime now) const {
+    return unknown_writes_.recent(sites, now);
+  }
 
   // What was published last: listener hears epochs_below_ended when all older admissions have left. The first
   // snapshot after a reload judges anew what older rules let in: to which site and class it belongs now.
@@ -222,6 +218,7 @@ class Ledger {
   std::uint32_t mark(const DrainScope& scope);
   static void add(OpenList& list, const Watch& watch, const Admission& admission, base::SteadyTime now);
   static OpenRequest describe(const Admission& admission, RequestClass request_class, base::SteadyTime now);
+  static OpenRequest describe_unknown(const Admission& admission, RequestClass request_class);
   void judge_anew(const Snapshot& snapshot);
   ClassCounts count(const Watch& watch) const;
   template <class Visit>
@@ -241,6 +238,7 @@ class Ledger {
   Cursor* cursors_ = nullptr;
   std::vector<ClassCounts> open_;
   std::vector<Watch> watches_;
+  UnknownWriteMemory unknown_writes_;
 };
 
 }  // namespace drawbridge::core

@@ -8,6 +8,8 @@ std::string_view name(Outcome outcome) {
       return "done";
     case Outcome::outstanding:
       return "outstanding";
+    case Outcome::unknown:
+      return "unknown";
     case Outcome::cut:
       return "cut";
     case Outcome::superseded:

@@ -13,12 +13,13 @@
 namespace drawbridge::core {
 
 enum class Outcome : std::uint8_t {
-  done,          // in force, and all that had to end has ended
-  outstanding,   // in force, but the drain deadline passed with requests open (exit code 4)
-  cut,           // in force; what was open at the deadline was cut and is listed
-  superseded,    // was in force, but a later change took it back before all that had to end had ended
-  failed_back,   // a cutover that was given up: the site is on the old pool in the mode it had before
-  returned,      // a cutover whose new pool had too many errors: the site went back to the old pool
+  done,         // in force, and all that had to end has ended
+  outstanding,  // in force, but the drain deadline passed with requests open (exit code 4)
+  unknown,      // in force, all has ended here, but of some writes nobody knows whether at their servers (likewise)
+  cut,          // in force; what was open at the deadline was cut and is listed, nor is the end of others known
+  superseded,   // was in force, but a later change took it back before all that had to end had ended
+  failed_back,  // a cutover that was given up: the site is on the old pool in the mode it had before
+  returned,     // a cutover whose new pool had too many errors: the site went back to the old pool
   watch_failed,  // likewise, but the site is on the new pool
 };
 
@@ -72,6 +73,10 @@ struct Receipt {
   // The lists are bounded (limits::listed_requests_max a worker), the counts are not.
   ClassCounts cut_counts;
   std::vector<OpenRequest> cut;  // their outcome is unknown
+  // Writes that ended meanwhile without their server's whole answer: it may still be at them.
+  ClassCounts unknown_counts;
+  std::vector<OpenRequest> unknown;
+  UnknownWrites earlier;  // that had ended so before the command came. Of the sites, wherever they were sent
   ClassCounts outstanding_counts;
   std::vector<OpenRequest> outstanding;
   // Of a server that was taken out: requests that it had when the wait ended. They are counted, not listed.

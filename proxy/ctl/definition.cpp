@@ -60,7 +60,8 @@ void define_mode(CLI::App& app, Options& options) {
       ->type_name("SCOPE");
   mode->add_option("--drain", options.drain, "Longest wait for what is in flight; without, the site's")
       ->type_name("DURATION");
-  mode->add_flag("--cut", options.cut, "At that point end what is still open, and list it");
+  mode->add_flag("--cut", options.cut,
+                 "At that point end what is still open, and list it; a write without an answer is then no failure");
   add_change_options(*mode, options);
 }
 
@@ -86,7 +87,9 @@ void add_cutover_options(CLI::App& app, Options& options) {
   app.add_flag("--return-on-errors", options.return_on_errors, "If there are more, go back by the same steps");
   app.add_flag("--discard-writes", options.discard_writes,
                "Go back although the pool that is left has accepted writes");
-  app.add_flag("--cut", options.cut, "At the end of the drain cut what is still open, and list it");
+  app.add_flag(
+      "--cut", options.cut,
+      "At the end of the drain cut what is still open, and list it; go on also after a write without an answer");
   app.add_flag("--dry-run", options.dry_run, "Only look whether it could begin; change nothing");
   app.add_option("--then", options.then, "The mode after it; without, the mode stays")->type_name("MODE");
   add_change_options(app, options);
@@ -234,17 +237,16 @@ cli::ProgramInfo program_info() {
       "Tells a running proxyd(8) what the public may do with its sites right now, and says what came of it.\n\n"
       "A command that changes something returns when what had to end has ended, and prints a receipt. After mode "
       "readonly or mode maintenance has returned 0, no request reaches a server under the older rules, and all "
-      "writes "
-      "that did have ended or are named in the receipt.";
+      "writes that did have ended, or were given up with --cut and are named in the receipt.";
   info.sections = {
       {"EXIT STATUS",
        "0\tDone.\n1\tRefused or failed; nothing changed, or all was changed back.\n2\tThe command line is wrong.\n"
        "3\tThe daemon cannot be reached; or it was lost after the command was sent, and whether the change was "
        "made, "
        "or how a cutover ended, is not known: the message says so.\n"
-       "4\tChanged, but not all has ended well: the drain deadline passed with requests still open, which the "
-       "receipt "
-       "names; a watch saw too many errors; or nobody waited for the end.\n"
+       "4\tChanged, but not all has ended well: the drain deadline passed with requests still open, or a write got "
+       "no answer from its server, which the receipt names; a watch saw too many errors; or nobody waited for the "
+       "end.\n"
        "5\tPermission denied."},
       {"ENVIRONMENT",
        "DRAWBRIDGE_SOCKET\tThe admin socket, where --socket is not given.\n"

@@ -36,6 +36,10 @@ std::string print_cutover(const boost::json::object& receipt, const Look& look);
 std::string print_aborted(const boost::json::object& aborted);
 std::string print_cutover_progress(const boost::json::object& progress);
 
+// What a receipt names: cut, not answered, still open, or unknown from before.
+std::string print_lists(const boost::json::object& receipt, const Look& look);
+// Of `earlier_unknown`: how many, how long ago; no line end.
+std::string print_earlier(const boost::json::object& earlier);
 // A list of requests in flight, as in receipts.
 std::string print_requests(const boost::json::array& requests, const Look& look);
 

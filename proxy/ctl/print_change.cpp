@@ -22,7 +22,15 @@ Tone result_tone(const std::string& result) {
 std::string result_text(const json::object& receipt) {
   std::string result = text(receipt, "result");
   if (result == "cut") {
-    return "in force; cut, their outcome unknown: " + print_counts(object_in(receipt, "cut_counts"));
+    json::object all = object_in(receipt, "cut_counts");
+    const auto unanswered = number(object_in(receipt, "unknown_counts"), "writes");
+    all["writes"] = number(all, "writes") + unanswered;
+    return fmt::format("in force; {}, their outcome unknown: {}", unanswered == 0 ? "cut" : "cut or not answered",
+                       print_counts(all));
+  }
+  if (result == "unknown") {
+    return fmt::format("in force, but the outcome of {} is unknown: the server may still be at it",
+                       print_counts(object_in(receipt, "unknown_counts")));
   }
   if (result == "outstanding" && receipt.contains("at_server")) {
     return fmt::format("in force, but the server still has {}", counted(number(receipt, "at_server"), "request"));
@@ -66,7 +74,7 @@ std::string print_counts(const json::object& counts) {
 }
 
 std::string print_requests(const json::array& requests, const Look& look) {
-  Table table({"  REQUEST ID", "SITE", "CLASS", "AGE", "METHOD", "PATH"});
+  Table table({"  REQUEST ID", "SITE", "CLASS", "AGE", "METHOD", "PATH", "SERVER"});
   for (const json::value& value : requests) {
     const json::object& request = as_object(value);
     table.add({{"  " + text(request, "request_id")},
@@ -74,9 +82,35 @@ std::string print_requests(const json::array& requests, const Look& look) {
                {text(request, "class")},
                {duration(request, "age_ms")},
                {text(request, "method")},
-               {text(request, "path")}});
+               {text(request, "path")},
+               {text(request, "server")}});
   }
   return table.empty() ? "" : table.print(look);
+}
+
+std::string print_earlier(const json::object& earlier) {
+  const auto count = number(earlier, "count");
+  return fmt::format("before this command {}{} ended without their server's whole answer, the last one {} ago",
+                     flag(earlier, "at_least") ? "at least " : "", counted(count, "write"),
+                     duration(earlier, "newest_ms"));
+}
+
+std::string print_lists(const json::object& receipt, const Look& look) {
+  std::string out;
+  if (const auto& cut = array_in(receipt, "cut"); !cut.empty()) {
+    out += "cut, their outcome unknown:\n" + print_requests(cut, look);
+  }
+  if (const auto& unknown = array_in(receipt, "unknown"); !unknown.empty()) {
+    out += "not answered by their server, their outcome unknown:\n" + print_requests(unknown, look);
+  }
+  if (const auto& open = array_in(receipt, "outstanding"); !open.empty()) {
+    out += "still open:\n" + print_requests(open, look);
+  }
+  if (const auto& earlier = object_in(receipt, "earlier_unknown"); !earlier.empty()) {
+    out += look.paint(Tone::warning, print_earlier(earlier) + "; it may still be at work:") + "\n" +
+           print_requests(array_in(earlier, "requests"), look);
+  }
+  return out;
 }
 
 std::string print_receipt(const json::object& receipt, const Look& look) {
@@ -90,11 +124,7 @@ std::string print_receipt(const json::object& receipt, const Look& look) {
   if (const auto warning = text(receipt, "warning"); !warning.empty()) {
     out += look.paint(Tone::warning, "warning: " + warning) + "\n";
   }
-  if (const auto& cut = array_in(receipt, "cut"); !cut.empty()) out += "cut:\n" + print_requests(cut, look);
-  if (const auto& open = array_in(receipt, "outstanding"); !open.empty()) {
-    out += "still open:\n" + print_requests(open, look);
-  }
-  return out;
+  return out + print_lists(receipt, look);
 }
 
 std::string print_progress(const json::object& progress) {

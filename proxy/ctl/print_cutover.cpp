@@ -40,6 +40,9 @@ std::string writes_text(const json::object& cutover) {
   return out.empty() ? out : out + "\n";
 }
 
+constexpr const char* unknown_advice =
+    "\nLook at its server what became of it, then give the command again; with --cut it goes on all the same";
+
 std::string watched_text(const json::object& watched) {
   return fmt::format("{} of {} in error", number(watched, "errors"),
                      counted(number(watched, "requests"), "answer"));
@@ -64,17 +67,6 @@ std::string slices_text(const json::object& cutover, bool dry_run) {
   if (const auto& back = array_in(cutover, "restored"); !back.empty()) {
     out +=
         fmt::format("but for its slices, which {} back: {}\n", dry_run ? "would come" : "are", slice_names(back));
-  }
-  return out;
-}
-
-std::string lists_text(const json::object& receipt, const Look& look) {
-  std::string out;
-  if (const auto& cut = array_in(receipt, "cut"); !cut.empty()) {
-    out += "cut, their outcome unknown:\n" + print_requests(cut, look);
-  }
-  if (const auto& open = array_in(receipt, "outstanding"); !open.empty()) {
-    out += "still open:\n" + print_requests(open, look);
   }
   return out;
 }
@@ -118,17 +110,18 @@ std::string print_cutover(const json::object& receipt, const Look& look) {
     return fmt::format(
         "{}: {}\n{}{}{}\n", site,
         look.paint(Tone::bad, fmt::format("not on {}, but on {} as before: {}", to, from, note)),
-        held_text(receipt), lists_text(receipt, look),
-        fmt::format("failed in stage {}, epoch {}", text(cutover, "failed_at"), number(receipt, "epoch")));
+        held_text(receipt), print_lists(receipt, look),
+        fmt::format("failed in stage {}, epoch {}{}", text(cutover, "failed_at"), number(receipt, "epoch"),
+                    text(cutover, "failure") == "unknown" ? unknown_advice : ""));
   }
   if (text(receipt, "result") == "returned") {
     return fmt::format("{}: {}\n{}{}{}back in epoch {}\n", site,
                        look.paint(Tone::bad, fmt::format("back on {}: {}", to, note)), held_text(receipt),
-                       lists_text(receipt, look), left_behind_text(cutover, look), number(receipt, "epoch"));
+                       print_lists(receipt, look), left_behind_text(cutover, look), number(receipt, "epoch"));
   }
   std::string out = fmt::format("{}: from {} to {} at {}, epoch {}\n", site, from, look.paint(Tone::bold, to),
                                 text(cutover, "flip_at"), number(receipt, "epoch"));
-  out += slices_text(cutover, false) + held_text(receipt) + writes_text(cutover) + lists_text(receipt, look) +
+  out += slices_text(cutover, false) + held_text(receipt) + writes_text(cutover) + print_lists(receipt, look) +
          left_behind_text(cutover, look);
   if (cutover.contains("watched")) {
     const json::object& watched = object_in(cutover, "watched");

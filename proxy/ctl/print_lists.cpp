@@ -43,6 +43,7 @@ std::string ending(const json::object& entry) {
   };
   add("drained", "drained");
   add("cut", "cut");
+  add("unknown", "outcome unknown of");
   add("outstanding", "left open");
   return end;
 }

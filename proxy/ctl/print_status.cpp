@@ -103,6 +103,19 @@ void notice_writes(const json::object& site, std::vector<Notice>& notices) {
                                                 text(oldest, "path"), text(oldest, "request_id"))});
 }
 
+void notice_unknown(const json::object& site, std::vector<Notice>& notices) {
+  const json::object& unknown = object_in(site, "unknown_writes");
+  const json::array& requests = array_in(unknown, "requests");
+  if (requests.empty()) return;
+  const json::object& last = as_object(requests[0]);
+  notices.push_back(
+      {Tone::warning,
+       fmt::format("{}: {}{} got no whole answer, outcome unknown, the last one {} ago: {} {} of {} ({})",
+                   text(site, "site"), flag(unknown, "at_least") ? "at least " : "",
+                   counted(number(unknown, "count"), "write"), elapsed(number(unknown, "newest_ms")),
+                   text(last, "method"), text(last, "path"), text(last, "server"), text(last, "request_id"))});
+}
+
 bool takes_part(const json::object& server) {
   return text(server, "admin") == "ready" && text(server, "health") != "down";
 }
@@ -166,6 +179,7 @@ std::vector<Notice> find_notices(const json::object& status) {
     notice_drain(as_object(site), notices);
     notice_parked(as_object(site), notices);
     notice_writes(as_object(site), notices);
+    notice_unknown(as_object(site), notices);
   }
   return notices;
 }

@@ -72,7 +72,7 @@ Exit tell_receipt(const Options& options, const Console& console, const json::ob
   }
   const std::string result = text(receipt, "result");
   if (result == "superseded") return Exit::refused;
-  return result == "outstanding" ? Exit::undrained : Exit::done;
+  return result == "outstanding" || result == "unknown" ? Exit::undrained : Exit::done;
 }
 
 Exit run_change(const Options& options, const Console& console) {

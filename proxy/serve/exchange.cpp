@@ -164,7 +164,8 @@ net::Task<> Exchange::answer_failure(base::Failure failure) {
   const bool write = call_.plan.request_class == core::RequestClass::write;
   // A server that breaks off in its answer, or falls silent there, may still be at the write.
   const bool heard = call_.head_sent && failure.fault != base::Fault::upstream;
-  if (write && call_.sent_upstream && !heard) admission_.outcome_unknown(call_.worker.loop().now());
+  if (write && call_.sent_upstream && !heard)
+    admission_.outcome_unknown(call_.worker.loop().now(), call_.record.server);
   call_.keep = false;
   if (call_.cut && call_.head_sent) call_.channel.fail_answer(Broken::cut);
   if (call_.head_sent) co_return;

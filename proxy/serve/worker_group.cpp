@@ -34,6 +34,7 @@ WorkerGroup::SiteLoad load_of(Worker& worker, core::SiteId site) {
   load.parked = parked.waiting;
   load.oldest_parked = parked.oldest;
   load.hold = parked.account;
+  load.unknown_writes = ledger.unknown_writes({site}, now);
   load.oldest_writes = ledger.oldest(site, core::RequestClass::write, now, oldest_writes_max);
   return load;
 }
@@ -140,22 +141,30 @@ void WorkerGroup::fence(std::uint64_t drain_id, core::DrainScope scope, base::Mi
                        .undrained = workers_.size(),
                        .open = {},
                        .ended = {},
+                       .earlier = {},
                        .events = std::move(events)};
   for (auto& worker : workers_) {
     post(*worker, [this, &worker = *worker, drain_id, scope, tunnel_spread] {
+      auto earlier = worker.ledger().unknown_writes(scope.sites, worker.loop().now());
       const auto open = worker.ledger().fence(drain_id, scope);
       worker.ledger().tell_tunnels(drain_id, worker.loop().now(), tunnel_spread);
-      shared_.to_control([this, drain_id, open] { worker_fenced(drain_id, open); });
+      shared_.to_control([this, drain_id, open, earlier = std::move(earlier)]() mutable {
+        worker_fenced(drain_id, open, std::move(earlier));
+      });
     });
   }
 }
 
-void WorkerGroup::worker_fenced(std::uint64_t drain_id, const core::ClassCounts& open) {
+void WorkerGroup::worker_fenced(std::uint64_t drain_id, const core::ClassCounts& open,
+                                core::UnknownWrites earlier) {
   const auto found = drains_.find(drain_id);
   if (found == drains_.end()) return;
-  found->second.open += open;
   auto& drain = found->second;
-  if (--drain.unfenced == 0 && drain.events.fenced) drain.events.fenced(drain.open);
+  drain.open += open;
+  drain.earlier += std::move(earlier);
+  --drain.unfenced;
+  if (drain.unfenced == 0 && drain.events.earlier) drain.events.earlier(drain.earlier);
+  if (drain.unfenced == 0 && drain.events.fenced) drain.events.fenced(drain.open);
   drain_progress(drain_id);
 }
 
@@ -244,6 +253,7 @@ void WorkerGroup::load(std::vector<core::SiteId> sites, std::function<void(std::
             total[i].parked += parts[part][i].parked;
             total[i].oldest_parked = std::max(total[i].oldest_parked, parts[part][i].oldest_parked);
             total[i].hold += parts[part][i].hold;
+            total[i].unknown_writes += std::move(parts[part][i].unknown_writes);
             std::move(parts[part][i].oldest_writes.begin(), parts[part][i].oldest_writes.end(),
                       std::back_inserter(total[i].oldest_writes));
           }

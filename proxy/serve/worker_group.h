@@ -42,6 +42,8 @@ class WorkerGroup {
   void set_addresses(core::ServerId server, const std::optional<upstream::EndpointSlots>& slots);
 
   struct DrainEvents {
+    std::function<void(const core::UnknownWrites&)>
+        earlier;                                            // before `fenced`: such that had ended before the fence
     std::function<void(const core::ClassCounts&)> fenced;   // all workers have passed the fence
     std::function<void(const core::OpenRequest&)> unknown;  // a write ended and nobody knows what it did
     std::function<void(const core::ClassCounts&)> drained;  // after `fenced`: all that the scope means has ended
@@ -59,6 +61,7 @@ class WorkerGroup {
     base::Millis oldest_parked{};
     core::HoldAccount hold;                        // of the last hold
     std::vector<core::OpenRequest> oldest_writes;  // tunnels counted as writes included; oldest first
+    core::UnknownWrites unknown_writes;
   };
   void load(std::vector<core::SiteId> sites, std::function<void(std::vector<SiteLoad>)> done);
 
@@ -71,12 +74,13 @@ class WorkerGroup {
     std::size_t undrained = 0;
     core::ClassCounts open;
     core::ClassCounts ended;
+    core::UnknownWrites earlier;
     DrainEvents events;
   };
 
   void worker_ended(Worker& worker);
   void post(Worker& worker, std::function<void()> work);
-  void worker_fenced(std::uint64_t drain_id, const core::ClassCounts& open);
+  void worker_fenced(std::uint64_t drain_id, const core::ClassCounts& open, core::UnknownWrites earlier);
   void worker_ended_unknown(std::uint64_t drain_id, const core::OpenRequest& request);
   void worker_drained(std::uint64_t drain_id, const core::ClassCounts& ended);
   void worker_ended_epochs(std::size_t worker, std::uint64_t epoch);

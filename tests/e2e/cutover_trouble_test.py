@@ -10,52 +10,11 @@ import subprocess
 import threading
 import unittest
 
-from harness import BIN, PATIENCE, ProxyCase, answer, eventually
-
-POST = b"POST /%s HTTP/1.1\r\nHost: a.example\r\nContent-Length: 3\r\n\r\nabc"
-GREEN = '[pool.green]\nservers = ["{}"]\nhealth = {{ active = false }}\n'
+from cutover_case import POST, CutoverCase
+from harness import BIN, PATIENCE, answer, eventually
 
 
-class Trouble(ProxyCase):
-    def setUp(self):
-        self.blue, self.green = self.upstream(answer(b"blue")), self.upstream(answer(b"green"))
-
-    def shop(self, **options):
-        options = {"pool": "health = { active = false }", "more": GREEN.format(self.green.address), **options}
-        self.the_proxy = self.proxy(self.blue, **options)
-        return self.the_proxy
-
-    def begin(self, *arguments, **options):
-        running = subprocess.Popen(
-            [BIN / "proxyctl", *arguments, "--socket", self.the_proxy.socket_path],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
-        self.addCleanup(lambda: (running.poll() is None and running.kill(), running.communicate()))
-        return running
-
-    def cut_over(self, *arguments, **options):
-        return self.begin("cutover", "web", "--to", "green", *arguments, **options)
-
-    def end_of(self, running):
-        out, error = running.communicate(timeout=3 * PATIENCE)
-        return running.returncode, out, error
-
-    def site(self):
-        return self.the_proxy.admin("GET", "/v1/status")[1]["sites"][0]
-
-    def until_stage(self, stage):
-        eventually(lambda: self.site().get("cutover", {}).get("stage") == stage, f"stage {stage}")
-
-    def parked_post(self, name=b"order"):
-        parked = self.client(self.the_proxy).send(POST % name)
-        eventually(lambda: self.site().get("parked", {}).get("waiting", 0) > 0, "a waiting request")
-        return parked
-
-    def assert_on(self, pool, mode="live"):
-        eventually(lambda: "cutover" not in self.site(), "the end of the cutover")
-        self.assertEqual((self.site()["pool"], self.site()["mode"]), (pool, mode))
-        if mode == "live":
-            self.assertEqual(self.client(self.the_proxy).send(POST % b"after").read_response("POST").body, pool.encode())
-
+class Trouble(CutoverCase):
     # Its operator.
 
     def test_an_abort_by_somebody_else_ends_the_command_and_releases_to_the_old_pool(self):

@@ -68,6 +68,10 @@ class ReceiptCase(ExchangeCase):
     def is_draining(self, proxy):
         return any("draining" in site for site in proxy.admin("GET", "/v1/status")[1]["sites"])
 
+    def assert_lists_the_write(self, requests, server):
+        self.assertEqual([(r["method"], r["path"], r["class"]) for r in requests], [("POST", "/orders", "write")])
+        self.assertEqual(requests[0]["request_id"], server.requests[0].value("X-Request-Id"))
+
     def assert_refused(self, proxy, mode="readonly"):
         with self.visitor(proxy) as visitor:
             response = visitor.post(b"hi", "/orders", {"Accept": "application/json"})
@@ -160,40 +164,54 @@ class Waiting(ReceiptCase):
             status, receipt = command.end()
             self.assertEqual((status, receipt["result"], receipt["drained"]["writes"]), (0, "done", 1), leave)
 
-    def test_a_write_whose_server_never_answers_is_named_and_not_counted_as_ended(self):
-        for fate, settings in (("times out", "upstream_head = '500ms'"), ("breaks", "")):
-            held = Held()
-            server, proxy, asked = self.scene(held, timeouts=settings)
-            command = Command(proxy, "mode", "readonly")
-            eventually(lambda: self.is_draining(proxy) or not command.runs(), "the drain")
-            if fate == "breaks":
-                server.close_connections()
-            status, receipt = command.end()
-            self.assertEqual((status, receipt["result"], receipt["drained"]["writes"]), (0, "cut", 0), fate)
-            self.assertEqual([c["path"] for c in receipt["cut"]], ["/orders"], fate)
-            self.assertIn(asked.answer().status, (502, 504))
-            held.go.set()
+    def unanswered(self, held, fate, settings, *arguments):
+        """(exit status, receipt) of a readonly during which a write gets no whole answer."""
+        server, proxy, asked = self.scene(held, timeouts=settings)
+        command = Command(proxy, "mode", "readonly", *arguments)
+        eventually(lambda: self.is_draining(proxy) or not command.runs(), "the drain")
+        if fate == "breaks":
+            server.close_connections()
+        status, receipt = command.end()
+        self.assertEqual(receipt["drained"]["writes"], 0, fate)
+        self.assertEqual([c["path"] for c in receipt["unknown"]], ["/orders"], fate)
+        self.assertEqual(receipt["unknown"][0]["server"], server.address)
+        self.assertEqual((receipt["unknown_counts"]["writes"], receipt["cut"]), (1, []))
+        held.go.set()
+        return status, receipt, asked, proxy
 
-    def test_a_write_whose_answer_breaks_off_is_named_and_not_counted_as_ended(self):
+    def test_a_write_whose_server_never_answers_is_named_and_the_command_does_not_return_0(self):
+        for fate, settings in (("times out", "upstream_head = '500ms'"), ("breaks", "")):
+            status, receipt, asked, _ = self.unanswered(Held(), fate, settings)
+            self.assertEqual((status, receipt["result"]), (4, "unknown"), fate)
+            self.assertIn(asked.answer().status, (502, 504))
+
+    def test_a_write_whose_answer_breaks_off_is_named_and_the_command_does_not_return_0(self):
         for fate, settings in (("falls silent", "upstream_body = '500ms'"), ("breaks", "")):
-            held = Held(answer(BODY)[:-5])
-            server, proxy, asked = self.scene(held, timeouts=settings)
-            command = Command(proxy, "mode", "readonly")
-            eventually(lambda: self.is_draining(proxy) or not command.runs(), "the drain")
-            if fate == "breaks":
-                server.close_connections()
-            status, receipt = command.end()
-            self.assertEqual((status, receipt["result"], receipt["drained"]["writes"]), (0, "cut", 0), fate)
-            self.assertEqual([c["path"] for c in receipt["cut"]], ["/orders"], fate)
+            status, receipt, asked, _ = self.unanswered(Held(answer(BODY)[:-5]), fate, settings)
+            self.assertEqual((status, receipt["result"]), (4, "unknown"), fate)
             self.assertNotEqual(asked.cut(), BODY)
-            held.go.set()
+
+    def test_who_says_cut_has_accepted_that_the_outcome_of_a_write_is_unknown(self):
+        status, receipt, _, _ = self.unanswered(Held(), "breaks", "", "--cut")
+        self.assertEqual((status, receipt["result"]), (0, "cut"))
+
+    def test_a_write_that_had_no_answer_before_the_command_is_named_by_it_and_by_status(self):
+        held = Held()
+        server, proxy, asked = self.scene(held, timeouts="upstream_head = '300ms'")
+        self.assertEqual(asked.answer().status, 504)
+        held.go.set()
+        eventually(lambda: "unknown_writes" in proxy.admin("GET", "/v1/status")[1]["sites"][0], "its end")
+        status, receipt = self.ctl(proxy, "mode", "readonly")
+        self.assertEqual((status, receipt["result"], receipt["earlier_unknown"]["count"]), (0, "done", 1))
+        self.assert_lists_the_write(receipt["earlier_unknown"]["requests"], server)
+        self.assertEqual(receipt["earlier_unknown"]["requests"][0]["server"], server.address)
+        self.assertNotIn("earlier_unknown", self.ctl(proxy, "mode", "live")[1])
+        _, out, _ = proxy.ctl("status")
+        self.assertIn("1 write got no whole answer, outcome unknown", out)
+        self.assertIn(server.requests[0].value("X-Request-Id"), out)
 
 
 class Deadline(ReceiptCase):
-    def assert_lists_the_write(self, requests, server):
-        self.assertEqual([(r["method"], r["path"], r["class"]) for r in requests], [("POST", "/orders", "write")])
-        self.assertEqual(requests[0]["request_id"], server.requests[0].value("X-Request-Id"))
-
     def test_a_write_that_does_not_end_is_listed_as_outstanding_and_goes_on(self):
         held = Held()
         server, proxy, asked = self.scene(held)

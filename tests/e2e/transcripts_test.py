@@ -98,6 +98,7 @@ class Transcripts(ProxyCase):
 
     def setUp(self):
         self.release = threading.Event()
+        self.breaks = False
         blue = self.upstream(self.serve)
         green = self.upstream(answer(b"welcome"))
         self.shop = self.proxy(config=CONFIG.format(blue=blue.address, green=green.address))
@@ -108,6 +109,8 @@ class Transcripts(ProxyCase):
         exchange.read_body()
         if exchange.request.target == "/orders/slow":
             exchange.wait(self.release)
+            if self.breaks:
+                return exchange.close()
         exchange.send(answer(b"ordered"))
 
     def script(self, text, name="promote.sh"):
@@ -184,6 +187,14 @@ class Transcripts(ProxyCase):
         self.assertEqual(self.statuses, [1])
         self.assertEqual((self.site()["pool"], self.site()["mode"]), ("blue", "live"))
 
+    def test_a_cutover_that_meets_a_write_without_an_answer(self):
+        self.script("exit 0\n")
+        self.breaks = True
+        self.begin_slow_order()
+        self.check("cutover-unknown", during=lambda: (self.send_orders_while_held(3), self.release.set()))
+        self.assertEqual(self.statuses, [1])
+        self.assertEqual((self.site()["pool"], self.site()["mode"]), ("blue", "live"))
+
     def test_a_cutover_whose_daemon_is_killed(self):
         running = self.shop.folder / "running"
         self.script(f'echo "promoting the database of $DRAWBRIDGE_TO"\ntouch {running}\n'
@@ -205,8 +216,8 @@ class Rendering(unittest.TestCase):
 
     def test_every_block_of_the_page_is_typed(self):
         named = {match[2] for match in BLOCK.finditer(PAGE.read_text())}
-        self.assertEqual(named, {"cutover-done", "cutover-run-fails", "cutover-undrained", "cutover-killed",
-                                 "cutover-slice"})
+        self.assertEqual(named, {"cutover-done", "cutover-run-fails", "cutover-undrained", "cutover-unknown",
+                                 "cutover-killed", "cutover-slice"})
 
 
 if __name__ == "__main__":

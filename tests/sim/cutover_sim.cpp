@@ -71,14 +71,16 @@ class World {
     if (!waited_for_.empty() && pick(3) != 0) {
       const auto kind = waited_for_.front();
       if (kind == Kind::run_ended && pick(20) != 0) return Kind::tick;
+      if (kind == Kind::drained && pick(12) == 0) return Kind::outcome_unknown;
       if (kind == Kind::drained && pick(4) != 0) writes_[old()] = 0;
       // The shell tells of the last fence when nobody waits any more.
       if (kind == Kind::fenced && town_.waiting() > 0) return Kind::tick;
       return kind;
     }
-    constexpr Kind all[] = {Kind::guarded,         Kind::drained, Kind::run_ended, Kind::checked, Kind::tick,
-                            Kind::writes_accepted, Kind::tick,    Kind::watched,   Kind::gone,    Kind::abort};
-    return all[pick(40) == 0 ? pick(10) : 6];
+    constexpr Kind all[] = {Kind::guarded, Kind::drained,         Kind::run_ended,      Kind::checked,
+                            Kind::tick,    Kind::writes_accepted, Kind::tick,           Kind::watched,
+                            Kind::gone,    Kind::abort,           Kind::outcome_unknown};
+    return all[pick(40) == 0 ? pick(11) : 6];
   }
 
   void begin() {
@@ -107,6 +109,7 @@ class World {
       event.sample = answered_;
       event.ok = accepted_ == 0 || discard_;
     }
+    doubtful_ = doubtful_ || event.kind == Kind::outcome_unknown;
     if (event.kind != Kind::watched) std::erase(waited_for_, event.kind);
     may_turn_back_ = event.kind == Kind::watched && event.ok &&
                      core::has_too_many_errors(answered_, 0.05, now_ >= transaction_->watch_until.value_or(now_));
@@ -139,6 +142,7 @@ class World {
         town_.begin_account();
         return town_.review(published_.held);
       case CutoverAction::fence_drain:
+        doubtful_ = false;
         return await(Kind::drained);
       case CutoverAction::tell_run:
         REQUIRE(stage_on_disk() == CutoverStage::run);
@@ -172,6 +176,7 @@ class World {
     REQUIRE(durable_.pool == target_);
     REQUIRE_FALSE(flipped_);
     REQUIRE(writes_[old()] == 0);
+    REQUIRE_FALSE(doubtful_);
     flipped_ = true;
     ++tally_.flips;
     published_ = {.pool = target_, .mode = durable_.mode, .held = false};
@@ -328,6 +333,7 @@ class World {
   bool flipped_ = false;
   bool discard_ = false;
   bool may_turn_back_ = false;
+  bool doubtful_ = false;  // of the drain that is under way a write is not known to have ended
   int errors_in_100_ = 0;
   core::WatchSample answered_;
   std::uint64_t accepted_ = 0;   // writes, by the new pool

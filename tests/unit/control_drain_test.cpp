@@ -281,22 +281,62 @@ TEST_CASE("progress tells published, fenced and then what is open once a second"
   CHECK(answer->is_receipt());
 }
 
-TEST_CASE("a write that ended without its server's answer is named in the receipt, not counted as ended") {
+TEST_CASE(
+    "a write that ended without its server's answer is named, not counted as ended, and done only with --cut") {
   using control::Drain;
   const auto start = base::SteadyTime{};
   core::ClassCounts two;
   two[core::RequestClass::write] = 2;
+  for (const bool cut : {false, true}) {
+    CAPTURE(cut);
+    Drain drain({}, start, true, cut);
+    drain.on_fenced(two, start);
+    drain.on_unknown({.request_id = "r1", .site = "shop", .request_class = core::RequestClass::write});
+    CHECK(drain.on_drained(two, start + base::Millis(9)) == Drain::Action::finish);
+    CHECK(drain.receipt().ended[core::RequestClass::write] == 1);
+    REQUIRE(drain.receipt().unknown.size() == 1);
+    CHECK(drain.receipt().unknown.front().request_id == "r1");
+    CHECK(drain.receipt().unknown_counts.total() == 1);
+    CHECK(drain.receipt().cut_counts.total() == 0);
+    CHECK(drain.receipt().outcome == (cut ? core::Outcome::cut : core::Outcome::unknown));
+  }
+}
+
+TEST_CASE("a write that had no answer does not hide one that is open still") {
+  using control::Drain;
+  const auto start = base::SteadyTime{};
+  core::ClassCounts two, one;
+  two[core::RequestClass::write] = 2;
+  one[core::RequestClass::write] = 1;
   Drain drain({}, start, true, false);
   drain.on_fenced(two, start);
-  drain.on_unknown({.request_id = "r1",
-                    .site = "shop",
-                    .request_class = core::RequestClass::write,
-                    .method = "POST",
-                    .path = "/orders",
-                    .age = base::Millis(7)});
-  CHECK(drain.on_drained(two, start + base::Millis(9)) == Drain::Action::finish);
-  CHECK(drain.receipt().ended[core::RequestClass::write] == 1);
-  REQUIRE(drain.receipt().cut.size() == 1);
-  CHECK(drain.receipt().cut.front().request_id == "r1");
-  CHECK(drain.receipt().outcome == core::Outcome::cut);
+  drain.on_unknown({.request_id = "r1", .site = "shop", .request_class = core::RequestClass::write});
+  CHECK(drain.on_deadline(start) == Drain::Action::cut_tunnels);
+  CHECK(drain.on_cut({}, start) == Drain::Action::list);
+  CHECK(drain.on_listed({.counts = one, .requests = {}}, start) == Drain::Action::finish);
+  CHECK(drain.receipt().outcome == core::Outcome::outstanding);
+  CHECK(drain.receipt().unknown_counts.total() == 1);
+  CHECK(drain.receipt().ended.total() == 0);
+}
+
+TEST_CASE("a receipt names the writes that had ended without an answer before the command, where writes must end") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.workers->earlier.count = 2;
+  room.workers->earlier.requests = {{.request_id = "r1"}, {.request_id = "r2"}};
+  const auto readonly = room.mode(core::Mode::readonly, {"shop"});
+  room.alarms.settle();
+  const auto live = room.mode(core::Mode::live, {"shop"});
+  room.alarms.settle();
+  core::ServerCommand out;
+  out.pool = "blue";
+  out.address = "127.0.0.1:9001";
+  out.admin = core::ServerAdmin::drain;
+  const auto drained = room.submit({.what = out, .if_epoch = {}, .actor = ControlRoom::alice});
+  room.alarms.settle();
+  REQUIRE(readonly->is_receipt());
+  CHECK(readonly->receipt().earlier.count == 2);
+  CHECK(drained->receipt().earlier.count == 0);  // they may have been another server's
+  CHECK(readonly->receipt().outcome == core::Outcome::done);
+  CHECK(live->receipt().earlier.count == 0);
 }

@@ -84,6 +84,14 @@ void FakeWorkers::leave(const std::string& request_id) {
   report();
 }
 
+void FakeWorkers::leave_unanswered(const std::string& request_id) {
+  const auto& request = open_.at(request_id);
+  for (auto& [id, watch] : watches_) {
+    if (meant(watch.scope, request)) watch.events.unknown(request.shown);
+  }
+  leave(request_id);
+}
+
 std::size_t FakeWorkers::open_writes(const std::string& site) const {
   return static_cast<std::size_t>(std::ranges::count_if(open_, [&](const auto& one) {
     return one.second.shown.site == site && one.second.kind.request_class == core::RequestClass::write;
@@ -148,6 +156,7 @@ void FakeWorkers::pass_fence(std::uint64_t drain_id) {
   const auto found = watches_.find(drain_id);
   if (found == watches_.end()) return;
   tells_ = true;
+  found->second.events.earlier(earlier);
   found->second.events.fenced(left(found->second.scope, 0).counts);
   tells_ = false;
   const auto still = watches_.find(drain_id);

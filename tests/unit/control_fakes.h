@@ -60,6 +60,8 @@ class FakeWorkers final : public control::Workers {
   // Admits a request under the snapshot that is current.
   std::string enter(const std::string& site, Kind kind);
   void leave(const std::string& request_id);
+  // Likewise, but without its server's answer.
+  void leave_unanswered(const std::string& request_id);
   bool is_open(const std::string& request_id) const { return open_.contains(request_id); }
   std::size_t open_count() const { return open_.size(); }
   std::size_t open_writes(const std::string& site) const;
@@ -83,7 +85,8 @@ class FakeWorkers final : public control::Workers {
   void load(std::vector<core::SiteId>, std::function<void(std::vector<SiteLoad>)> done) override {
     alarms_.post([this, done = std::move(done)] { done({parked}); });
   }
-  SiteLoad parked;  // what load() tells
+  SiteLoad parked;              // what load() tells
+  core::UnknownWrites earlier;  // what each fence tells
   void on_unused(std::function<void(std::uint64_t)> listener) override { unused_ = std::move(listener); }
 
  private:

@@ -111,6 +111,32 @@ still open:
 )json");
 }
 
+TEST_CASE(
+    "a receipt names the writes whose outcome is unknown, of the drain and of before, and who may be at them") {
+  CHECK("\n" + print_receipt(document(R"json({"epoch": 43, "change": "readonly", "sites": ["shop"],
+      "published_at": "2026-03-01T02:00:00Z", "fenced_ms": 1, "drained_ms": 2000,
+      "drained": {"reads": 0, "writes": 0, "tunnels": 0}, "cut": [], "outstanding": [],
+      "unknown": [{"request_id": "5f0c", "site": "shop", "class": "write", "method": "POST", "path": "/orders", "age_ms": 2000,
+                   "server": "127.0.0.1:9001"}],
+      "unknown_counts": {"reads": 0, "writes": 1, "tunnels": 0},
+      "earlier_unknown": {"count": 2, "at_least": true, "newest_ms": 12000, "requests": [
+        {"request_id": "4e1b", "site": "shop", "class": "write", "method": "POST", "path": "/pay", "age_ms": 30000,
+         "server": "127.0.0.1:9002", "ended_ago_ms": 12000}]},
+      "result": "unknown"})json"),
+                             {}) ==
+        R"json(
+shop: readonly at 2026-03-01T02:00:00Z, epoch 43
+fence passed after 1ms, drained after 2s; ended meanwhile: nothing
+in force, but the outcome of 1 write is unknown: the server may still be at it
+not answered by their server, their outcome unknown:
+  REQUEST ID  SITE  CLASS  AGE  METHOD  PATH     SERVER
+  5f0c        shop  write  2s   POST    /orders  127.0.0.1:9001
+before this command at least 2 writes ended without their server's whole answer, the last one 12s ago; it may still be at work:
+  REQUEST ID  SITE  CLASS  AGE  METHOD  PATH  SERVER
+  4e1b        shop  write  30s  POST    /pay  127.0.0.1:9002
+)json");
+}
+
 TEST_CASE("history joins a change with its end") {
   CHECK("\n" + print_history(document(R"json({"entries": [
       {"at": "2026-03-01T02:00:05Z", "kind": "ended", "epoch": 43, "change": "readonly", "sites": ["shop"], "result": "done",

@@ -254,3 +254,50 @@ TEST_CASE("what a drain has listed as cut is not named to it again") {
   write->admission.leave();
   CHECK(office.heard.unknown.empty());
 }
+
+TEST_CASE("a write that has left without its upstream's answer is told to who asks within ten minutes") {
+  Office office;
+  const auto leave = [&](base::SteadyTime at, SiteId site) {
+    auto write = office.enter(1, RequestClass::write, site);
+    write->admission.outcome_unknown(at, "127.0.0.1:9001");
+    write->admission.leave();
+  };
+  leave(start + 2s, 0);
+  leave(start + 5s, 1);
+  leave(start + 8s, 0);
+  auto answered = office.enter(1, RequestClass::write);
+  answered->admission.leave();
+  const auto told = office.ledger.unknown_writes({0}, start + 10s);
+  CHECK(told.count == 2);
+  CHECK(told.exact);
+  CHECK(told.newest == 2s);
+  REQUIRE(told.requests.size() == 2);
+  CHECK(told.requests.front().server == "127.0.0.1:9001");
+  CHECK(told.requests.front().age == 10s);
+  CHECK(told.requests.front().ended_ago == 2s);
+  CHECK(office.ledger.unknown_writes({0, 1}, start + 10s).count == 3);
+  CHECK(office.ledger.unknown_writes({0}, start + 8s + 10min).count == 1);
+  CHECK(office.ledger.unknown_writes({0}, start + 9s + 10min).count == 0);
+}
+
+TEST_CASE("a site with many such writes is said to have at least so many, and takes no place from another's") {
+  Office office;
+  for (std::uint64_t i = 0; i <= base::limits::unknown_writes_max + 5; ++i) {
+    auto write = office.enter(1, RequestClass::write, i == 0 ? SiteId{1} : SiteId{0});
+    write->admission.outcome_unknown(start + std::chrono::seconds(i));
+    write->admission.leave();
+  }
+  const auto now = start + std::chrono::seconds(base::limits::unknown_writes_max + 5);
+  const auto many = office.ledger.unknown_writes({0}, now);
+  CHECK(many.count == base::limits::unknown_writes_max - 1);
+  CHECK_FALSE(many.exact);
+  const auto one = office.ledger.unknown_writes({1}, now);
+  CHECK(one.count == 1);
+  CHECK(one.exact);
+  CHECK(office.ledger.unknown_writes({0}, now + 10min).exact);
+  auto all = one;
+  all += many;
+  CHECK(all.count == many.count + 1);
+  CHECK_FALSE(all.exact);
+  CHECK(all.newest == 0s);
+}
