@@ -45,8 +45,8 @@ class Readings {
   Readings& operator=(const Readings&) = delete;
 
   // Never longer than the path; the normal form of a normal form is itself.
-  std::string_view normal() const { return list_[0]; }
-  std::span<const std::string_view> all() const { return {list_.data(), count_}; }  // the normal form first
+  std::string_view normal() const { return list_.texts[0]; }
+  std::span<const std::string_view> all() const { return {list_.texts.data(), count_}; }  // the normal form first
   Doubt doubt() const { return doubt_; }
   bool unjudgeable() const { return doubt_ != Doubt::none; }
 
@@ -63,7 +63,12 @@ class Readings {
   void add(std::string_view text);
   char* scratch(std::size_t index) { return room_ + index * path_bytes_; }
 
-  std::array<std::string_view, readings_max> list_;
+  // Not zeroed: nearly all paths have one.
+  union List {
+    List() {}
+    std::array<std::string_view, readings_max> texts;
+  };
+  List list_;
   std::size_t count_ = 0;
   Doubt doubt_ = Doubt::none;
   std::size_t path_bytes_ = 0;

@@ -161,3 +161,24 @@ TEST_CASE("random paths keep the promises of a normal form") {
     }
   }
 }
+
+TEST_CASE("what is not plain is found wherever in a path it stands") {
+  struct Row {
+    std::string_view odd, normal;
+    std::size_t readings;
+  };
+  const Row rows[] = {{"//", "/", 1}, {"/./", "/", 1}, {"/%41", "/A", 1}, {"/;p/", "/;p/", 2}, {"/\\", "/\\", 2}};
+  for (const auto& row : rows) {
+    for (std::size_t before = 0; before < 40; ++before) {
+      for (std::size_t after = 0; after < 20; ++after) {
+        const std::string begin = "/" + std::string(before, 'a');
+        const std::string end(after, 'b');
+        const auto path = begin + std::string(row.odd) + end;
+        CAPTURE(path);
+        const Readings readings(path);
+        CHECK(readings.normal() == (before == 0 ? std::string() : begin) + std::string(row.normal) + end);
+        CHECK(readings.all().size() == row.readings);
+      }
+    }
+  }
+}
