@@ -41,20 +41,6 @@ UniqueFd checked(int fd, const char* what) {
 
 }  // namespace
 
-// The outermost frame of a spawned task; frees itself at its end.
-struct Loop::Root {
-  struct promise_type {
-    static void* operator new(std::size_t bytes) { return allocate_frame(bytes); }
-    static void operator delete(void* frame, std::size_t bytes) { free_frame(frame, bytes); }
-    Root get_return_object() { return {std::coroutine_handle<promise_type>::from_promise(*this)}; }
-    std::suspend_always initial_suspend() const noexcept { return {}; }
-    std::suspend_never final_suspend() const noexcept { return {}; }
-    void return_void() const noexcept {}
-    void unhandled_exception() const noexcept { std::terminate(); }  // run_root() catches all
-  };
-  std::coroutine_handle<> frame;
-};
-
 Loop::Loop()
     : epoll_(checked(epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(checked(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd")),
@@ -96,25 +82,26 @@ void Loop::post(std::function<void()> work) {
       ::write(wake_.get(), &one, sizeof one);  // cannot fail before 2^64 - 1 posts
 }
 
-Loop::Root Loop::run_root(Task<> task) {
+// An exception that is none of the library's ends the process.
+void Loop::task_ended(std::exception_ptr exception) noexcept {
+  --tasks_;
   try {
-    co_await std::move(task);
+    if (exception) std::rethrow_exception(exception);
   } catch (const std::exception&) {
     failed_tasks_.fetch_add(1, std::memory_order_relaxed);
   }
-  --tasks_;
 }
 
 void Loop::spawn(Task<> task) {
-  const auto root = run_root(std::move(task));
+  if (task.await_ready()) return;
   ++tasks_;
-  root.frame.resume();
+  task.detach(*this).resume();
 }
 
 void Loop::spawn_soon(Task<> task) {
-  const auto root = run_root(std::move(task));
+  if (task.await_ready()) return;
   ++tasks_;
-  ready(root.frame);
+  ready(task.detach(*this));
 }
 
 void Loop::watch(int fd, std::uint32_t events, Watcher& watcher) {

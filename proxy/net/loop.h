@@ -33,7 +33,7 @@ class Watcher {
 // not Asio's: measured on small GETs through a prototype, Asio's epoll and awaitables reach 1.27 of HAProxy's
 // requests per CPU second where raw epoll reaches 1.39 (16 KiB bodies: 1.60 against 2.01), and TLS will be driven
 // on the descriptor. All but post() and stop() belong to the thread that calls run().
-class Loop {
+class Loop final : private TaskStarter {
  public:
   Loop();
   ~Loop();
@@ -109,8 +109,7 @@ class Loop {
   void limit_io(std::size_t bytes) { io_bytes_max_ = bytes; }
 
  private:
-  struct Root;
-  Root run_root(Task<> task);
+  void task_ended(std::exception_ptr exception) noexcept override;
   void turn();
   void tidy();
   void take_events(std::span<epoll_event> room, std::chrono::milliseconds sleep);

@@ -23,6 +23,16 @@ bool put_frames_away();
 template <class T>
 class Task;
 
+// Who starts tasks that nobody awaits.
+class TaskStarter {
+ public:
+  // One of them has ended, and its frame is gone.
+  virtual void task_ended(std::exception_ptr exception) noexcept = 0;
+
+ protected:
+  ~TaskStarter() = default;
+};
+
 namespace detail {
 
 struct PromiseBase {
@@ -36,7 +46,17 @@ struct PromiseBase {
     bool await_ready() const noexcept { return false; }
     template <class Promise>
     std::coroutine_handle<> await_suspend(std::coroutine_handle<Promise> self) noexcept {
+      if constexpr (requires { self.promise().starter; }) {
+        if (auto* const starter = self.promise().starter; starter != nullptr) return end(self, *starter);
+      }
       return self.promise().continuation;
+    }
+    template <class Promise>
+    static std::coroutine_handle<> end(std::coroutine_handle<Promise> self, TaskStarter& starter) noexcept {
+      auto exception = std::move(self.promise().exception);
+      self.destroy();
+      starter.task_ended(std::move(exception));
+      return std::noop_coroutine();
     }
     void await_resume() const noexcept {}
   };
@@ -63,6 +83,8 @@ struct Promise : PromiseBase {
 
 template <>
 struct Promise<void> : PromiseBase {
+  TaskStarter* starter = nullptr;  // then nobody awaits it
+
   Task<void> get_return_object();
   void return_void() const noexcept {}
   void take() const {
@@ -92,6 +114,13 @@ class [[nodiscard]] Task {
   }
   ~Task() {
     if (frame_) frame_.destroy();
+  }
+  // Nobody will await it, and it is not done() already: to be resumed once; it frees itself at its end.
+  std::coroutine_handle<> detach(TaskStarter& starter)
+    requires(std::is_void_v<T>)
+  {
+    frame_.promise().starter = &starter;
+    return std::exchange(frame_, nullptr);
   }
   Task(Task&& other) noexcept : frame_(std::exchange(other.frame_, nullptr)), result_(std::move(other.result_)) {}
   Task& operator=(Task&&) = delete;
