@@ -41,6 +41,19 @@ Stream::Write Stream::write(std::span<const std::string_view> parts, base::Milli
   return {*this, parts, patience};
 }
 
+Stream::Result<std::size_t> Stream::write_now(std::string_view part) {
+  if (broken_ || secure_ || connecting_ || !writable_) return 0;
+  const auto wanted = std::min(part.size(), loop_.io_bytes_max());
+  const auto sent = ::send(fd_.get(), part.data(), wanted, MSG_NOSIGNAL | (end_follows_ ? MSG_MORE : 0));
+  if (sent >= 0) {
+    bytes_written_ += static_cast<std::size_t>(sent);
+    return static_cast<std::size_t>(sent);
+  }
+  if (errno == EAGAIN || errno == EWOULDBLOCK) writable_ = false;
+  if (!writable_ || errno == EINTR) return 0;
+  return std::unexpected(base::os_failure(side_, errno));
+}
+
 Stream::Read Stream::read_into(const Pipe& pipe, std::size_t bytes, SteadyTime deadline) {
   Read read(*this, {}, deadline);
   read.pipe_ = &pipe;

@@ -90,7 +90,10 @@ class Stream final : public Fine, private Deadline::Owner, public Watcher {
   static constexpr std::size_t parts_max = 12;
   Write write(std::span<const std::string_view> parts, base::Millis patience);
 
-  // The same through a pipe, without a copy: up to `bytes` into it, all of `bytes` out of it. Plain streams.
+  // As much of `part` as the kernel takes at once; the rest, perhaps all, is for write(). Costs less than a write.
+  Result<std::size_t> write_now(std::string_view part);
+
+  // Through a pipe, without a copy: up to `bytes` into it, all of `bytes` out of it. Plain streams.
   Read read_into(const Pipe& pipe, std::size_t bytes, SteadyTime deadline);
   Write write_from(const Pipe& pipe, std::size_t bytes, base::Millis patience);
 

@@ -70,7 +70,7 @@ net::Task<base::Result<void>> H1Writer::write(OutgoingMessage::Part part, base::
     const auto whole = part.pieces.empty() ? head_ : join(head_, part.pieces, head_room_.span());
     if (!whole.empty()) {
       head_ = {};
-      return send({&whole, 1}, patience, part.end);
+      return send_whole(whole, patience, part.end);
     }
   }
   Parts parts;
@@ -84,6 +84,15 @@ net::Task<base::Result<void>> H1Writer::write(OutgoingMessage::Part part, base::
   if (parts.all().empty()) return wrote({}, part.end);
   if (has_head && chunked) parts.join_all(head_room_.span());
   return send(parts.all(), patience, part.end);
+}
+
+// Nearly always the kernel takes all of it.
+net::Task<base::Result<void>> H1Writer::send_whole(std::string_view whole, base::Millis patience, bool end) {
+  const auto sent = stream_.write_now(whole);
+  if (!sent) return wrote(std::unexpected(sent.error()), end);
+  if (*sent == whole.size()) return wrote({}, end);
+  whole.remove_prefix(*sent);
+  return send({&whole, 1}, patience, end);
 }
 
 net::Task<base::Result<void>> H1Writer::send(std::span<const std::string_view> parts, base::Millis patience,

@@ -36,6 +36,7 @@ class H1Writer {
   bool broken() const { return broken_; }
 
  private:
+  net::Task<base::Result<void>> send_whole(std::string_view whole, base::Millis patience, bool end);
   net::Task<base::Result<void>> send(std::span<const std::string_view> parts, base::Millis patience, bool end);
   net::Task<base::Result<void>> wait(net::Stream::Write writing, bool end);
   base::Result<void> wrote(base::Result<void> written, bool end);

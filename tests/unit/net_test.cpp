@@ -9,6 +9,7 @@
 #include <cstring>
 #include <fstream>
 #include <memory>
+#include <new>
 #include <random>
 #include <string>
 #include <sys/socket.h>
@@ -82,6 +83,48 @@ TEST_CASE("what is written arrives whole and in order, with large and with one-b
     loop.run();
     CHECK(loop.failed_tasks() == 0);
   }
+}
+
+TEST_CASE("what the kernel does not take at once is left to a write, and nothing is lost between them") {
+  net::Loop loop;
+  auto pair = stream_pair(loop);
+  std::string text;
+  std::mt19937 random(8);
+  while (text.size() < 3'000'000) text += static_cast<char>(random());
+  const auto send = [](net::Stream& a, net::Stream& b, const std::string& all) -> net::Task<> {
+    const auto taken = a.write_now(all);
+    REQUIRE(taken.value_or(0) > 0);
+    REQUIRE(*taken < all.size());
+    CHECK(a.bytes_written() == *taken);
+    CHECK(a.write_now(all).value_or(1) == 0);
+    net::Fork<std::string> reader(collect(b, all.size()));
+    const std::string_view parts[] = {std::string_view(all).substr(*taken)};
+    CHECK((co_await a.write(parts, 5000ms)).has_value());
+    CHECK((co_await reader.join()) == all);
+  };
+  loop.spawn(send(*pair.a, *pair.b, text));
+  loop.stop();
+  loop.run();
+  pair.b.reset();
+  CHECK(pair.a->write_now("x").error().fault == base::Fault::client);
+  pair.a->cancel(base::Reason::cancelled);
+  CHECK(pair.a->write_now("x").value_or(1) == 0);
+}
+
+TEST_CASE("a task that throws ends alone and is counted, whether it has waited or not") {
+  net::Loop loop;
+  const auto fail = [](net::Loop& at, bool wait) -> net::Task<> {
+    if (wait) co_await at.let_others();
+    throw std::bad_alloc();
+  };
+  loop.spawn(fail(loop, false));
+  loop.spawn_soon(fail(loop, true));
+  loop.spawn(net::Task<>::done());
+  CHECK(loop.tasks() == 1);
+  loop.stop();
+  loop.run();
+  CHECK(loop.tasks() == 0);
+  CHECK(loop.failed_tasks() == 2);
 }
 
 TEST_CASE("a read that nothing comes for fails at its deadline and the stream stays usable") {
