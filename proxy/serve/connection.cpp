@@ -71,7 +71,8 @@ net::Task<> Connection::serve(std::unique_ptr<Connection> self) {
       H1Client channel(it.client_, *it.space_, it.stream_);
       Exchange exchange(it.worker_, channel);
       it.exchange_ = &exchange;
-      keep = co_await exchange.run();
+      co_await exchange.run();
+      keep = exchange.finish();
       it.exchange_ = nullptr;
       it.broken_ = channel.broken();
       it.linger_ = channel.has_unread_body();

@@ -16,17 +16,11 @@ Exchange::Exchange(Worker& worker, ClientChannel& channel)
 
 Exchange::~Exchange() = default;
 
-net::Task<bool> Exchange::run() {
+net::Task<> Exchange::run() {
   identify();
-  if (call_.request().max_forwards == 0U) {
-    co_await answer_options();
-  } else if (const auto reserved = core::parse_reserved_path(call_.request().path)) {
-    co_await answer_reserved(*reserved);
-  } else {
-    co_await follow_plan();
-  }
-  finish();
-  co_return call_.keep && !call_.worker.stopping();
+  if (call_.request().max_forwards == 0U) return answer_options();
+  if (const auto reserved = core::parse_reserved_path(call_.request().path)) return answer_reserved(*reserved);
+  return follow_plan();
 }
 
 void Exchange::identify() {
@@ -232,7 +226,7 @@ net::Task<> Exchange::send(OwnAnswer own, unsigned status) {
   call_.keep = dropped;
 }
 
-void Exchange::finish() {
+bool Exchange::finish() {
   const auto& head = call_.request();
   const auto& plan = call_.plan;
   auto& record = call_.record;
@@ -269,6 +263,7 @@ void Exchange::finish() {
   worker.counters().finished(record);
   worker.log().write(record);
   admission_.leave();
+  return call_.keep && !worker.stopping();
 }
 
 void Exchange::cut() {

@@ -16,8 +16,9 @@ class Exchange final : public core::Admission::Owner, private Parking::Parked {
   Exchange(Worker& worker, ClientChannel& channel);
   ~Exchange();
 
-  // True if the connection may serve another request.
-  net::Task<bool> run();
+  net::Task<> run();
+  // After that, once: records it. True if the connection may serve another request.
+  bool finish();
 
   // core::Admission::Owner: an operator's deadline, the end of the process, or a cutover.
   void cut() override;
@@ -41,7 +42,6 @@ class Exchange final : public core::Admission::Owner, private Parking::Parked {
   net::Task<> answer_failure(base::Failure failure);
   net::Task<> answer(const core::AnswerSet& answers);
   net::Task<> send(OwnAnswer own, unsigned status);
-  void finish();
 
   Call call_;
   core::Admission admission_;

@@ -49,30 +49,44 @@ net::Task<Result<void>> Forward::run() {
     auto leased = co_await call_.worker.servers().lease(pool_, tried_, wish_, lease_);
     // Nobody left to ask again: what the first attempt met is the truth about this request.
     if (!leased) co_return std::unexpected(first_failure.value_or(leased.error()));
-    place_ = leased->place;
-    const auto& server = pool_.servers[place_];
-    call_.record.pool = pool_.name;
-    call_.record.server = server.address;
-    call_.record.server_id = server.id;
-    if (leased->connect.count() >= 0) call_.record.upstream_connect = leased->connect;
+    note_server(*leased);
     if (call_.cut || call_.late)
       co_return std::unexpected(Failure{.fault = Fault::proxy, .reason = Reason::cancelled});
 
-    note_write();
-    const auto result = co_await attempt();
-    note_result(result);
+    begin_attempt();
+    const auto sent = co_await send_request();
+    auto result = sent;
+    // A server that stopped reading may have answered before: its answer counts, and only without one our failure.
+    if (sent || sent.error().fault == Fault::upstream) result = co_await receive_response();
+    if (!result && !sent) result = sent;
+    call_.channel.on_reset(nullptr);
+    if (upload_) co_await stop_upload();
+    end_attempt(result);
     if (result) co_return result;
     if (!replayable || !may_retry(result.error())) {
       let_go();
       co_return result;
     }
     first_failure = result.error();
-    if (asks_elsewhere(result.error())) tried_.add(place_);
-    wish_.fresh = true;
-    let_go();
-    call_.channel.rewind();
-    ++call_.record.retries;
+    begin_anew(result.error());
   }
+}
+
+void Forward::note_server(const upstream::Servers::Chosen& chosen) {
+  place_ = chosen.place;
+  const auto& server = pool_.servers[place_];
+  call_.record.pool = pool_.name;
+  call_.record.server = server.address;
+  call_.record.server_id = server.id;
+  if (chosen.connect.count() >= 0) call_.record.upstream_connect = chosen.connect;
+}
+
+void Forward::begin_anew(const Failure& failure) {
+  if (asks_elsewhere(failure)) tried_.add(place_);
+  wish_.fresh = true;
+  let_go();
+  call_.channel.rewind();
+  ++call_.record.retries;
 }
 
 UpstreamChannel& Forward::open_channel() {
@@ -93,28 +107,21 @@ void Forward::let_go() {
   lease_.reset();
 }
 
-net::Task<Result<void>> Forward::attempt() {
+void Forward::begin_attempt() {
+  note_write();
   upstream_ = &open_channel();
   upload_failure_.reset();
   upload_stopped_ = false;
   // Nobody waits for what a client asked that has gone. A write goes on: while a server works on it, it has not
   // ended, and a drain that waits for it must not be told so.
   if (call_.plan.request_class == core::RequestClass::read) call_.channel.on_reset(this);
-  auto sent = co_await send_request();
-  auto result = Result<void>{};
-  if (sent || sent.error().fault == Fault::upstream) {
-    // A server that stopped reading may have answered before: its answer counts, and only without one our failure.
-    result = co_await receive_response();
-    if (!result && !sent) result = sent;
-  } else {
-    result = sent;
-  }
-  call_.channel.on_reset(nullptr);
+}
+
+void Forward::end_attempt(Result<void>& result) {
   call_.record.request_bytes = call_.channel.bytes();
-  if (upload_) co_await stop_upload();
   if (!result && upload_failure_ && upload_failure_->fault == Fault::client)
-    co_return std::unexpected(*upload_failure_);
-  co_return result;
+    result = std::unexpected(*upload_failure_);
+  note_result(result);
 }
 
 void Forward::was_reset(Failure failure) {
@@ -236,6 +243,8 @@ net::Task<Result<void>> Forward::send_request() {
 
 // A call of gRPC may be quiet both ways, as long as its pool allows; any client may be once it is being answered.
 net::Task<Result<void>> Forward::upload() {
+  if (call_.request().body.kind == http::Body::Kind::none)
+    return upstream_->write({.end = true}, pool_.timing.body);
   const bool may_be_quiet = http::is_grpc(call_.request().headers.value(http::Field::content_type));
   return relay_body(
       {.loop = call_.worker.loop(),
@@ -268,7 +277,6 @@ net::Task<> Forward::stop_upload() {
   }
   const auto sent = co_await upload_->join();
   upload_.reset();
-  call_.record.request_bytes = call_.channel.bytes();
   if (!sent) call_.keep = false;
 }
 

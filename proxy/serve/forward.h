@@ -31,7 +31,10 @@ class Forward final : private net::Stream::Reset, private net::Deadline::Owner {
   bool is_at(core::ServerId server) const;
 
  private:
-  net::Task<base::Result<void>> attempt();
+  void note_server(const upstream::Servers::Chosen& chosen);
+  void begin_attempt();
+  void end_attempt(base::Result<void>& result);
+  void begin_anew(const base::Failure& failure);
   bool may_retry(const base::Failure& failure);
   bool asks_elsewhere(const base::Failure& failure) const;
   void note_write();

@@ -156,6 +156,7 @@ net::Task<> H2Connection::serve_request(H2Stream& stream, H2Stream::Came came) {
   Served served(exchange);
   served_.push_back(served);
   co_await exchange.run();
+  exchange.finish();
 }
 
 void H2Connection::stream_ended() {
