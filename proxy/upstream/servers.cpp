@@ -148,17 +148,24 @@ void Servers::closed(std::size_t connections) {
   budget_.give_back(connections);
 }
 
+bool Servers::may_get(const core::PoolServer& target, bool tried) {
+  const auto bound = target.max_connections;
+  const bool has_seat = bound == 0 || seats_.free(target.id, bound);
+  return target.admin == core::ServerAdmin::ready && !tried && has_seat && board_.eligible(target.id, loop_.now());
+}
+
 std::optional<std::size_t> Servers::choose(const core::PoolView& pool, const Tried& tried) {
+  if (pool.servers.size() == 1) {
+    const auto& only = pool.servers.front();
+    return only.weight > 0 && may_get(only, tried.has(0)) ? std::optional<std::size_t>(0) : std::nullopt;
+  }
   if (balance_.size() <= pool.id) balance_.resize(std::size_t{pool.id} + 1);
   candidates_.clear();
   for (std::size_t place = 0; place < pool.servers.size(); ++place) {
     const auto& target = pool.servers[place];
-    const auto load = server(target.id).in_flight;
-    const auto bound = target.max_connections;
-    const bool has_seat = bound == 0 || seats_.free(target.id, bound);
-    const bool eligible = target.admin == core::ServerAdmin::ready && !tried.has(place) && has_seat &&
-                          board_.eligible(target.id, loop_.now());
-    candidates_.push_back({.eligible = eligible, .in_flight = load, .weight = target.weight});
+    candidates_.push_back({.eligible = may_get(target, tried.has(place)),
+                           .in_flight = server(target.id).in_flight,
+                           .weight = target.weight});
   }
   return core::pick(pool.balance, candidates_, balance_[pool.id]);
 }
@@ -300,7 +307,7 @@ bool Servers::take_kept(const core::PoolView& pool, std::size_t place, Tried& tr
                         Lease& lease) {
   const auto& wanted = pool.servers[place];
   tried.asked_ = wanted.id;
-  lease.greeting_ = wish.greeting;
+  if (lease.greeting_ != wish.greeting) lease.greeting_ = wish.greeting;
   lease.reused_ = false;
   if (pool.multiplexed() || wish.fresh) return false;
   lease.stream_ = take_idle(pool, server(wanted.id), board_.usable(wanted.id, loop_.now()), lease);

@@ -174,7 +174,8 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
   };
 
   Server& server(core::ServerId id);
-  void left(core::ServerId id);  // an exchange with it has ended
+  void left(core::ServerId id);                              // an exchange with it has ended
+  bool may_get(const core::PoolServer& target, bool tried);  // one more request
   std::optional<std::size_t> choose(const core::PoolView& pool, const Tried& tried);
   bool awaits_word(const core::PoolView& pool, const Tried& tried, std::optional<std::size_t> chosen);
   net::Task<std::optional<std::size_t>> choose_later(const core::PoolView& pool, Tried& tried);
