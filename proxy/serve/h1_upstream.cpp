@@ -57,12 +57,14 @@ net::Task<Result<void>> H1Upstream::read_head(const http::HeadLimits& limits, ba
   auto& input = space_.upstream;
   http::HeadLimits mine = limits;
   mine.head_bytes_max = std::min(mine.head_bytes_max, response_head_cap);
-  http::HeadScanner scanner(http::HeadScanner::Side::response, mine);
+  std::optional<http::HeadScanner> scanner;  // of a head that comes in parts, or is refused
   for (;;) {
-    const bool first_look = !input.empty() && !scanner.started();
-    const auto head_bytes = first_look ? http::take_response(input.view(), asked_, mine, space_.response) : 0;
-    if (head_bytes != 0) co_return begin_body(head_bytes);
-    const auto scan = scanner.scan(input.view());
+    if (!input.empty() && !scanner) {
+      const auto head_bytes = http::take_response(input.view(), asked_, mine, space_.response);
+      if (head_bytes != 0) co_return begin_body(head_bytes);
+      scanner.emplace(http::HeadScanner::Side::response, mine);
+    }
+    const auto scan = scanner ? scanner->scan(input.view()) : http::HeadScanner::Scan{};
     if (scan.state == http::HeadScanner::State::refused) co_return std::unexpected(malformed());
     if (scan.state == http::HeadScanner::State::complete) {
       const auto text = input.view().substr(scan.begin, scan.end - scan.begin);

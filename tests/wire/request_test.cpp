@@ -1,3 +1,4 @@
+#include "proxy/http/chars.h"
 #include "proxy/http/reader.h"
 #include "tests/wire/accepted_request_cases.h"
 #include "tests/wire/refused_framing_cases.h"
@@ -124,6 +125,23 @@ TEST_CASE("whatever byte stands wherever in a request, one pass takes what two a
     }
   }
   CHECK(differing == 0);
+}
+
+TEST_CASE("a byte may stand anywhere in a path, or in a query, or nowhere") {
+  static RequestHead head;
+  const auto accepted = [](const std::string& target) {
+    return !parse_request("GET " + target + " HTTP/1.1\r\nHost: a\r\n\r\n", HeadLimits{}, head);
+  };
+  for (unsigned byte = 0; byte < 256; ++byte) {
+    const char c = static_cast<char>(byte);
+    if (c == ' ') continue;
+    for (std::size_t before = 0; before < 36; ++before) {
+      const auto part = std::string(before, 'a') + c + std::string(35 - before, 'b');
+      CAPTURE(part);
+      CHECK(accepted("/" + part) == (is(c, path_char) || c == '?'));
+      CHECK(accepted("/?" + part) == is(c, query_char));
+    }
+  }
 }
 
 TEST_CASE("a request is judged alike when it comes one byte at a time") {
