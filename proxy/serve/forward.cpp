@@ -90,8 +90,7 @@ void Forward::begin_anew(const Failure& failure) {
 }
 
 UpstreamChannel& Forward::open_channel() {
-  if (auto* const carrier = lease_.carrier())
-    return h2_.emplace(call_.space(), *carrier, bounds_.response_head_bytes_max);
+  if (lease_.carrier() != nullptr) return h2_.emplace(call_.space(), lease_, bounds_.response_head_bytes_max);
   return h1_.emplace(call_.space(), lease_.stream());
 }
 

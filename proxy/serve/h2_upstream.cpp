@@ -20,13 +20,14 @@ constexpr Failure refused{.fault = Fault::upstream, .reason = Reason::refused, .
 
 }  // namespace
 
-H2Upstream::H2Upstream(Workspace& space, upstream::H2Carrier& carrier, std::size_t head_bytes_max)
+H2Upstream::H2Upstream(Workspace& space, upstream::Lease& lease, std::size_t head_bytes_max)
     : space_(space),
-      carrier_(carrier),
+      lease_(lease),
+      carrier_(*lease.carrier()),
       head_bytes_max_(head_bytes_max),
-      reading_(carrier.loop()),
-      writing_(carrier.loop()),
-      queue_(carrier.buffers()) {
+      reading_(carrier_.loop()),
+      writing_(carrier_.loop()),
+      queue_(carrier_.buffers()) {
   space_.upstream.restart_empty();
 }
 
@@ -54,12 +55,12 @@ Result<void> H2Upstream::start(const http::RequestHead& head, const http::Forwar
 }
 
 bool H2Upstream::open_stream(bool body_follows) {
-  stream_ = session().request({.head = head_,
-                               .scheme = carrier_.scheme(),
-                               .protocol = websocket_ ? "websocket" : "",
-                               .body_follows = body_follows,
-                               .method = method_},
-                              *this);
+  stream_ = lease_.open_stream({.head = head_,
+                                .scheme = carrier_.scheme(),
+                                .protocol = websocket_ ? "websocket" : "",
+                                .body_follows = body_follows,
+                                .method = method_},
+                               *this);
   opened_at_ = carrier_.loop().now();
   carrier_.changed();
   space_.request_out.reset();

@@ -7,7 +7,7 @@
 #include "proxy/serve/h2_outgoing.h"
 #include "proxy/serve/upstream_channel.h"
 #include "proxy/serve/workspace.h"
-#include "proxy/upstream/h2_carrier.h"
+#include "proxy/upstream/servers.h"
 
 #include <cstdint>
 #include <deque>
@@ -20,11 +20,11 @@
 namespace drawbridge::serve {
 
 // An exchange on a stream of an HTTP/2 connection to a server. The server's window opens only as the answer is
-// taken. A WebSocket is an extended CONNECT (RFC 8441), to servers that say they take it. Dies before its seat on
-// the carrier is given back.
+// taken. A WebSocket is an extended CONNECT (RFC 8441), to servers that say they take it. Dies before its lease,
+// which has a seat on a carrier, is given back.
 class H2Upstream final : public UpstreamChannel, private http::H2StreamUser {
  public:
-  H2Upstream(Workspace& space, upstream::H2Carrier& carrier, std::size_t head_bytes_max);
+  H2Upstream(Workspace& space, upstream::Lease& lease, std::size_t head_bytes_max);
   ~H2Upstream();
 
   // IncomingBody
@@ -73,6 +73,7 @@ class H2Upstream final : public UpstreamChannel, private http::H2StreamUser {
   http::H2Session& session() { return carrier_.session(); }
 
   Workspace& space_;
+  upstream::Lease& lease_;
   upstream::H2Carrier& carrier_;
   std::size_t head_bytes_max_;  // of an answer
   std::optional<http::H2StreamId> stream_;

@@ -102,6 +102,13 @@ void H2Carrier::end(Failure why) {
   failure_ = why;
   session_.connection_lost();
   on_settings();
+  tell_owner();
+}
+
+// The writer does each time that it was woken: a stream ends with what is received or, given up, when its reset
+// leaves.
+void H2Carrier::tell_owner() {
+  if (has_room() || retired_ || over_) owner_.carrier_changed(*this);
 }
 
 void H2Carrier::on_settings() {
@@ -147,6 +154,7 @@ net::Task<bool> H2Carrier::write_all() {
   for (;;) {
     auto buffer = session_.wants_output() ? buffers_.take() : net::Buffer();
     const auto bytes = buffer ? session_.produce(buffer.span()) : 0;
+    tell_owner();
     if (bytes == 0) {
       buffer.reset();
       flushed_.tell();
@@ -168,19 +176,22 @@ net::Task<bool> H2Carrier::write_all() {
   }
 }
 
-void H2Carrier::leave() {
+void H2Carrier::leave(bool opened) {
   DRAWBRIDGE_CHECK(riders_ > 0);
   --riders_;
+  if (!opened) --expected_;
   carried_ = true;
   used_at_ = loop_.now();
+  if (!opened) tell_owner();
   if (riders_ > 0) return;
   left_.tell();
   if (retired_) say_goodbye();
 }
 
 void H2Carrier::retire() {
-  retired_ = true;
+  if (std::exchange(retired_, true)) return;
   if (riders_ == 0) say_goodbye();
+  tell_owner();
 }
 
 void H2Carrier::say_goodbye() {

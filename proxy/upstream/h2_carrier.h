@@ -24,7 +24,8 @@ class H2Carrier final : private http::H2Listener, private net::Deadline::Owner {
  public:
   class Owner {
    public:
-    virtual void carrier_gone(H2Carrier& carrier) = 0;  // its socket is closed, and nobody rides: the last call
+    virtual void carrier_gone(H2Carrier& carrier) = 0;     // its socket is closed, and nobody rides: the last call
+    virtual void carrier_changed(H2Carrier& carrier) = 0;  // it may have room, or never have any again
 
    protected:
     ~Owner() = default;
@@ -47,16 +48,28 @@ class H2Carrier final : private http::H2Listener, private net::Deadline::Owner {
   ~H2Carrier();
 
   // One more exchange may begin.
-  bool has_room() const { return !over_ && !retired_ && !doubted_ && session_.can_open(); }
-  // Who has been let in may use session() until leaving. A rider's streams are closed or abandoned before it
-  // leaves.
+  bool has_room() const {
+    return !over_ && !retired_ && !doubted_ && session_.can_open() &&
+           session_.streams_open() + expected_ < session_.streams_max();
+  }
+  // The server says that it takes nobody now.
+  bool closed_to_all() const {
+    return !over_ && !retired_ && session_.settings_received() && session_.streams_max() == 0;
+  }
+  // Who has been let in may use session() until leaving, and open() one stream, of which it says in leave() whether
+  // it did. A place is kept for it until then. A rider's stream is closed or abandoned before it leaves.
   void enter() {
     if (riders_++ == 0) awaited_at_ = loop_.now();
+    ++expected_;
   }
+  std::optional<http::H2StreamId> open(const http::H2Session::Ask& ask, http::H2StreamUser& user) {
+    --expected_;
+    return session_.request(ask, user);
+  }
+  void leave(bool opened);
   // A rider has waited in vain since `since`. If the server has not been heard at all in that time, nobody boards
   // until it is.
   void doubt(base::SteadyTime since) { doubted_ = doubted_ || heard_at_ <= since; }
-  void leave();
   std::size_t riders() const { return riders_; }
 
   // A rider's signal, told when the server's SETTINGS have come, and at the end; until unwatch().
@@ -93,6 +106,7 @@ class H2Carrier final : private http::H2Listener, private net::Deadline::Owner {
   net::Task<bool> write_all();
   net::Task<bool> flushed();
   void end(base::Failure why);
+  void tell_owner();
   void say_goodbye();
 
   http::H2StreamUser* on_open(http::H2StreamId) override { return nullptr; }
@@ -116,6 +130,7 @@ class H2Carrier final : private http::H2Listener, private net::Deadline::Owner {
   std::vector<net::Signal*> watching_;
   net::Deadline watch_;
   std::size_t riders_ = 0;
+  std::size_t expected_ = 0;  // of them, whose streams are still to be opened
   bool writing_ = false;
   bool broken_ = false;  // nothing can be written any more
   bool retired_ = false;

@@ -42,10 +42,7 @@ void Lease::leave_server() {
 void Lease::reset() {
   if (servers_ == nullptr) return;
   auto& servers = *servers_;
-  if (carrier_ != nullptr) {
-    std::exchange(carrier_, nullptr)->leave();
-    servers.room_made(server_);
-  }
+  if (carrier_ != nullptr) servers.leave_carrier(*std::exchange(carrier_, nullptr), opened_);
   leave_server();
   const bool open = stream_ != nullptr;
   stream_.reset();
@@ -283,15 +280,11 @@ net::Task<base::Result<std::unique_ptr<net::Stream>>> Servers::dial(const core::
 }
 
 net::Task<base::Result<void>> Servers::connect(const core::PoolView& pool, const core::PoolServer& wanted,
-                                               std::size_t slot, Tried& tried, Lease& lease) {
+                                               std::size_t& slot, Tried& tried, Lease& lease) {
   if (pool.multiplexed()) {
     const auto carrier = co_await board_carrier(pool, {.server = wanted, .slot = slot}, tried);
     if (!carrier) co_return std::unexpected(carrier.error());
-    lease.carrier_ = *carrier;
-    lease.slot_ = (*carrier)->slot();
-    lease.reused_ = (*carrier)->carried() || (*carrier)->riders() > 0;
-    (*carrier)->enter();
-    if (lease.reused_) counters_.upstream_reused.add();
+    enter_carrier(**carrier, lease);
     co_return base::Result<void>{};
   }
   auto dialled = co_await dial(pool, wanted, server(wanted.id).slots[slot], tried, lease.greeting_);
@@ -309,7 +302,8 @@ bool Servers::take_kept(const core::PoolView& pool, std::size_t place, Tried& tr
   tried.asked_ = wanted.id;
   if (lease.greeting_ != wish.greeting) lease.greeting_ = wish.greeting;
   lease.reused_ = false;
-  if (pool.multiplexed() || wish.fresh) return false;
+  if (pool.multiplexed()) return take_seat(pool, wanted.id, lease);
+  if (wish.fresh) return false;
   lease.stream_ = take_idle(pool, server(wanted.id), board_.usable(wanted.id, loop_.now()), lease);
   if (!lease.stream_) return false;
   lease.reused_ = true;
@@ -348,7 +342,7 @@ net::Task<base::Result<Servers::Chosen>> Servers::lease_later(const core::PoolVi
       if (take_kept(pool, *place, tried, wish, lease)) co_return Chosen{.place = *place};
     }
     const auto& wanted = pool.servers[*place];
-    const auto slot = choose_slot(server(wanted.id), board_.usable(wanted.id, loop_.now()));
+    auto slot = choose_slot(server(wanted.id), board_.usable(wanted.id, loop_.now()));
     if (!slot) {
       tried.add(*place);
       continue;

@@ -10,6 +10,7 @@
 #include "proxy/net/task.h"
 #include "proxy/net/tls_client.h"
 #include "proxy/obs/counters.h"
+#include "proxy/upstream/boarding_queue.h"
 #include "proxy/upstream/connection_budget.h"
 #include "proxy/upstream/h2_carrier.h"
 #include "proxy/upstream/health_board.h"
@@ -42,6 +43,8 @@ class Lease {
   H2Carrier* carrier() const { return carrier_; }  // null: it is a stream
   core::ServerId server() const { return server_; }
   std::size_t slot() const { return slot_; }
+  // On the carrier: the one stream of this lease, as of H2Session::request().
+  std::optional<http::H2StreamId> open_stream(const http::H2Session::Ask& ask, http::H2StreamUser& user);
   // It has carried an exchange before: it may have gone stale. A carrier has if it is over.
   bool reused() const { return reused_ && (carrier_ == nullptr || carrier_->over()); }
 
@@ -61,6 +64,7 @@ class Lease {
   std::uint32_t generation_ = 0;  // of the server's addresses when it was leased
   bool reused_ = false;
   bool seated_ = false;  // counts for the server's bound
+  bool opened_ = false;  // its stream on the carrier
   std::string greeting_;
   std::unique_ptr<net::Stream> stream_;
   H2Carrier* carrier_ = nullptr;
@@ -164,13 +168,13 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
     std::vector<H2Carrier*> carriers;  // they own themselves
     bool dialling = false;             // one more
     std::optional<base::Failure> dial_failure;
-    std::vector<net::Signal*> waiting;  // for it, or for room on the others
-    bool kept = true;                   // connections to it are
+    BoardingQueue queue;  // for it, or for room on the others
+    bool kept = true;     // connections to it are
   };
-  // Where a carrier would be dialled.
+  // Where a carrier would be dialled: at another address if the server's have changed meanwhile.
   struct Boarding {
     const core::PoolServer& server;
-    std::size_t slot = 0;
+    std::size_t& slot;
   };
 
   Server& server(core::ServerId id);
@@ -191,13 +195,18 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
                                                              Tried& tried, std::string_view greeting);
   net::UniqueFd open_socket(const net::Endpoint& endpoint);
   net::Task<base::Result<void>> connect(const core::PoolView& pool, const core::PoolServer& wanted,
-                                        std::size_t slot, Tried& tried, Lease& lease);
+                                        std::size_t& slot, Tried& tried, Lease& lease);
   net::Task<base::Result<H2Carrier*>> board_carrier(const core::PoolView& pool, Boarding boarding, Tried& tried);
-  net::Task<base::Result<void>> wait_for_carrier(Server& server, base::SteadyTime until, Tried& tried);
-  void room_made(core::ServerId id);
-  H2Carrier* find_carrier(const core::PoolView& pool, Server& server, EndpointMask usable);
+  net::Task<base::Result<H2Carrier*>> wait_for_turn(const core::PoolView& pool, core::ServerId id, Tried& tried);
+  net::Task<base::Result<H2Carrier*>> dial_carrier(const core::PoolView& pool, Boarding boarding, Tried& tried);
+  bool may_dial(core::ServerId id);
+  bool take_seat(const core::PoolView& pool, core::ServerId id, Lease& lease);
+  void enter_carrier(H2Carrier& carrier, Lease& lease);
+  void leave_carrier(H2Carrier& carrier, bool opened);
+  H2Carrier* find_carrier(const core::PoolView& pool, core::ServerId id);
   void retire_carriers(Server& server, bool unused_only);
   void carrier_gone(H2Carrier& carrier) override;
+  void carrier_changed(H2Carrier& carrier) override;
   void closed(std::size_t connections);
   void deadline_passed(net::Deadline& deadline) override;
 

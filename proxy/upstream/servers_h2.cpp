@@ -12,18 +12,32 @@ constexpr std::size_t carriers_max = 32;
 
 constexpr std::uint32_t first_streams_max = 100;
 
-// A stream that was given up has its place until its reset has left, which nobody tells.
-constexpr std::chrono::milliseconds room_interval{50};
+constexpr base::Failure gave_up{.fault = base::Fault::proxy, .reason = base::Reason::cancelled};
+constexpr base::Failure no_room{.fault = base::Fault::proxy, .reason = base::Reason::no_server};
+constexpr base::Failure too_slow{.fault = base::Fault::upstream, .reason = base::Reason::timed_out};
 
 }  // namespace
 
+std::optional<http::H2StreamId> Lease::open_stream(const http::H2Session::Ask& ask, http::H2StreamUser& user) {
+  opened_ = true;
+  return carrier_->open(ask, user);
+}
+
 void Servers::carrier_gone(H2Carrier& carrier) {
-  std::erase(server(carrier.server()).carriers, &carrier);
+  auto& target = server(carrier.server());
+  std::erase(target.carriers, &carrier);
   closed(1);
+  target.queue.tell_first();
+}
+
+void Servers::carrier_changed(H2Carrier& carrier) {
+  server(carrier.server()).queue.tell_first();
 }
 
 // One whose TLS was of other rules, before a reload, is not boarded.
-H2Carrier* Servers::find_carrier(const core::PoolView& pool, Server& target, EndpointMask usable) {
+H2Carrier* Servers::find_carrier(const core::PoolView& pool, core::ServerId id) {
+  const auto& target = server(id);
+  const auto usable = board_.usable(id, loop_.now());
   for (auto* carrier : target.carriers) {
     const bool good = carrier->has_room() && carrier->generation() == target.generation;
     if (good && carrier->tls_maker() == pool.tls.get() && (usable >> carrier->slot() & 1U) != 0) return carrier;
@@ -38,72 +52,105 @@ void Servers::retire_carriers(Server& target, bool unused_only) {
   }
 }
 
-void Servers::room_made(core::ServerId id) {
-  auto& waiting = server(id).waiting;
-  if (!waiting.empty()) waiting.front()->tell();
+// Nobody overtakes those who wait.
+bool Servers::take_seat(const core::PoolView& pool, core::ServerId id, Lease& lease) {
+  auto* const carrier = server(id).queue.empty() ? find_carrier(pool, id) : nullptr;
+  if (carrier != nullptr) enter_carrier(*carrier, lease);
+  return carrier != nullptr;
 }
 
-// For the one that is being dialled or, where there may be no more, for room on one of them.
-net::Task<base::Result<void>> Servers::wait_for_carrier(Server& target, base::SteadyTime until, Tried& tried) {
-  const bool dialled = target.dialling;
-  net::Signal made(loop_);
-  target.waiting.push_back(&made);
-  tried.waiting_ = &made;
-  const bool told = co_await made.wait(dialled ? until : std::min(until, loop_.now() + room_interval));
-  tried.waiting_ = nullptr;
-  std::erase(target.waiting, &made);
-  if (tried.given_up_) {
-    co_return std::unexpected(base::Failure{.fault = base::Fault::proxy, .reason = base::Reason::cancelled});
-  }
-  if (!dialled) {
-    if (loop_.now() < until) co_return base::Result<void>{};
-    co_return std::unexpected(base::Failure{.fault = base::Fault::proxy, .reason = base::Reason::no_server});
-  }
-  tried.reported_ = true;
-  if (!told) {
-    co_return std::unexpected(base::Failure{.fault = base::Fault::upstream, .reason = base::Reason::timed_out});
-  }
-  if (target.dial_failure) co_return std::unexpected(*target.dial_failure);
-  tried.reported_ = false;
-  co_return base::Result<void>{};
+void Servers::enter_carrier(H2Carrier& carrier, Lease& lease) {
+  lease.carrier_ = &carrier;
+  lease.slot_ = carrier.slot();
+  lease.reused_ = carrier.carried() || carrier.riders() > 0;
+  lease.opened_ = false;
+  carrier.enter();
+  if (lease.reused_) counters_.upstream_reused.add();
 }
 
-// One is made at a time: who comes meanwhile waits for it, since it will most likely carry all of them.
+// It stays where another connection would be kept.
+void Servers::leave_carrier(H2Carrier& carrier, bool opened) {
+  carrier.leave(opened);
+  const auto& target = server(carrier.server());
+  const bool kept = target.kept && !closing_ && carrier.generation() == target.generation;
+  if (!kept && carrier.riders() == 0) carrier.retire();
+}
+
+// A server that takes nobody on one connection means it for a while (RFC 9113 section 6.5.2): it is not asked for
+// another.
+bool Servers::may_dial(core::ServerId id) {
+  const auto& target = server(id);
+  return !target.dialling && target.carriers.size() < carriers_max &&
+         std::ranges::none_of(target.carriers, &H2Carrier::closed_to_all);
+}
+
+// Until there is a carrier with room or, null, the caller may dial one. Who comes while one is dialled waits for
+// that, since it will most likely carry all of them.
+net::Task<base::Result<H2Carrier*>> Servers::wait_for_turn(const core::PoolView& pool, core::ServerId id,
+                                                           Tried& tried) {
+  auto& target = server(id);
+  const auto until = loop_.now() + pool.timing.connect;
+  net::Signal told(loop_);
+  const BoardingQueue::Place place(target.queue, told);
+  for (;;) {
+    const bool for_dial = target.dialling;
+    tried.waiting_ = &told;
+    const bool in_time = co_await told.wait(for_dial ? loop_.now() + pool.timing.connect : until);
+    tried.waiting_ = nullptr;
+    if (tried.given_up_) co_return std::unexpected(gave_up);
+    if (for_dial && target.dial_failure) {
+      tried.reported_ = true;
+      co_return std::unexpected(*target.dial_failure);
+    }
+    if (place.first()) {
+      auto* const carrier = find_carrier(pool, id);
+      if (carrier != nullptr || may_dial(id)) co_return carrier;
+    }
+    if (in_time) continue;
+    tried.reported_ = for_dial;
+    co_return std::unexpected(for_dial ? too_slow : no_room);
+  }
+}
+
 net::Task<base::Result<H2Carrier*>> Servers::board_carrier(const core::PoolView& pool, Boarding boarding,
                                                            Tried& tried) {
-  const auto& wanted = boarding.server;
-  auto& target = server(wanted.id);
-  const auto patience = [&] { return loop_.now() + pool.timing.connect; };
-  const auto until = patience();
-  for (;;) {
-    if (auto* const carrier = find_carrier(pool, target, board_.usable(wanted.id, loop_.now()))) co_return carrier;
-    const bool full = target.carriers.size() >= carriers_max;
-    if (!target.dialling && !full) break;
-    const auto waited = co_await wait_for_carrier(target, target.dialling ? patience() : until, tried);
-    if (!waited) co_return std::unexpected(waited.error());
+  auto& target = server(boarding.server.id);
+  if (!target.queue.empty() || !may_dial(boarding.server.id)) {
+    const auto turn = co_await wait_for_turn(pool, boarding.server.id, tried);
+    if (!turn || *turn != nullptr) co_return turn;
+    const auto slot = choose_slot(target, board_.usable(boarding.server.id, loop_.now()));
+    if (!slot) co_return std::unexpected(no_room);
+    boarding.slot = *slot;
   }
+  const auto dialled = co_await dial_carrier(pool, boarding, tried);
+  co_return dialled;
+}
+
+net::Task<base::Result<H2Carrier*>> Servers::dial_carrier(const core::PoolView& pool, Boarding boarding,
+                                                          Tried& tried) {
+  auto& target = server(boarding.server.id);
   target.dialling = true;
+  target.dial_failure.reset();
   const auto generation = target.generation;
-  // What it took on the other connections it will take on this one.
-  const auto streams_max = target.carriers.empty() ? first_streams_max : target.carriers.back()->streams_max();
-  auto dialled = co_await dial(pool, wanted, target.slots[boarding.slot], tried, {});
+  // What it takes on the other connections it will take on this one.
+  const auto known = target.carriers.empty() ? 0 : target.carriers.back()->streams_max();
+  auto dialled = co_await dial(pool, boarding.server, target.slots[boarding.slot], tried, {});
   target.dialling = false;
   // What was given up by who dialled says nothing about the server: who waits dials anew.
   const bool given_up = !dialled && dialled.error().reason == base::Reason::cancelled;
   target.dial_failure = dialled || given_up ? std::nullopt : std::optional(dialled.error());
-  for (auto* const waiter : target.waiting) waiter->tell();
+  target.queue.tell_all();
   if (!dialled) co_return std::unexpected(dialled.error());
   counters_.upstream_connections_open.add();
   auto& carrier = H2Carrier::launch(loop_, buffers_, *this,
                                     {.stream = std::move(*dialled),
-                                     .server = wanted.id,
+                                     .server = boarding.server.id,
                                      .slot = boarding.slot,
                                      .generation = generation,
                                      .timing = pool.timing,
                                      .scheme = pool.tls ? "https" : "http",
-                                     .streams_max = streams_max});
+                                     .streams_max = known > 0 ? known : first_streams_max});
   target.carriers.push_back(&carrier);
-  if (closing_) carrier.retire();
   co_return &carrier;
 }
 

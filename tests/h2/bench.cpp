@@ -40,6 +40,7 @@ http::H2Pulled Guest::on_pull(std::span<char> into) {
 void Guest::on_closed(const http::H2Close& how) {
   closed = true;
   close = how;
+  if (when_closed) when_closed();
 }
 
 http::H2Options Bench::server_options() {

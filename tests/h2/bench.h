@@ -4,6 +4,7 @@
 #include "tests/h2/frames.h"
 
 #include <array>
+#include <functional>
 #include <list>
 #include <map>
 #include <memory>
@@ -41,6 +42,7 @@ class Guest final : public http::H2StreamUser {
   std::string to_send;  // the rest of the body
   std::string trailers_to_send;
   bool ends = true;  // behind to_send; else more is to come
+  std::function<void()> when_closed;
 
  private:
   std::vector<char> text = std::vector<char>(16'384);

@@ -63,6 +63,7 @@ class RawServer {
  public:
   RawServer();
   std::uint16_t port() const { return port_; }
+  std::string address() const { return "127.0.0.1:" + std::to_string(port_); }
   RawSocket accept();
   bool nobody_came() const;
   void stop_answering();  // from now on the kernel ignores who wants to connect

@@ -1,0 +1,46 @@
+#pragma once
+
+#include "proxy/net/signal.h"
+
+#include <boost/intrusive/list.hpp>
+
+namespace drawbridge::upstream {
+
+// Requests that wait for room on the carriers of one server: first come, first served. Loop thread only.
+class BoardingQueue {
+ public:
+  using Hook = boost::intrusive::list_base_hook<>;
+  // A request's place in it. Whoever leaves the front makes the next one look.
+  class Place : public Hook {
+   public:
+    Place(BoardingQueue& queue, net::Signal& told) : queue_(queue), told_(told) { queue_.places_.push_back(*this); }
+    ~Place() {
+      const bool was_first = first();
+      queue_.places_.erase(Places::s_iterator_to(*this));
+      if (was_first) queue_.tell_first();
+    }
+    Place(const Place&) = delete;
+    Place& operator=(const Place&) = delete;
+
+    bool first() const { return &queue_.places_.front() == this; }
+
+   private:
+    friend class BoardingQueue;
+    BoardingQueue& queue_;
+    net::Signal& told_;
+  };
+
+  bool empty() const { return places_.empty(); }
+  void tell_first() {
+    if (!places_.empty()) places_.front().told_.tell();
+  }
+  void tell_all() {
+    for (auto& place : places_) place.told_.tell();
+  }
+
+ private:
+  using Places = boost::intrusive::list<Place, boost::intrusive::constant_time_size<false>>;
+  Places places_;
+};
+
+}  // namespace drawbridge::upstream

@@ -1,0 +1,90 @@
+#pragma once
+
+#include "proxy/net/signal.h"
+#include "proxy/upstream/servers.h"
+#include "tests/h2/bench.h"
+#include "tests/h2/frames.h"
+#include "tests/loop/raw_socket.h"
+
+#include <chrono>
+#include <deque>
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace drawbridge::tests {
+
+using namespace std::chrono_literals;
+
+// The server's side of a connection: hears frames, and says what the test wants it to.
+class Link {
+ public:
+  explicit Link(RawSocket socket) : socket_(std::move(socket)) {}
+
+  void say(const std::string& bytes) { socket_.send(bytes); }
+  void close() { socket_.close(); }
+  std::vector<h2::Frame> heard();  // since the last call
+  std::size_t heard(unsigned type);
+  bool ended();
+
+ private:
+  RawSocket socket_;
+  std::string unread_;
+  bool greeted_ = false;
+  bool ended_ = false;
+};
+
+struct Town;
+
+// A request that gets a seat, opens its stream, and keeps both until it is told to leave.
+struct Rider {
+  upstream::Tried tried;
+  upstream::LeaseWish wish;
+  upstream::Lease lease;
+  std::optional<base::Failure> failure;
+  h2::Guest guest;
+
+  bool seated() const { return bool(lease); }
+  bool open();  // its stream; false: it was not let
+  void leave();
+};
+
+// Connections of HTTP/2 to one server of raw frames, with time in the test's hands.
+struct Town {
+  static constexpr std::uint32_t max_concurrent_streams = 3;  // the setting
+  static constexpr std::size_t carriers_max = 32;
+
+  Town();
+  ~Town();
+
+  void settle();
+  void pass(std::chrono::milliseconds time);
+  enum class Opens : bool { later, at_once };
+  Rider& ride(Opens opens = Opens::at_once);
+  // One that asks for its seat when `cue` is told.
+  Rider& ride_at(net::Signal& cue);
+  std::uint64_t dials() { return registry.worker(0).upstream_connects.value(); }
+  // The server takes a connection, and says its SETTINGS.
+  Link& accept(const std::string& settings = h2::settings());
+  // A server that takes one request on each of as many connections as there may be, and has them.
+  void fill();
+  void set_addresses(const std::vector<std::string>& addresses);  // of the server
+
+  net::Loop loop;
+  net::BufferPool buffers{loop.wheel()};
+  upstream::HealthBoard board;
+  upstream::ServerSeats seats;
+  upstream::ConnectionBudget budget;
+  obs::Registry registry{1};
+  upstream::Servers servers{loop, buffers, board, seats, budget, registry.worker(0)};
+  core::PoolView pool;
+  RawServer server;
+  base::SteadyTime now = loop.now();
+  std::deque<Rider> riders;
+  std::deque<Link> links;
+};
+
+// The whole answer on a stream.
+std::string answer(std::uint32_t stream);
+
+}  // namespace drawbridge::tests
