@@ -44,8 +44,10 @@ H2Field split(std::string_view line) {
 
 void add_fields(std::string_view lines, H2Fields& out) {
   while (!lines.empty() && !lines.starts_with("\r\n")) {
-    const auto field = split(take_line(lines));
-    if (!is_of_http_1(field_of(field.name))) out.push_back(field);
+    auto field = split(take_line(lines));
+    const auto known = field_of(field.name);
+    field.lasts = known != Field::x_request_id;
+    if (!is_of_http_1(known)) out.push_back(field);
   }
 }
 

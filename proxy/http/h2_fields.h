@@ -11,6 +11,7 @@ namespace drawbridge::http {
 struct H2Field {
   std::string_view name;
   std::string_view value;
+  bool lasts = true;  // worth a place in the other side's table: another message may have the same value
 };
 
 // The usual head fits; a longer one allocates.

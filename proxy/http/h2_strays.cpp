@@ -21,6 +21,7 @@ void H2Strays::reset(H2StreamId stream, bool by_us) {
 }
 
 H2Strays::Kind H2Strays::judge(H2StreamId stream) const {
+  if (stream > highest_) return Kind::unopened;
   // A stream may be reset from both sides; then ours excuses.
   bool by_client = false;
   for (const auto& known : resets_) {
@@ -29,7 +30,6 @@ H2Strays::Kind H2Strays::judge(H2StreamId stream) const {
     by_client = true;
   }
   if (by_client) return Kind::reset;
-  if (stream > highest_) return Kind::unopened;
   for (const auto& gap : gaps_) {
     if (gap.first <= stream && stream <= gap.last) return Kind::skipped;
   }

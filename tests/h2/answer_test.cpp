@@ -112,3 +112,21 @@ TEST_CASE("a push that was forbidden ends the connection") {
   bench.receive(frame(type_push_promise, end_headers, guest.id, u32(2) + block(get_fields())));
   CHECK(code_of(bench.take_frames(), type_goaway) == static_cast<std::uint32_t>(H2Code::protocol_error));
 }
+
+TEST_CASE("what is different in each message takes no place in the other side's table of fields") {
+  Bench bench(Bench::client_options());
+  bench.greet();
+  const auto bytes_of_head_with = [&](const std::string& field) {
+    const auto head = "GET / HTTP/1.1\r\nHost: a.example\r\n" + field + "\r\n\r\n";
+    bench.ask({.head = head});
+    const auto said = bench.take_frames();
+    const auto found = std::ranges::find(said, static_cast<unsigned>(type_headers), &Frame::type);
+    REQUIRE(found != said.end());
+    return found->payload.size();
+  };
+  bytes_of_head_with("A: b");
+  const auto lasting = bytes_of_head_with("X-Lasting: 0123456789abcdef");
+  CHECK(bytes_of_head_with("X-Lasting: 0123456789abcdef") < lasting / 2);
+  const auto id = bytes_of_head_with("X-Request-Id: 0123456789abcdef");
+  CHECK(bytes_of_head_with("X-Request-Id: 0123456789abcdef") == id);
+}
