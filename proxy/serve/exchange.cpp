@@ -268,7 +268,7 @@ bool Exchange::finish() {
 
 void Exchange::cut() {
   call_.cut = true;
-  if (forward_ != nullptr) forward_->cut();
+  if (forward_ != nullptr && forward_->cut()) return;
   if (call_.head_sent) call_.channel.fail_answer(Broken::cut);
 }
 

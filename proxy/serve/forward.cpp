@@ -171,10 +171,12 @@ void Forward::note_result(const Result<void>& result) {
   }
 }
 
-void Forward::cut() {
+bool Forward::cut() {
+  if (tunnel_ != nullptr && tunnel_->cut()) return true;
   tried_.give_up();
   if (upstream_ != nullptr) upstream_->cancel(cancelled);
   call_.channel.interrupt();
+  return false;
 }
 
 bool Forward::is_at(core::ServerId server) const {

@@ -26,7 +26,7 @@ class Forward final : private net::Stream::Reset, private net::Deadline::Owner {
   // has begun, unless call.head_sent.
   net::Task<base::Result<void>> run();
 
-  void cut();                            // ends waiting for the upstream
+  bool cut();                            // ends waiting for the upstream; true: it ends by itself, in a moment
   void told_to_go(base::SteadyTime at);  // tunnels: close at `at`
   bool is_at(core::ServerId server) const;
 

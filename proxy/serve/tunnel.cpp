@@ -109,7 +109,19 @@ net::Task<base::Result<void>> Tunnel::say_goodbye(Direction& way) {
   co_return written;
 }
 
+bool Tunnel::cut() {
+  if (!websocket_ || cut_ || (to_client_.said_goodbye && to_upstream_.said_goodbye)) return false;
+  deadline_passed(go_at_);
+  cut_ = true;
+  go_at_.arm(call_.worker.loop().now() + last_words_time);
+  return true;
+}
+
 void Tunnel::deadline_passed(net::Deadline&) {
+  if (cut_) {
+    upstream_.cancel({.fault = base::Fault::upstream, .reason = base::Reason::cancelled});
+    return to_client_.said_goodbye ? call_.channel.cancel() : call_.channel.fail_answer(Broken::cut);
+  }
   going_ = true;
   upstream_.interrupt();
   call_.channel.interrupt();

@@ -25,6 +25,9 @@ class Tunnel final : private net::Deadline::Owner {
 
   // Worker thread: say goodbye at `at`.
   void go(base::SteadyTime at) { go_at_.arm(at); }
+  // Ends soon whatever it does. True: what has not heard a goodbye hears it first, as far as it takes it at once.
+  bool cut();
+  static constexpr std::chrono::milliseconds last_words_time{200};
 
  private:
   struct Direction {
@@ -47,6 +50,7 @@ class Tunnel final : private net::Deadline::Owner {
   UpstreamChannel& upstream_;
   bool websocket_;
   bool going_ = false;
+  bool cut_ = false;
   base::Millis idle_;
   base::SteadyTime active_;
   base::SteadyTime gone_by_ = base::SteadyTime::max();

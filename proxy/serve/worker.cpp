@@ -3,6 +3,7 @@
 #include "proxy/serve/connection.h"
 #include "proxy/serve/greeting.h"
 #include "proxy/serve/introduction.h"
+#include "proxy/serve/tunnel.h"
 #include "proxy/serve/turn_away.h"
 
 #include <algorithm>
@@ -24,9 +25,6 @@ constexpr std::chrono::seconds greeting_time{3};
 // their first request.
 constexpr std::chrono::milliseconds tunnel_spread{2'000};
 constexpr std::chrono::milliseconds newcomer_time{500};
-
-// How long what is cut at the end has to take its last words.
-constexpr std::chrono::milliseconds last_words_time{200};
 
 // At each look for idle connections that give way to new ones.
 constexpr std::size_t idle_looked_at_max = 1'024;
@@ -90,7 +88,7 @@ void Worker::deadline_passed(net::Deadline& deadline) {
 
 void Worker::end_all() {
   for (auto& connection : connections_) connection.end();
-  last_words_.arm(loop_.now() + last_words_time);
+  last_words_.arm(loop_.now() + 2 * Tunnel::last_words_time);
 }
 
 bool Worker::may_accept() {

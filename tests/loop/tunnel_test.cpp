@@ -3,7 +3,9 @@
 
 #include <doctest/doctest.h>
 
+#include <future>
 #include <string>
+#include <thread>
 
 using namespace drawbridge;
 using namespace std::string_literals;
@@ -45,11 +47,22 @@ struct Chat {
     client->check_opened();
   }
   // A fence of a change to readonly.
+  static void fence(serve::Worker& worker) {
+    const auto classes = core::ClassMask{}.with(core::RequestClass::tunnel);
+    worker.ledger().fence(1, {.epoch = 2, .sites = {0}, .classes = classes});
+  }
   void tell_to_go() {
     bench.ask<int>([](serve::Worker& worker) {
-      const auto classes = core::ClassMask{}.with(core::RequestClass::tunnel);
-      worker.ledger().fence(1, {.epoch = 2, .sites = {0}, .classes = classes});
+      fence(worker);
       worker.ledger().tell_tunnels(1, worker.loop().now(), base::Millis(0));
+      return 0;
+    });
+  }
+  // A drain whose time is over when its worker hears of it.
+  void cut() {
+    bench.ask<int>([](serve::Worker& worker) {
+      fence(worker);
+      worker.ledger().cut(1, worker.loop().now(), true);
       return 0;
     });
   }
@@ -91,6 +104,39 @@ TEST_CASE("the goodbye waits for the end of a frame, also byte by byte") {
     chat.server->send(text_frame.substr(4) + text_frame);
     CHECK(chat.client->read(7) == text_frame.substr(4) + going);
   }
+}
+
+TEST_CASE("cut before it was told to go, a WebSocket gets close 1012 first, and ends though nobody answers it") {
+  Chat chat;
+  chat.switch_over();
+  chat.cut();
+  CHECK(chat.client->read(4) == going);
+  CHECK(chat.masked_close() == "\x88\x82\x03\xf4");
+  CHECK(chat.server->read_to_end().empty());
+  while (chat.bench.in_flight().total() != 0) std::this_thread::yield();
+}
+
+TEST_CASE("cut in the middle of a frame, a WebSocket gets nothing that could be taken for its rest") {
+  Chat chat;
+  chat.switch_over();
+  chat.server->send(text_frame.substr(0, 4));
+  CHECK(chat.client->read(4) == text_frame.substr(0, 4));
+  chat.cut();
+  chat.client->check_broken_off();
+  while (chat.bench.in_flight().total() != 0) std::this_thread::yield();
+}
+
+TEST_CASE("a tunnel is cut though neither side takes a byte") {
+  Chat chat;
+  chat.switch_over();
+  const std::string frame = "\x82\x7f" + std::string(8, '\x10') + std::string(1'000'000, 'x');
+  auto floods = std::async(std::launch::async, [&] {
+    while (chat.server->try_send(frame)) continue;
+  });
+  CHECK(chat.client->read(2) == frame.substr(0, 2));
+  chat.cut();
+  while (chat.bench.in_flight().total() != 0) std::this_thread::yield();
+  floods.get();
 }
 
 TEST_CASE("at shutdown open WebSockets are told to go") {
