@@ -202,7 +202,7 @@ void write_forwarded(HeadWriter& writer, const RequestHead& head, const ForwardS
   }
   if (spec.client_trusted) write_lines(writer, head.headers, Field::forwarded);
   const auto subject = spec.client_certificate_subject;
-  if (!subject.empty()) writer.field(name(Field::x_client_certificate_subject), subject);
+  if (subject) writer.field(name(Field::x_client_certificate_subject), *subject);
 }
 
 template <class Head>

@@ -4,6 +4,7 @@
 #include "proxy/http/writer.h"
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,9 +29,9 @@ struct ForwardSpec {
   std::string_view scheme = "http";      // the client spoke to us: "http" or "https"
   bool client_trusted = false;           // X-Forwarded-* received are believed and appended to; else replaced
   // Of the certificate that the client proved to have; empty: none. What clients send under that name is dropped.
-  std::string_view client_certificate_subject = {};
-  std::string_view request_id = {};  // X-Request-Id; empty: none is written
-  std::string_view host = {};        // the Host to write; empty: the one received
+  std::optional<std::string_view> client_certificate_subject = {};  // of the verified one, which may have none
+  std::string_view request_id = {};                                 // X-Request-Id; empty: none is written
+  std::string_view host = {};                                       // the Host to write; empty: the one received
   std::string_view fallback_host =
       {};                      // written if both are empty (HTTP/1.0 without Host): the server's own authority
   std::string_view path = {};  // replaces head.path if not empty (strip_prefix); the query is kept

@@ -49,8 +49,8 @@ class Stream final : public Fine, private Deadline::Owner, public Watcher {
   // What was agreed on, once something was readable or written; nothing on a plain stream.
   TlsFacts tls() const { return secure_ ? secure_->tls.facts() : TlsFacts{}; }
   std::string_view tls_server_name() const { return secure_ ? secure_->tls.server_name() : std::string_view{}; }
-  std::string_view tls_client_subject() const {
-    return secure_ ? secure_->tls.client_subject() : std::string_view{};
+  std::optional<std::string_view> tls_client_subject() const {
+    return secure_ ? secure_->tls.client_subject() : std::nullopt;
   }
   // The TlsServer or TlsClient that it was made by; null: plain.
   const void* tls_maker() const { return secure_ ? secure_->tls.maker() : nullptr; }

@@ -7,6 +7,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -36,11 +37,11 @@ struct TlsSession {
 
 // What the two sides agreed on. Views live as long as the connection.
 struct TlsFacts {
-  std::string_view protocol;        // ALPN: "h2" or "http/1.1"; empty: none
-  std::string_view version;         // "TLSv1.3"
-  std::string_view cipher;          // "TLS_AES_128_GCM_SHA256"
-  std::string_view server_name;     // SNI; empty: none
-  std::string_view client_subject;  // of the verified certificate, RFC 4514; empty: the client showed none
+  std::string_view protocol;                       // ALPN: "h2" or "http/1.1"; empty: none
+  std::string_view version;                        // "TLSv1.3"
+  std::string_view cipher;                         // "TLS_AES_128_GCM_SHA256"
+  std::string_view server_name;                    // SNI; empty: none
+  std::optional<std::string_view> client_subject;  // of the verified certificate, RFC 4514; none was shown: none
   bool resumed = false;
 };
 
@@ -90,7 +91,9 @@ class Tls final {
 
   TlsFacts facts() const;
   std::string_view server_name() const;
-  std::string_view client_subject() const { return client_subject_ ? *client_subject_ : std::string_view{}; }
+  std::optional<std::string_view> client_subject() const {
+    return client_subject_ ? std::optional<std::string_view>(*client_subject_) : std::nullopt;
+  }
   const void* maker() const { return session_.maker.get(); }
   // After State::failed: why, as a failure of whichever side this is, and in words.
   base::Reason reason() const { return reason_; }

@@ -35,10 +35,18 @@ core::RequestFacts facts_of(const Call& call) {
   const auto& client = call.channel.client();
   auto facts = facts_of(head, &call.client.address);
   facts.secure = call.client.scheme == "https";
-  facts.certified = !client.certificate_subject().empty();
+  facts.certified = client.certificate_subject().has_value();
   const auto asked_for = client.server_name();
   facts.other_name = !asked_for.empty() && !base::iequals(asked_for, head.host);
   return facts;
+}
+
+std::string_view strict_transport_of(const core::Snapshot& snapshot, std::string_view scheme, std::string_view host,
+                                     std::string_view target) {
+  if (scheme != "https" || host.empty()) return {};
+  const auto path = target.starts_with('/') ? target.substr(0, target.find('?')) : std::string_view("/");
+  const auto* site = core::decide(snapshot, {.method = "GET", .host = host, .path = path}).site;
+  return site != nullptr ? std::string_view(site->strict_transport) : std::string_view{};
 }
 
 void admit(Call& call, core::Admission& admission, core::Admission::Owner& owner) {

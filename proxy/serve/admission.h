@@ -15,4 +15,9 @@ core::RequestFacts facts_of(const http::RequestHead& head, const http::IpAddress
 
 core::RequestFacts facts_of(const Call& call);
 
+// What answers to a request that nothing is decided about say in Strict-Transport-Security: what the site of this
+// host and target does, over TLS; empty: nothing. Of an origin-form target its path counts.
+std::string_view strict_transport_of(const core::Snapshot& snapshot, std::string_view scheme, std::string_view host,
+                                     std::string_view target);
+
 }  // namespace drawbridge::serve

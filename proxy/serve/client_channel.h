@@ -8,6 +8,7 @@
 #include "proxy/serve/workspace.h"
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -34,8 +35,8 @@ struct Client {
   std::string_view scheme() const { return stream->is_secure() ? "https" : "http"; }
   // That TLS was begun for (SNI); empty: none.
   std::string_view server_name() const { return stream->tls_server_name(); }
-  // Of its verified certificate, RFC 4514; empty: none.
-  std::string_view certificate_subject() const { return stream->tls_client_subject(); }
+  // Of its verified certificate, which may have an empty one (RFC 4514); nothing: it showed none.
+  std::optional<std::string_view> certificate_subject() const { return stream->tls_client_subject(); }
 };
 
 // Why an answer ends before its end.

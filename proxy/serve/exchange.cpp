@@ -115,8 +115,11 @@ bool Exchange::is_at(core::ServerId server) const {
 
 net::Task<> Exchange::answer_options() {
   call_.keep = call_.channel.leave_body() && call_.keep;
+  const auto& head = call_.request();
+  const auto strict = strict_transport_of(call_.worker.snapshot(), call_.client.scheme, head.host, head.path);
   const auto own =
-      render_options(call_.worker, call_.space(), {.request_id = call_.request_id, .close = !call_.keep});
+      render_options(call_.worker, call_.space(),
+                     {.request_id = call_.request_id, .close = !call_.keep, .strict_transport = strict});
   return send(own, own.status);
 }
 
@@ -191,9 +194,12 @@ net::Task<> Exchange::answer_reserved(const core::ReservedPath& path) {
   const auto site = std::find_if(sites.begin(), sites.end(), [&](const auto& s) { return s->name == path.site; });
   if (site == sites.end()) return follow_plan();
   const auto& shown = (*site)->answers;
+  const bool secure = call_.client.scheme == "https";
   call_.keep = call_.channel.leave_body() && call_.keep;
   const auto own = render_reserved(call_.worker, call_.space(), shown.get(), path.asset,
-                                   {.request_id = call_.request_id, .close = !call_.keep, .write = false});
+                                   {.request_id = call_.request_id,
+                                    .close = !call_.keep,
+                                    .strict_transport = secure ? (*site)->strict_transport : std::string_view{}});
   return send(own, own.status);
 }
 

@@ -67,6 +67,11 @@ OwnAnswer take_apart(std::string_view text) {
           .body = text.substr(fields_end + line_end.size())};
 }
 
+OwnAnswer finish(std::string& answer, const AnswerTraits& traits) {
+  if (!traits.strict_transport.empty()) add_field(answer, "Strict-Transport-Security", traits.strict_transport);
+  return take_apart(answer);
+}
+
 }  // namespace
 
 OwnAnswer render_answer(Worker& worker, Workspace& space, const core::AnswerSet& answers,
@@ -76,8 +81,7 @@ OwnAnswer render_answer(Worker& worker, Workspace& space, const core::AnswerSet&
   space.text.clear();
   pages::append_reply(answers, reply, space.text);
   if (!traits.allow.empty()) add_field(space.text, "Allow", traits.allow);
-  if (!traits.strict_transport.empty()) add_field(space.text, "Strict-Transport-Security", traits.strict_transport);
-  return take_apart(space.text);
+  return finish(space.text, traits);
 }
 
 OwnAnswer render_redirect(Worker& worker, Workspace& space, std::uint16_t port, const AnswerTraits& traits) {
@@ -104,14 +108,14 @@ OwnAnswer render_options(Worker& worker, Workspace& space, const AnswerTraits& t
   add_field(space.text, "X-Request-Id", traits.request_id);
   add_field(space.text, "Date", worker.http_date());
   add_field(space.text, "Allow", http::allowed_methods);
-  return take_apart(space.text);
+  return finish(space.text, traits);
 }
 
 OwnAnswer render_reserved(Worker& worker, Workspace& space, const core::AnswerSet* shown, std::string_view asset,
                           const AnswerTraits& traits) {
   space.text.clear();
   pages::append_reserved_reply(shown, asset, describe(worker, space.request, traits), space.text);
-  return take_apart(space.text);
+  return finish(space.text, traits);
 }
 
 }  // namespace drawbridge::serve

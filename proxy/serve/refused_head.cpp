@@ -1,5 +1,6 @@
 #include "proxy/serve/refused_head.h"
 
+#include "proxy/serve/admission.h"
 #include "proxy/serve/own_answer.h"
 
 #include <cstdint>
@@ -19,12 +20,17 @@ net::Task<> answer_refused_head(Worker& worker, ClientChannel& channel, http::Re
   const auto status = refusal.status;
   const auto& head = channel.request();
   const auto id = worker.ids().next();
-  const auto own = render_answer(worker, channel.space(), worker.shared().errors.of(status),
-                                 {.request_id = id.view(),
-                                  .close = true,
-                                  .allow = status == 405 ? http::allowed_methods : std::string_view{}});
+  const auto& client = channel.client();
+  const auto own =
+      render_answer(worker, channel.space(), worker.shared().errors.of(status),
+                    {.request_id = id.view(),
+                     .close = true,
+                     .allow = status == 405 ? http::allowed_methods : std::string_view{},
+                     // Its Host may be what is wrong: whom the client means, it has said when it began TLS.
+                     .strict_transport = strict_transport_of(worker.snapshot(), client.scheme(),
+                                                             client.server_name(), head.target)});
   obs::Record record{.at = worker.wall_now(),
-                     .client = channel.client().address_text,
+                     .client = client.address_text,
                      .method = head.method_text,
                      .target = head.target,
                      .host = head.authority,

@@ -60,6 +60,24 @@ class Https(ProxyCase):
         self.assertEqual(self.secure(proxy).get().value("Strict-Transport-Security"), wanted)
         self.assertIsNone(self.client(proxy).get().value("Strict-Transport-Security"))
 
+    def test_it_stands_in_answers_to_what_is_no_request_too(self):
+        upstream = self.upstream(answer(b"here"))
+        proxy = self.both_doors(upstream, site='hosts = ["a.example"]\npaths = ["/app"]\nhsts = { max_age = "60s" }')
+        cases = {"GET /app HTTP/1.1\r\nHost: a.example\r\nbad header: x\r\n\r\n": 400,
+                 "GET /app HTTP/1.1\r\nHost: a.example\r\nHost: b.example\r\n\r\n": 400,
+                 "GET /app?a HTTP/1.1\r\nHost: a.example\r\n" + "X: y\r\n" * 200 + "\r\n": 431,
+                 "TRACE /app HTTP/1.1\r\nHost: a.example\r\n\r\n": 405,
+                 "OPTIONS /app HTTP/1.1\r\nHost: a.example\r\nMax-Forwards: 0\r\n\r\n": 204,
+                 "GET /.drawbridge/pages/web/none HTTP/1.1\r\nHost: a.example\r\n\r\n": 404}
+        for request, status in cases.items():
+            with self.subTest(request[:40]):
+                response = self.secure(proxy).ask(request.encode())
+                self.assertEqual((response.status, response.value("Strict-Transport-Security")), (status, "max-age=60"))
+                plain = self.client(proxy).ask(request.encode())
+                self.assertEqual((plain.status, plain.value("Strict-Transport-Security")), (status, None))
+        elsewhere = self.secure(proxy).ask(b"TRACE / HTTP/1.1\r\nHost: a.example\r\n\r\n")
+        self.assertIsNone(elsewhere.value("Strict-Transport-Security"), "no site of this name has the path")
+
     def test_explain_knows_the_redirect_and_what_comes_over_tls(self):
         proxy = self.both_doors(self.upstream(answer()), site="redirect_to_https = 8443\nhsts = { max_age = \"60s\" }\n"
                                 'hosts = ["a.example"]\nmaintenance = { exempt = ["GET /open"] }')

@@ -25,6 +25,7 @@ class SiteCertificate(ProxyCase):
         cls.made.authority("people")
         cls.made.issue("shop", "DNS:a.example", "DNS:staff.example")
         cls.made.issue("alice", ca="people", subject="/O=Example/CN=alice")
+        cls.made.issue("nameless", "DNS:laptop-7.example", ca="people", subject="/")
 
     def doors(self, staff=""):
         """A proxy that listens with TLS and without it; its sites are a.example and staff.example."""
@@ -54,6 +55,11 @@ class SiteCertificate(ProxyCase):
             self.assertIn(word, refused.body)
             self.assertIsNone(refused.value("Drawbridge-Not-Processed"), "to send it again would be in vain")
         self.assertEqual(len(self.server.requests), 1)
+
+    def test_a_certificate_without_a_subject_is_one(self):
+        client = self.visitor(self.doors(), "nameless")
+        self.assertEqual(self.ask(client, fields="X-Client-Certificate-Subject: CN=root\r\n").body, b"here")
+        self.assertEqual(self.server.requests[0].value("X-Client-Certificate-Subject"), "", "there, and says nothing")
 
     def test_other_sites_of_the_listener_want_none(self):
         proxy = self.doors()
