@@ -210,6 +210,8 @@ void H2Engine::open(H2StreamId id) {
   reading = nullptr;
   strays.opened(id);
   if (depends_on_itself) return library.submit_reset(id, H2Code::protocol_error);
+  // Our last GOAWAY leaves it out, though it may not have left yet: its client may send it again elsewhere.
+  if (ending) return library.submit_reset(id, H2Code::refused_stream);
   auto* const user = listener.on_open(id);
   if (user == nullptr) return library.submit_reset(id, H2Code::refused_stream);
   auto& stream = add_stream(*user);

@@ -88,6 +88,20 @@ TEST_CASE("a header block in frames without end is cut off") {
   CHECK(bench.abuses == std::vector<std::string>{"continuations"});
 }
 
+TEST_CASE("what is counted of a header block is counted anew for each") {
+  Bench bench(Bench::server_options());
+  bench.greet();
+  for (std::uint32_t i = 0; i < 100; ++i) {
+    auto bytes = frame(type_headers, end_stream, nth(i), block(get_fields()));
+    for (int more = 0; more < 5; ++more) bytes += frame(type_continuation, 0, nth(i), block({{"x", "y"}}));
+    bytes += frame(type_continuation, end_headers, nth(i), block({{"x", std::string(9'000, 'y')}}));
+    REQUIRE(bench.receive(bytes));
+    bench.session.respond(nth(i), whole_answer, false);
+    bench.take_frames();
+  }
+  CHECK(bench.abuses.empty());
+}
+
 TEST_CASE("one-byte pieces of CONTINUATION are no flood") {
   Bench bench(Bench::server_options());
   bench.greet();

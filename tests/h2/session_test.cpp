@@ -249,6 +249,19 @@ TEST_CASE("a shutdown does not depend on the answer to its PING") {
   CHECK(bench.session.finished());
 }
 
+TEST_CASE("what the last GOAWAY leaves out is refused, also before it has left: its client may send it again") {
+  for (const bool at_once : {false, true}) {
+    CAPTURE(at_once);
+    Bench bench(Bench::server_options());
+    bench.greet();
+    bench.receive(get(1));
+    at_once ? bench.session.terminate(H2Code::no_error) : bench.session.end_shutdown();
+    bench.receive(get(3));
+    CHECK(first(bench.take_frames(), type_goaway).payload == u32(1) + u32(0));
+    CHECK_FALSE(bench.guests.contains(3));
+  }
+}
+
 TEST_CASE("a stream that nobody takes is refused so that it can be sent again") {
   Bench bench(Bench::server_options());
   bench.greet();

@@ -72,6 +72,20 @@ bool RawSocket::put(std::string_view bytes) {
   return true;
 }
 
+bool RawSocket::fits(std::string_view bytes, int milliseconds) {
+  if (tls_) tls_->say(bytes);
+  const auto sealed = tls_ ? tls_->take_sealed() : std::string(bytes);
+  pollfd wanted{.fd = fd_.get(), .events = POLLOUT, .revents = 0};
+  std::size_t taken = 0;
+  while (taken < sealed.size()) {
+    if (::poll(&wanted, 1, milliseconds) != 1) return false;
+    const auto sent = ::send(fd_.get(), sealed.data() + taken, sealed.size() - taken, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent < 0 && errno != EAGAIN) return false;
+    taken += static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
+  }
+  return true;
+}
+
 // Empty at the end.
 std::string_view RawSocket::take(std::span<char> into) {
   if (end_) return {};

@@ -35,8 +35,9 @@ class RawSocket {
   bool is_secure() const { return tls_ != nullptr; }
 
   void send(std::string_view bytes);
-  bool try_send(std::string_view bytes);         // false: the other side takes nothing any more
-  std::string read_until(std::string_view end);  // what came, up to and with `end`
+  bool try_send(std::string_view bytes);                // false: the other side takes nothing any more
+  bool fits(std::string_view bytes, int milliseconds);  // sent; false: for so long nothing more was taken
+  std::string read_until(std::string_view end);         // what came, up to and with `end`
   std::string read(std::size_t bytes);
   std::string read_some();    // what is next to come; empty at the end, which end() then names
   std::string read_to_end();  // what comes before the end, which end() then names

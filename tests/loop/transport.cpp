@@ -22,4 +22,12 @@ const Certified& certified() {
   return made;
 }
 
+std::shared_ptr<const net::TlsServer> tls_of_this_run() {
+  static net::TicketKeys keys;
+  if (!transport_of_this_run().tls) return nullptr;
+  const auto made = net::TlsServer::make({.certificates = {certified().server}, .http2 = true}, keys);
+  if (!made) throw std::runtime_error(made.error().message);
+  return *made;
+}
+
 }  // namespace drawbridge::tests

@@ -1,7 +1,9 @@
 #pragma once
 
+#include "proxy/net/tls_server.h"
 #include "tests/tls/tls_files.h"
 
+#include <memory>
 #include <string>
 
 namespace drawbridge::tests {
@@ -20,5 +22,8 @@ struct Certified {
   std::string authority;
 };
 const Certified& certified();
+
+// What a door of this run speaks; null: plain.
+std::shared_ptr<const net::TlsServer> tls_of_this_run();
 
 }  // namespace drawbridge::tests

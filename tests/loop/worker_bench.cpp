@@ -24,14 +24,6 @@ std::unique_ptr<core::Snapshot> make_snapshot(std::uint64_t epoch, const core::P
   return snapshot;
 }
 
-std::shared_ptr<const net::TlsServer> tls_of_this_run() {
-  static net::TicketKeys keys;
-  if (!transport_of_this_run().tls) return nullptr;
-  const auto made = net::TlsServer::make({.certificates = {certified().server}, .http2 = true}, keys);
-  if (!made) throw std::runtime_error(made.error().message);
-  return *made;
-}
-
 }  // namespace
 
 WorkerBench::WorkerBench(std::size_t servers) : door_{.tls = tls_of_this_run(), .h2c = true} {
@@ -83,7 +75,8 @@ void WorkerBench::start() {
 
 RawSocket WorkerBench::client() const {
   auto socket = newcomer();
-  if (transport_of_this_run().tls) socket.secure("http/1.1");
+  const auto transport = transport_of_this_run();
+  if (transport.tls) socket.secure(transport.http2 ? "h2" : "http/1.1");
   socket.come_in();
   return socket;
 }
@@ -127,7 +120,9 @@ core::ClassCounts WorkerBench::in_flight() {
 }
 
 void WorkerBench::wait_for_parked(std::uint64_t count) {
+  const auto until = base::SteadyClock::now() + std::chrono::seconds(RawSocket::patience_seconds);
   while (ask<std::uint64_t>([](serve::Worker& worker) { return worker.parking().load(0).waiting; }) != count) {
+    if (base::SteadyClock::now() > until) throw std::runtime_error("others wait in the hold than should");
     std::this_thread::yield();
   }
 }

@@ -44,7 +44,7 @@ class WorkerBench {
   void publish_live();
   std::unique_ptr<Visitor> visitor() const { return Visitor::connect(port_); }
   std::unique_ptr<Visitor> arrival() const { return Visitor::arrive(port_); }  // nobody has let it in yet
-  // For what only HTTP/1 has: its bytes, with TLS below them if this run's transport has it.
+  // For what only one protocol has: its bytes, with TLS below them if this run's transport has it.
   RawSocket client() const;
   // Below all that is spoken.
   RawSocket newcomer() const { return RawSocket::connect(port_); }

@@ -20,6 +20,24 @@ TEST_CASE("a client that goes away while its hold ends is never sent") {
   CHECK(bench.server().nobody_came());
 }
 
+TEST_CASE("a client that goes away while it waits leaves its place at once") {
+  WorkerBench bench;
+  bench.hold_all();
+  bench.start();
+  auto first = bench.visitor();
+  first->post("x");
+  bench.wait_for_parked(1);
+  auto second = bench.visitor();
+  second->post("y", "/second");
+  bench.wait_for_parked(2);
+  first->give_up();
+  bench.wait_for_parked(1);
+  CHECK(second->quiet_for(20));
+  second->give_up();
+  bench.wait_for_parked(0);
+  CHECK(bench.in_flight().total() == 0);
+}
+
 TEST_CASE("a shutdown while a hold ends refuses who still waits, and says that nothing was processed") {
   WorkerBench bench;
   bench.hold_all();

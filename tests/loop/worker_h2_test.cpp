@@ -1,0 +1,109 @@
+// What only HTTP/2 has: its frames, sent and read one by one.
+#include "tests/h2/frames.h"
+#include "tests/loop/worker_bench.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+using namespace drawbridge;
+using tests::ok;
+using tests::RawSocket;
+using tests::WorkerBench;
+
+namespace {
+
+constexpr std::uint32_t initial_window = 4;  // of SETTINGS
+constexpr std::uint32_t streams_max = 0x7fff'ffff;
+
+// A client that says nothing by itself: neither acknowledges nor answers, nor gives a window back.
+struct Wire {
+  explicit Wire(const WorkerBench& bench) : socket(bench.client()) {}
+
+  void greet(const std::string& more = {}, const std::string& settings = h2::settings()) {
+    socket.send(h2::magic + settings + more);
+  }
+  // The next frame of this type; others wait for who asks for them.
+  h2::Frame next(unsigned type) {
+    for (;;) {
+      const auto found = std::ranges::find(frames, type, &h2::Frame::type);
+      if (found != frames.end()) {
+        auto frame = std::move(*found);
+        frames.erase(found);
+        return frame;
+      }
+      const auto bytes = socket.read_some();
+      if (bytes.empty()) throw std::runtime_error("the connection ended too early");
+      unread += bytes;
+      for (auto& frame : h2::take_frames(unread)) frames.push_back(std::move(frame));
+    }
+  }
+
+  RawSocket socket;
+  std::string unread;
+  std::vector<h2::Frame> frames;
+};
+
+std::uint32_t last_stream_of(const h2::Frame& goaway) {
+  return static_cast<std::uint32_t>((goaway.payload[0] & 0x7f) << 24 | (goaway.payload[1] & 0xff) << 16 |
+                                    (goaway.payload[2] & 0xff) << 8 | (goaway.payload[3] & 0xff));
+}
+
+}  // namespace
+
+TEST_CASE("nothing is read from a client that does not take what was written to it") {
+  WorkerBench bench;
+  bench.start();
+  auto socket = bench.client();
+  socket.send(h2::magic + h2::settings({{initial_window, 0x7fff'ffff}}) + h2::window_update(0, 0x4000'0000) +
+              h2::get(1));
+  auto server = bench.take_request();
+  server.send("HTTP/1.1 200 OK\r\nContent-Length: 1000000000\r\n\r\n");
+  while (server.fits(std::string(1'000'000, 'x'), 200)) continue;
+  // Each of these would be taken, and none answered.
+  std::string frames;
+  for (int i = 0; i < 10'000; ++i) frames += h2::window_update(0, 1);
+  int times = 0;
+  while (times < 1'000 && socket.fits(frames, 500)) ++times;
+  CHECK(times < 1'000);
+}
+
+TEST_CASE("at shutdown a client that does not answer the PING is told the last stream in time") {
+  WorkerBench bench;
+  bench.start();
+  Wire wire(bench);
+  wire.greet(h2::get(1));
+  auto server = bench.take_request();
+  bench.begin_shutdown();
+  CHECK(last_stream_of(wire.next(h2::type_goaway)) == streams_max);
+  wire.next(h2::type_ping);
+  CHECK(last_stream_of(wire.next(h2::type_goaway)) == 1);
+  server.send(ok);
+  CHECK(wire.next(h2::type_data).payload == "ok");
+  wire.socket.read_to_end();
+  CHECK(wire.socket.end() == RawSocket::End::fin);
+  bench.join();
+}
+
+TEST_CASE("between the two GOAWAYs of a shutdown a stream is served, and behind the second it is not") {
+  WorkerBench bench;
+  bench.start();
+  Wire wire(bench);
+  wire.greet(h2::get(1));
+  auto server = bench.take_request();
+  bench.begin_shutdown();
+  CHECK(last_stream_of(wire.next(h2::type_goaway)) == streams_max);
+  const auto ping = wire.next(h2::type_ping);
+  wire.socket.send(h2::get(3) + h2::ping(ping.payload, h2::ack) + h2::get(5));
+  auto second = bench.take_request();
+  CHECK(last_stream_of(wire.next(h2::type_goaway)) == 3);
+  server.send(ok);
+  second.send(ok);
+  CHECK(wire.next(h2::type_data).stream + wire.next(h2::type_data).stream == 1 + 3);
+  wire.socket.read_to_end();
+  CHECK(bench.server().nobody_came());
+  bench.join();
+}
