@@ -1,3 +1,4 @@
+#include "tests/loop/transport.h"
 #include "tests/stage/naive_reader.h"
 #include "tests/stage/reconcile.h"
 #include "tests/stage/request_judge.h"
@@ -138,6 +139,10 @@ Script cut(Script script, std::size_t piece_bytes, std::size_t io_bytes_max) {
   return script;
 }
 
+drawbridge::serve::Door door_of_this_run() {
+  return {.tls = drawbridge::tests::tls_of_this_run()};
+}
+
 constexpr std::size_t cuts[] = {Script::whole, 1, 7};
 
 }  // namespace
@@ -148,7 +153,7 @@ TEST_CASE("a connection does the same in one piece, byte by byte and in between"
     for (const auto piece_bytes : cuts) {
       for (const auto io_bytes_max : cuts) {
         INFO(std::string(row.name) << ", in pieces of " << piece_bytes << ", read in " << io_bytes_max);
-        Stage stage(house, cut(parse_script(row.text), piece_bytes, io_bytes_max));
+        Stage stage(house, cut(parse_script(row.text), piece_bytes, io_bytes_max), door_of_this_run());
         stage.run();
         CHECK(statuses(stage) == row.statuses);
         CHECK(seen(stage) == row.seen);
@@ -173,7 +178,7 @@ TEST_CASE("whatever is said in whatever pieces, the accounts of all sides agree"
         INFO(entry.path().filename().string() << ", in pieces of " << piece_bytes << ", read in " << io_bytes_max);
         const auto descriptors = open_descriptors();
         {
-          Stage stage(house, script);
+          Stage stage(house, script, door_of_this_run());
           stage.run();
           CHECK(joined(reconcile(stage)) == "");
         }

@@ -80,6 +80,7 @@ class Books {
     for (const auto& exchange : exchanges_) check_mode(exchange);
     for (std::size_t i = 0; i < responses_.size(); ++i) check_response(i);
     check_all_answered();
+    check_end();
     check_unknown();
     check_tunnel();
     check_witness();
@@ -263,6 +264,13 @@ class Books {
     const auto& unanswered = judged_.requests[responses_.size()];
     if (ending == Script::Ending::half_close && site_of(unanswered.host) == "h") return;
     complain("a request got no answer", unanswered.line);
+  }
+
+  // With TLS, that an answer was cut shows by the end of the connection too.
+  void check_end() {
+    const auto& client = stage_.client();
+    const bool cut = !responses_.empty() && responses_.back().extent != Extent::whole;
+    if (client.is_secure() && cut && client.ended_in_order()) complain("a cut answer ended in order", {});
   }
 
   // The write in flight at an order: its outcome is known if its answer got through, else the receipt names it.

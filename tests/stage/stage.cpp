@@ -11,10 +11,11 @@ namespace {
 constexpr std::chrono::milliseconds leap_max{32'000};
 constexpr std::uint64_t drain_id = 1;
 
-std::uint64_t turns_allowed(const Script& script) {
+// TLS has a handshake, and makes 23 bytes of one.
+std::uint64_t turns_allowed(const Script& script, bool secure) {
   std::size_t bytes = script.client.size();
   for (const auto& answer : script.answers) bytes += answer.text.size();
-  return 2'000 + 8 * bytes;
+  return secure ? 30'000 + 200 * bytes : 2'000 + 8 * bytes;
 }
 
 serve::Shared& prepared(House& house, const Script& script) {
@@ -31,7 +32,8 @@ Stage::Stage(House& house, Script script, const serve::Door& door)
       upstream_(script_.answers),
       worker_(prepared(house, script_), 0),
       now_(worker_.loop().now()),
-      ticks_max_(turns_allowed(script_)),
+      ticks_max_(turns_allowed(script_, door.tls != nullptr)),
+      secure_(door.tls != nullptr),
       ordered_(script_.order == Script::Order::none) {
   auto listener = listen_locally();
   front_ = local_endpoint(listener.get());
@@ -46,13 +48,17 @@ Stage::Stage(House& house, Script script, const serve::Door& door)
 
 Stage::~Stage() = default;
 
+std::unique_ptr<tests::ClientTls> Stage::tls_of_client() const {
+  return secure_ ? std::make_unique<tests::ClientTls>("http/1.1") : nullptr;
+}
+
 void Stage::run() {
-  client_.emplace(connect_locally(front_));
+  client_.emplace(connect_locally(front_), tls_of_client());
   play({.wire = *client_, .speech = {script_.client, script_.piece_bytes}, .ending = script_.ending});
   if (worker_.loop().tasks() == 0 && !worker_.stopping()) {
     upstream_.be_good();
     witness_from_ = tick_ + 1;
-    witness_.emplace(connect_locally(front_));
+    witness_.emplace(connect_locally(front_), tls_of_client());
     play({.wire = *witness_,
           .speech = {std::string(witness_request), Script::whole},
           .ending = Script::Ending::silence});

@@ -16,6 +16,7 @@ namespace drawbridge::stage {
 // while anything moves and leaps to the next deadline when nothing does. Two runs of a script are the same.
 class Stage {
  public:
+  // With TLS at the door clients speak it, and HTTP/1.1 within.
   Stage(House& house, Script script, const serve::Door& door = {});
   ~Stage();
   Stage(const Stage&) = delete;
@@ -52,6 +53,7 @@ class Stage {
   };
 
   void play(Client client);
+  std::unique_ptr<tests::ClientTls> tls_of_client() const;
   bool move(Client& client);
   bool resume_one(Client& client);
   bool give_order();
@@ -69,6 +71,7 @@ class Stage {
   base::SteadyTime now_;
   std::uint64_t tick_ = 0;
   std::uint64_t ticks_max_;
+  bool secure_;
   std::uint64_t witness_from_ = UINT64_MAX;
   bool ordered_;
   bool clients_turn_ = false;  // to have its pause ended

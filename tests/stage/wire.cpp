@@ -43,6 +43,10 @@ net::UniqueFd connect_locally(const net::Endpoint& endpoint) {
   return fd;
 }
 
+Wire::Wire(net::UniqueFd fd, std::unique_ptr<tests::ClientTls> tls) : fd_(std::move(fd)), tls_(std::move(tls)) {
+  flush();
+}
+
 bool Wire::receive(std::uint64_t tick) {
   bool came = false;
   std::array<char, 16 * 1024> room;
@@ -55,25 +59,53 @@ bool Wire::receive(std::uint64_t tick) {
       broken_ = broken_ || got < 0;
       return came;
     }
-    received_.append(room.data(), static_cast<std::size_t>(got));
-    arrivals_.push_back({.end = received_.size(), .tick = tick});
+    take_in({room.data(), static_cast<std::size_t>(got)}, tick);
   }
   return came;
 }
 
+void Wire::take_in(std::string_view bytes, std::uint64_t tick) {
+  if (tls_) {
+    tls_->hear(bytes);
+    received_ += tls_->take_plain();
+    flush();
+  } else {
+    received_ += bytes;
+  }
+  arrivals_.push_back({.end = received_.size(), .tick = tick});
+}
+
+// A piece is a record: none is made while one waits, or the handshake goes on.
 std::size_t Wire::send(std::string_view bytes) {
   if (!open() || broken_) return 0;
+  if (tls_) {
+    if (!flush() || !tls_->established()) return 0;
+    tls_->say(bytes);
+    flush();
+  }
+  const auto count = tls_ ? bytes.size() : put(bytes);
+  sent_ += bytes.substr(0, count);
+  return count;
+}
+
+bool Wire::flush() {
+  if (tls_) sealed_ += tls_->take_sealed();
+  if (!sealed_.empty() && !broken_) sealed_.erase(0, put(sealed_));
+  return sealed_.empty();
+}
+
+std::size_t Wire::put(std::string_view bytes) {
   const auto done = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
   if (done < 0) {
     broken_ = errno != EAGAIN;
     return 0;
   }
-  const auto count = static_cast<std::size_t>(done);
-  sent_ += bytes.substr(0, count);
-  return count;
+  return static_cast<std::size_t>(done);
 }
 
 void Wire::shutdown_send() {
+  if (tls_) tls_->finish();
+  flush();
   ::shutdown(fd_.get(), SHUT_WR);
   broken_ = true;
 }

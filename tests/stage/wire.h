@@ -2,9 +2,11 @@
 
 #include "proxy/net/endpoint.h"
 #include "proxy/net/unique_fd.h"
+#include "tests/loop/client_tls.h"
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -17,10 +19,11 @@ net::UniqueFd listen_locally();
 net::Endpoint local_endpoint(int listener);
 net::UniqueFd connect_locally(const net::Endpoint& endpoint);
 
-// One end of a connection in the hands of a test. Never waits; keeps all that was received and sent.
+// One end of a connection in the hands of a test, plain or a client's with TLS. Never waits; keeps all that was
+// received and sent, in plain.
 class Wire {
  public:
-  explicit Wire(net::UniqueFd fd) : fd_(std::move(fd)) {}
+  explicit Wire(net::UniqueFd fd, std::unique_ptr<tests::ClientTls> tls = nullptr);
 
   bool receive(std::uint64_t tick);  // takes all there is; true if anything came, an end included
   std::size_t send(std::string_view bytes);
@@ -28,8 +31,10 @@ class Wire {
   void close() { fd_.reset(); }
 
   bool open() const { return fd_.valid(); }
-  bool ended() const { return ended_; }    // nothing more will come
-  bool broken() const { return broken_; }  // nothing more can be sent
+  bool ended() const { return ended_; }  // nothing more will come
+  bool is_secure() const { return tls_ != nullptr; }
+  bool ended_in_order() const { return ended_ && (!tls_ || tls_->heard_end()); }  // with TLS: close_notify came
+  bool broken() const { return broken_; }                                         // nothing more can be sent
   const std::string& received() const { return received_; }
   const std::string& sent() const { return sent_; }
   std::uint64_t tick_of(std::size_t offset) const;  // when that byte was received
@@ -40,7 +45,13 @@ class Wire {
     std::uint64_t tick = 0;
   };
 
+  void take_in(std::string_view bytes, std::uint64_t tick);
+  bool flush();  // what TLS has for the other side; false if some of it waits
+  std::size_t put(std::string_view bytes);
+
   net::UniqueFd fd_;
+  std::unique_ptr<tests::ClientTls> tls_;
+  std::string sealed_;  // still to be sent
   bool ended_ = false;
   bool broken_ = false;
   std::string received_;
