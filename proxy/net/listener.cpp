@@ -149,6 +149,7 @@ void Listener::keep_waiting() {
   }
 }
 
+// To look whether somebody waits costs 0.2 µs, to accept in vain 1.6: the kernel makes the socket first.
 void Listener::accept_burst() {
   while (fd_.valid()) {
     if (!handler_.may_accept()) return keep_waiting();
@@ -158,6 +159,7 @@ void Listener::accept_burst() {
     UniqueFd fd(::accept4(fd_.get(), reinterpret_cast<sockaddr*>(&peer), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd.valid()) {
       handler_.accepted(std::move(fd), peer, number_);
+      if (fd_.valid() && !somebody_waits()) return;
       continue;
     }
     if (errno == EINTR || errno == ECONNABORTED || errno == EPROTO) continue;

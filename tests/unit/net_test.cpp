@@ -239,6 +239,35 @@ TEST_CASE("deadlines fire in time, never early, whatever the distance and howeve
   CHECK(late == 0);
 }
 
+TEST_CASE("who comes together is let in together, and who comes later is as well") {
+  struct Door final : net::Listener::Handler {
+    std::vector<net::UniqueFd> inside;
+    void accepted(net::UniqueFd fd, const sockaddr_storage&, std::size_t) override {
+      inside.push_back(std::move(fd));
+    }
+    void accept_paused(int) override {}
+  };
+  auto listening = net::listen_on("127.0.0.1:0");
+  REQUIRE(listening.has_value());
+  sockaddr_storage address{};
+  socklen_t length = sizeof address;
+  REQUIRE(getsockname(listening->get(), reinterpret_cast<sockaddr*>(&address), &length) == 0);
+  net::Loop loop;
+  Door door;
+  net::Listener listener(loop, std::move(*listening), door);
+  std::vector<net::UniqueFd> clients;
+  for (const std::size_t crowd : {1U, 7U, 1U, 2U}) {
+    for (std::size_t i = 0; i < crowd; ++i) {
+      auto& client = clients.emplace_back(socket(AF_INET, SOCK_STREAM, 0));
+      REQUIRE(connect(client.get(), reinterpret_cast<const sockaddr*>(&address), length) == 0);
+    }
+    const auto deadline = base::SteadyClock::now() + 5s;
+    while (door.inside.size() < clients.size() && base::SteadyClock::now() < deadline) loop.turn_at(loop.now());
+    CHECK(door.inside.size() == clients.size());
+  }
+  listener.close();
+}
+
 TEST_CASE("an address that somebody listens on is not vacant, though workers may share it") {
   auto first = net::listen_on("127.0.0.1:0");
   REQUIRE(first.has_value());
