@@ -1,32 +1,24 @@
 #include "proxy/ctl/operator_command.h"
 
-#include <fmt/format.h>
+#include "proxy/ctl/keeper.h"
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
-#include <fstream>
 #include <limits>
 #include <poll.h>
 #include <string_view>
-#include <sys/prctl.h>
 #include <sys/socket.h>
-#include <sys/syscall.h>
-#include <sys/wait.h>
 #include <unistd.h>
-#include <vector>
 
 namespace drawbridge::ctl {
 namespace {
 
 constexpr std::size_t output_bytes_max = base::limits::command_output_bytes_max;
-constexpr int not_started = 127;
-constexpr base::Millis last_wait{5'000};    // from the polite end to the other one
-constexpr base::Millis look_interval{100};  // at a line that has said something else than that it is over
-constexpr std::size_t family_max = 1'000;
+constexpr base::Millis look_interval{100};    // at a line that has said something else than that it is over
+constexpr base::Millis keeper_margin{2'000};  // for the keeper's own end
 
 // What a child prints, on its way to where it would have gone.
 class Passage {
@@ -85,9 +77,6 @@ class Run {
  public:
   explicit Run(const OperatorCommand& command)
       : command_(command), out_(command.quiet_output ? STDERR_FILENO : STDOUT_FILENO), error_(STDERR_FILENO) {}
-  ~Run() {
-    if (process_ >= 0) ::close(process_);
-  }
   Run(const Run&) = delete;
   Run& operator=(const Run&) = delete;
 
@@ -96,7 +85,7 @@ class Run {
  private:
   enum class Wake { ended, time_over, not_awaited };
 
-  [[noreturn]] void become(pid_t parent) const;
+  void become() const;
   Wake await_end(base::Millis limit, bool listens);
 
   const OperatorCommand& command_;
@@ -105,17 +94,11 @@ class Run {
   CommandEnd end_;
 };
 
-void Run::become(pid_t parent) const {
-  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-  if (::getppid() != parent) ::_exit(not_started);
-  std::signal(SIGINT, SIG_DFL);
-  std::signal(SIGTERM, SIG_DFL);
-  std::signal(SIGHUP, SIG_DFL);
+void Run::become() const {
   out_.become(STDOUT_FILENO);
   error_.become(STDERR_FILENO);
   for (const auto& [name, value] : command_.environment) ::setenv(name.c_str(), value.c_str(), 1);
   ::execl("/bin/sh", "sh", "-c", command_.text.c_str(), static_cast<char*>(nullptr));
-  ::_exit(not_started);
 }
 
 // Whether the daemon has hung up or said how it ended. What is left of an earlier line on the way says nothing of
@@ -143,7 +126,7 @@ Run::Wake Run::await_end(base::Millis limit, bool listens) {
     const std::int64_t longest = listens && !looks ? look_interval.count() : std::numeric_limits<int>::max();
     const int wait_ms = static_cast<int>(std::clamp<std::int64_t>(left, 0, longest));
     const int ready = ::poll(waited.data(), waited.size(), wait_ms);
-    if (ready < 0 && errno != EINTR) return Wake::ended;  // waitpid() waits then
+    if (ready < 0 && errno != EINTR) return Wake::ended;  // exit_code() waits then
     if (ready < 0) continue;
     if (waited[1].revents != 0) out_.pass(end_.output);
     if (waited[2].revents != 0) error_.pass(end_.output);
@@ -154,43 +137,19 @@ Run::Wake Run::await_end(base::Millis limit, bool listens) {
   }
 }
 
-// All that came of us and still runs: a shell that is told to end leaves what it has started behind.
-std::vector<pid_t> family() {
-  std::vector<pid_t> found{::getpid()};
-  for (std::size_t i = 0; i < found.size() && found.size() < family_max; ++i) {
-    const pid_t parent = found[i];
-    std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", parent));
-    for (pid_t child = 0; children >> child;) found.push_back(child);
-  }
-  found.erase(found.begin());
-  return found;
-}
-
-void signal_family(int signal) {
-  for (const auto member : family()) ::kill(member, signal);
-}
-
 CommandEnd Run::run() {
-  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-  const pid_t parent = ::getpid();
-  const pid_t child = ::fork();
-  if (child == 0) become(parent);
-  end_.exit_code = not_started;
-  if (child < 0) return end_;
+  Keeper keeper([this] { become(); }, command_.limit);
   out_.close_writer();
   error_.close_writer();
-  process_ = static_cast<int>(::syscall(SYS_pidfd_open, child, 0));
+  process_ = keeper.descriptor();
   if (process_ >= 0 && await_end(command_.limit, true) != Wake::ended) {
     end_.was_told = true;
-    signal_family(SIGTERM);
-    if (await_end(last_wait, false) != Wake::ended) ::kill(child, SIGKILL);
-    signal_family(SIGKILL);
+    keeper.end_command();
+    await_end(Keeper::last_wait + keeper_margin, false);
   }
-  int status = 0;
-  while (::waitpid(child, &status, 0) < 0 && errno == EINTR) continue;
+  end_.exit_code = keeper.exit_code();
   out_.pass(end_.output);
   error_.pass(end_.output);
-  end_.exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
   return end_;
 }
 

@@ -25,8 +25,8 @@ struct CommandEnd {
 };
 
 // Runs it to its end with our standard input as its own; what it prints is passed on as it comes. It is told to
-// end, with all that it has started, when `limit` has passed or the daemon does not wait any more; when we are
-// killed, only its shell is.
+// end, with all that it has started, when `limit` has passed, the daemon does not wait any more, or we have ended,
+// by whatever signal (ctl/keeper.h).
 CommandEnd run_operator_command(const OperatorCommand& command);
 
 }  // namespace drawbridge::ctl

@@ -8,6 +8,7 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <fcntl.h>
 #include <limits>
 
 namespace drawbridge::ctl {
@@ -66,7 +67,10 @@ std::expected<void, Failure> Line::connect(const std::string& path) {
         Failure{Failure::Kind::unreachable, false, fmt::format("{}: the path is too long", path)});
   }
   beast::error_code error;
-  stream_.socket().connect(stream_protocol::endpoint(path), error);
+  stream_.socket().open(stream_protocol(), error);
+  // A command that we run must not hold the line: the daemon would not hear of our end.
+  if (!error) ::fcntl(stream_.socket().native_handle(), F_SETFD, FD_CLOEXEC);
+  if (!error) stream_.socket().connect(stream_protocol::endpoint(path), error);
   if (!error) return {};
   if (error.value() == EACCES || error.value() == EPERM) {
     return std::unexpected(Failure{Failure::Kind::forbidden, false,

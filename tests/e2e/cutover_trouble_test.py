@@ -45,16 +45,29 @@ class Trouble(CutoverCase):
         self.assert_on("blue")
 
     def test_a_terminal_that_hangs_up_or_an_interrupt_releases_to_the_old_pool(self):
-        self.shop()
+        proxy = self.shop()
         for number in (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGKILL):
             with self.subTest(number):
-                running = self.cut_over("--run", "exec sleep 60")
-                self.until_stage("run")
+                pids = proxy.folder / f"pids-{number}"
+                running = self.cut_over("--run", f"sh -c 'echo $$ $PPID >{pids}.new; mv {pids}.new {pids}; sleep 60; echo' | cat")
+                eventually(pids.exists, "the command")
                 parked = self.parked_post()
                 running.send_signal(number)
                 self.assertEqual(parked.read_response("POST").body, b"blue")
                 self.assertEqual(self.end_of(running)[0], 3 if number != signal.SIGKILL else -number)
                 self.assert_on("blue")
+                for pid in pids.read_text().split():
+                    eventually(lambda pid=pid: not pathlib.Path(f"/proc/{pid}").exists(), "the end of the command")
+
+    def test_a_command_that_does_not_end_when_it_is_told_to_is_killed_though_proxyctl_is_gone(self):
+        proxy = self.shop()
+        pid_file = proxy.folder / "pid"
+        running = self.cut_over("--run", f"sh -c 'trap : TERM; echo $$ >{pid_file}; while :; do sleep 0.1; done'; true")
+        eventually(lambda: pid_file.exists() and pid_file.read_text(), "the command")
+        running.kill()
+        self.assert_on("blue")
+        pid = int(pid_file.read_text())
+        eventually(lambda: not pathlib.Path(f"/proc/{pid}").exists(), "the end of the command")
 
     def test_an_interrupt_of_a_watch_stops_only_the_looking_on(self):
         proxy = self.shop()

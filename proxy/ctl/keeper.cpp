@@ -1,0 +1,175 @@
+#include "proxy/ctl/keeper.h"
+
+#include <climits>
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <fcntl.h>
+#include <fstream>
+#include <poll.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <utility>
+#include <vector>
+
+namespace drawbridge::ctl {
+namespace {
+
+constexpr base::Millis stopped_margin{1'000};  // while proxyctl runs it ends the command itself
+constexpr base::Millis kill_wait{1'000};       // what SIGKILL does not end in that time it may never end
+constexpr int look_ms = 20;
+constexpr std::size_t family_max = 1'000;
+
+int pidfd_of(pid_t process) {
+  return static_cast<int>(::syscall(SYS_pidfd_open, process, 0));
+}
+
+int code_of(int status) {
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+// All that came of us and still runs: a shell that is told to end leaves what it has started behind.
+std::vector<pid_t> family() {
+  std::vector<pid_t> found{::getpid()};
+  for (std::size_t i = 0; i < found.size() && found.size() < family_max; ++i) {
+    const pid_t parent = found[i];
+    std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", parent));
+    for (pid_t child = 0; children >> child;) found.push_back(child);
+  }
+  found.erase(found.begin());
+  return found;
+}
+
+void signal_family(int signal) {
+  for (const auto member : family()) ::kill(member, signal);
+}
+
+// The keeper's own life, in its own process.
+class Watch {
+ public:
+  Watch(int leash, base::Millis limit) : leash_(leash), limit_(limit) {}
+
+  [[noreturn]] void keep(const std::function<void()>& command);
+
+ private:
+  [[noreturn]] static void become(const std::function<void()>& command, pid_t parent);
+  void let_go() const;
+  bool await_shell() const;
+  bool await_all(base::Millis limit);
+
+  int leash_;
+  base::Millis limit_;
+  pid_t shell_ = -1;
+  int status_ = Keeper::not_started << 8;
+};
+
+constexpr std::array deaf_to = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU};
+
+void Watch::become(const std::function<void()>& command, pid_t parent) {
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // for who kills the keeper as well
+  if (::getppid() != parent) ::_exit(Keeper::not_started);
+  for (const int signal : deaf_to) std::signal(signal, SIG_DFL);
+  command();
+  ::_exit(Keeper::not_started);
+}
+
+// A daemon that hears nothing of our end, or a terminal that stays open, would be the keeper's doing.
+void Watch::let_go() const {
+  const int nowhere = ::open("/dev/null", O_RDWR);
+  for (const int standard : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}) ::dup2(nowhere, standard);
+  const auto leash = static_cast<unsigned>(leash_);
+  if (leash > 3) ::syscall(SYS_close_range, 3U, leash - 1, 0U);
+  ::syscall(SYS_close_range, leash + 1, UINT_MAX, 0U);
+}
+
+// False: the leash was let go, or the time is over.
+bool Watch::await_shell() const {
+  const int shell = pidfd_of(shell_);
+  const auto end = base::SteadyClock::now() + limit_ + stopped_margin;
+  for (;;) {
+    const auto left = std::chrono::ceil<base::Millis>(end - base::SteadyClock::now()).count();
+    std::array<pollfd, 2> waited{};
+    waited[0] = {.fd = shell, .events = POLLIN, .revents = 0};
+    waited[1] = {.fd = leash_, .events = POLLIN, .revents = 0};
+    const int ready =
+        ::poll(waited.data(), waited.size(), static_cast<int>(std::clamp<std::int64_t>(left, 0, INT_MAX)));
+    if (ready < 0 && errno == EINTR) continue;
+    if (waited[0].revents != 0) return true;
+    if (waited[1].revents != 0 || left <= 0) return false;
+  }
+}
+
+bool Watch::await_all(base::Millis limit) {
+  const auto end = base::SteadyClock::now() + limit;
+  for (;;) {
+    int status = 0;
+    const pid_t ended = ::waitpid(-1, &status, WNOHANG);
+    if (ended == shell_) status_ = status;
+    if (ended < 0 && errno == ECHILD) return true;
+    if (ended != 0) continue;
+    if (base::SteadyClock::now() >= end) return false;
+    ::poll(nullptr, 0, look_ms);
+  }
+}
+
+void Watch::keep(const std::function<void()>& command) {
+  for (const int signal : deaf_to) std::signal(signal, SIG_IGN);
+  ::prctl(PR_SET_NAME, "drawbridge-run");  // who kills all processes of our name means others
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  const pid_t parent = ::getpid();
+  shell_ = ::fork();
+  if (shell_ == 0) become(command, parent);
+  if (shell_ < 0) ::_exit(Keeper::not_started);
+  let_go();
+  if (await_shell()) {
+    while (::waitpid(shell_, &status_, 0) < 0 && errno == EINTR) continue;
+    ::_exit(code_of(status_));
+  }
+  signal_family(SIGTERM);
+  signal_family(SIGCONT);
+  if (!await_all(Keeper::last_wait)) {
+    signal_family(SIGKILL);
+    await_all(kill_wait);
+  }
+  ::_exit(code_of(status_));
+}
+
+}  // namespace
+
+Keeper::Keeper(const std::function<void()>& command, base::Millis limit) {
+  std::array<int, 2> ends{-1, -1};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return;
+  keeper_ = ::fork();
+  if (keeper_ == 0) {
+    ::close(ends[1]);
+    Watch(ends[0], limit).keep(command);
+  }
+  ::close(ends[0]);
+  leash_ = ends[1];
+  if (keeper_ > 0) process_ = pidfd_of(keeper_);
+}
+
+Keeper::~Keeper() {
+  end_command();
+  if (process_ >= 0) ::close(process_);
+}
+
+void Keeper::end_command() {
+  if (leash_ >= 0) ::close(std::exchange(leash_, -1));
+}
+
+int Keeper::exit_code() {
+  int status = not_started << 8;
+  if (keeper_ < 0) return not_started;
+  while (::waitpid(keeper_, &status, 0) < 0 && errno == EINTR) continue;
+  keeper_ = -1;
+  return code_of(status);
+}
+
+}  // namespace drawbridge::ctl

@@ -1,0 +1,38 @@
+#pragma once
+
+#include "proxy/base/time.h"
+
+#include <functional>
+#include <sys/types.h>
+
+namespace drawbridge::ctl {
+
+// A process between us and a command of the operator's, which outlives us whatever ends us, SIGKILL included, and
+// lets nothing of the command outlive us: the kernel closes the leash when we are gone. Then, or when end_command()
+// was called, the command and all that it has started get SIGTERM, and SIGKILL after `last_wait`. It is deaf to the
+// signals of a terminal, and holds neither our terminal nor our connections. One thread.
+class Keeper {
+ public:
+  static constexpr base::Millis last_wait{5'000};
+  static constexpr int not_started = 127;  // exit code
+
+  // `command` is called in a process of its own and becomes the command. Should we be stopped, the keeper ends it a
+  // little after `limit`.
+  Keeper(const std::function<void()>& command, base::Millis limit);
+  ~Keeper();  // tells the command to end if it has not
+  Keeper(const Keeper&) = delete;
+  Keeper& operator=(const Keeper&) = delete;
+
+  // Becomes readable when the command has ended, or could not be begun. Below 0: wait with exit_code().
+  int descriptor() const { return process_; }
+  void end_command();
+  // Waits for the end. 128 and the signal if one ended the command.
+  int exit_code();
+
+ private:
+  pid_t keeper_ = -1;
+  int leash_ = -1;
+  int process_ = -1;
+};
+
+}  // namespace drawbridge::ctl
