@@ -9,7 +9,8 @@
 namespace drawbridge::net {
 namespace {
 
-constexpr std::chrono::milliseconds look_interval{100};
+// Between two looks while there are more than load needs, and while there are not.
+constexpr std::chrono::milliseconds look_interval{100}, calm_interval{500};
 constexpr std::size_t kept_bytes_min = 2UL * 1024 * 1024;
 constexpr std::size_t given_up_max = 64;  // at one look: each costs a system call
 
@@ -41,18 +42,25 @@ char* BlockPool::take() {
 void BlockPool::give_back(char* block) {
   ASAN_POISON_MEMORY_REGION(block, bytes_);
   free_.push_back(block);
-  if (free_.size() <= kept_min_ || look_.armed()) return;
-  free_min_ = 0;
-  look_.arm(wheel_.now() + look_interval);
+  if (!look_.armed()) look_later(false);
+}
+
+// What goes back in `calm` was not used for so long that not even the next burst is sure to need it.
+void BlockPool::look_later(bool calm) {
+  const bool many = free_.size() > kept_min_;
+  calm_ = calm || !many;
+  free_min_ = free_.size();
+  look_.arm(wheel_.now() + (many || calm ? look_interval : calm_interval));
 }
 
 void BlockPool::deadline_passed(Deadline&) {
-  const auto surplus = std::min({free_min_, free_.size() - std::min(free_.size(), kept_min_), given_up_max});
-  const auto end = free_.begin() + static_cast<std::ptrdiff_t>(surplus);
+  const auto floor = calm_ ? 0 : std::min(free_.size(), kept_min_);
+  const auto unused = std::min(free_min_, free_.size() - floor);
+  const auto given_up = std::min(unused, given_up_max);
+  const auto end = free_.begin() + static_cast<std::ptrdiff_t>(given_up);
   std::for_each(free_.begin(), end, [this](char* block) { unmap(block); });
   free_.erase(free_.begin(), end);
-  free_min_ = free_.size();
-  if (free_.size() > kept_min_) look_.arm(wheel_.now() + look_interval);
+  if (!free_.empty()) look_later(calm_ && given_up < unused);
 }
 
 char* BlockPool::map() {

@@ -7,9 +7,9 @@
 
 namespace drawbridge::net {
 
-// Equal blocks of memory straight from the kernel, last used first: their pages are warm in the cache. What a burst
-// left behind goes back to the kernel: once a second, as many as were free all that second. One a loop; loop thread
-// only; outlives its blocks.
+// Equal blocks of memory straight from the kernel, last used first: their pages are warm in the cache. What nobody
+// used for half a second goes back to the kernel, of what a burst left behind most of it sooner. One a loop; loop
+// thread only; outlives its blocks.
 class BlockPool final : private Deadline::Owner {
  public:
   // `bytes` of each block; aligned as for malloc.
@@ -25,13 +25,15 @@ class BlockPool final : private Deadline::Owner {
 
  private:
   void deadline_passed(Deadline& deadline) override;
+  void look_later(bool calm);
   char* map();
   void unmap(char* block) const;
 
   Wheel& wheel_;
   std::size_t bytes_;
   std::size_t colour_ = 0;
-  std::size_t kept_min_;      // free ones that stay
+  std::size_t kept_min_;      // free ones that stay while there is load
+  bool calm_ = false;         // the next look may go below that
   std::size_t free_min_ = 0;  // since the last look
   std::vector<char*> free_;
   Deadline look_;

@@ -2,8 +2,11 @@
 
 #include "proxy/http/head.h"
 #include "proxy/net/buffer_pool.h"
+#include "proxy/net/wheel.h"
 #include "proxy/serve/input.h"
 
+#include <algorithm>
+#include <chrono>
 #include <memory>
 #include <new>
 #include <span>
@@ -54,8 +57,9 @@ struct Workspace {
   std::string text;  // answers of our own
 };
 
-// Workspaces, last used first. One a worker; worker thread only; outlives what it lent.
-class WorkspacePool {
+// Workspaces, last used first; what nobody used for a while goes back. One a worker; worker thread only; outlives
+// what it lent.
+class WorkspacePool final : private net::Deadline::Owner {
  public:
   struct Return {
     void operator()(Workspace* workspace) const { workspace->lender.give_back(workspace); }
@@ -63,7 +67,7 @@ class WorkspacePool {
   using Loan = std::unique_ptr<Workspace, Return>;
 
   WorkspacePool(net::Wheel& wheel, net::BufferPool& buffers)
-      : buffers_(buffers), blocks_(wheel, sizeof(Workspace)) {}
+      : wheel_(wheel), buffers_(buffers), blocks_(wheel, sizeof(Workspace)), look_(wheel, *this) {}
   ~WorkspacePool() {
     for (auto* workspace : free_) destroy(workspace);
   }
@@ -74,11 +78,13 @@ class WorkspacePool {
     if (free_.empty()) return Loan(new (blocks_.take()) Workspace(*this, buffers_));
     auto* workspace = free_.back();
     free_.pop_back();
+    free_min_ = std::min(free_min_, free_.size());
     return Loan(workspace);
   }
 
  private:
   static constexpr std::size_t kept_max = 64;  // ready for use; the memory of more goes back
+  static constexpr std::chrono::milliseconds look_interval{500};
 
   void give_back(Workspace* used) {
     used->rest();
@@ -86,15 +92,29 @@ class WorkspacePool {
     used->text.clear();
     if (free_.size() == kept_max) return destroy(used);
     free_.push_back(used);
+    if (!look_.armed()) look_later();
+  }
+  void look_later() {
+    free_min_ = free_.size();
+    look_.arm(wheel_.now() + look_interval);
+  }
+  void deadline_passed(net::Deadline&) override {
+    const auto unused = free_.begin() + static_cast<std::ptrdiff_t>(free_min_);
+    std::for_each(free_.begin(), unused, [this](Workspace* workspace) { destroy(workspace); });
+    free_.erase(free_.begin(), unused);
+    if (!free_.empty()) look_later();
   }
   void destroy(Workspace* workspace) {
     workspace->~Workspace();
     blocks_.give_back(reinterpret_cast<char*>(workspace));
   }
 
+  net::Wheel& wheel_;
   net::BufferPool& buffers_;
   net::BlockPool blocks_;
   std::vector<Workspace*> free_;
+  std::size_t free_min_ = 0;  // since the last look
+  net::Deadline look_;
 };
 
 }  // namespace drawbridge::serve

@@ -1,15 +1,10 @@
 #include "proxy/net/loop.h"
-#include "proxy/net/slabs.h"
 #include "proxy/net/stream.h"
 
 #include <doctest/doctest.h>
 
 #include <array>
-#include <cerrno>
-#include <cstdint>
 #include <optional>
-#include <set>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <vector>
 
@@ -43,12 +38,6 @@ struct Bed {
   net::UniqueFd other;
   Sleeper sleeper;
 };
-
-bool is_mapped(const void* address) {
-  const auto page = reinterpret_cast<std::uintptr_t>(address) & ~std::uintptr_t{4095};
-  unsigned char here = 0;
-  return mincore(reinterpret_cast<void*>(page), 1, &here) == 0 || errno != ENOMEM;
-}
 
 }  // namespace
 
@@ -92,28 +81,6 @@ TEST_CASE("a loop does not end before its guests, nor before what was spawned fo
   loop.run();
   CHECK(ran);
   CHECK(loop.tasks() == 0);
-}
-
-TEST_CASE("a slab goes back to the kernel when all in it has lain unused, and no place is lent twice") {
-  net::Slabs slabs(1'024);
-  std::vector<void*> places(1'000);
-  for (auto& place : places) place = slabs.take();
-  CHECK(std::set(places.begin(), places.end()).size() == places.size());
-  for (std::size_t i = 1; i < places.size(); ++i) slabs.give_back(places[i]);
-  while (slabs.put_away()) {
-  }
-  for (int twice = 0; twice < 2; ++twice) {
-    while (slabs.put_away()) {
-    }
-  }
-  CHECK(is_mapped(places.front()));
-  CHECK(!is_mapped(places.back()));
-  std::set<void*> again;
-  for (int i = 0; i < 200; ++i) again.insert(slabs.take());
-  CHECK(again.size() == 200);
-  CHECK(!again.contains(places.front()));
-  for (auto* place : again) slabs.give_back(place);
-  slabs.give_back(places.front());
 }
 
 TEST_CASE("a stream was not quiet if something has come that is still to be told in this turn") {

@@ -1,4 +1,3 @@
-#include "proxy/net/buffer_pool.h"
 #include "proxy/net/fork.h"
 #include "proxy/net/listener.h"
 #include "proxy/net/loop.h"
@@ -7,7 +6,6 @@
 #include <doctest/doctest.h>
 
 #include <cstring>
-#include <fstream>
 #include <memory>
 #include <new>
 #include <random>
@@ -286,35 +284,4 @@ TEST_CASE("what is no address to listen on is refused") {
     CHECK_FALSE(net::listen_on(wrong).has_value());
     CHECK_FALSE(net::check_vacant(wrong).has_value());
   }
-}
-
-TEST_CASE("buffers are used again, last returned first") {
-  net::Wheel wheel(base::SteadyTime{});
-  net::BufferPool pool(wheel);
-  auto first = pool.take();
-  auto* data = first.data();
-  first.reset();
-  CHECK(pool.take().data() == data);
-}
-
-TEST_CASE("what a burst left behind goes back to the kernel") {
-  const auto resident_pages = [] {
-    std::ifstream file("/proc/self/statm");
-    std::size_t all = 0, resident = 0;
-    file >> all >> resident;
-    return resident;
-  };
-  constexpr std::size_t blocks = 500;
-  base::SteadyTime now{};
-  net::Wheel wheel(now);
-  net::BlockPool pool(wheel, 64UL * 1024);
-  std::vector<char*> taken;
-  for (std::size_t i = 0; i < blocks; ++i) {
-    taken.push_back(pool.take());
-    std::memset(taken.back(), 1, pool.bytes());
-  }
-  const auto before = resident_pages();
-  for (auto* block : taken) pool.give_back(block);
-  for (int second = 0; second < 60; ++second) wheel.advance(now += std::chrono::seconds(1));
-  CHECK(resident_pages() < before - blocks * 16 / 2);
 }
