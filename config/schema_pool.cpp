@@ -72,8 +72,8 @@ constexpr auto health_keys = std::to_array<Key>({
                                "false: Drawbridge makes no checks of its own; then only `passive_fall` counts."),
     key<Text<parse_request_path>, &Health::path>("path",
                                                  "Asked with GET, in the protocol of the pool; status 200 to 399 "
-                                                 "is healthy. Left out: a connection that opens is "
-                                                 "healthy.",
+                                                 "is healthy. Left out: a connection that opens is healthy, "
+                                                 "if the server takes how it begins (TLS, HTTP/2, a PROXY header).",
                                                  "\"/healthz\""),
     key<Flag, &Health::grpc>(
         "grpc",

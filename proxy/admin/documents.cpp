@@ -47,10 +47,6 @@ void put_if(json::object& object, std::string_view key, const std::string& value
   if (!value.empty()) object[key] = value;
 }
 
-std::string_view balance_name(core::Balance balance) {
-  return balance == core::Balance::round_robin ? "round_robin" : "least_requests";
-}
-
 json::object draining_document(const control::Draining& draining) {
   return {{"change", draining.what},
           {"epoch", draining.epoch},
@@ -180,35 +176,6 @@ json::object site_document(const control::SiteStatus& site, const control::Worke
   return object;
 }
 
-json::object server_document(const core::PoolServer& server, const upstream::ServerHealth& health,
-                             const ServerLoad& load) {
-  json::object object{{"address", server.address},
-                      {"weight", server.weight},
-                      {"admin", core::name(server.admin)},
-                      {"in_flight", load.contains(server.id) ? load.at(server.id) : 0},
-                      {"health", upstream::name(health.state)}};
-  put_if(object, "health_reason", health.reason);
-  if (health.since != base::WallTime{}) object["health_since"] = base::format_time(health.since);
-  json::array endpoints;
-  for (const auto& endpoint : health.endpoints) {
-    json::object entry{{"address", endpoint.endpoint.text()}, {"health", upstream::name(endpoint.state)}};
-    put_if(entry, "health_reason", endpoint.reason);
-    endpoints.push_back(std::move(entry));
-  }
-  const bool is_itself = endpoints.size() == 1 && health.endpoints[0].endpoint.text() == server.address;
-  if (!is_itself) object["endpoints"] = std::move(endpoints);
-  return object;
-}
-
-json::object pool_document(const control::PoolStatus& pool, const Api& api, const ServerLoad& load) {
-  json::array servers;
-  for (const auto& server : pool.servers) servers.push_back(server_document(server, api.health(server.id), load));
-  return {{"pool", pool.name},
-          {"balance", balance_name(pool.balance)},
-          {"sites", strings(pool.sites)},
-          {"servers", std::move(servers)}};
-}
-
 bool is_wanted(const std::vector<std::string>& only, const std::string& site) {
   return only.empty() || std::find(only.begin(), only.end(), site) != only.end();
 }
@@ -266,13 +233,6 @@ json::object status_document(const StatusParts& parts, const Api& api) {
           {"pools", std::move(pools)},
           {"certificates", certificates_of(parts.status)},
           {"warnings", strings(parts.status.warnings)}};
-}
-
-json::object pools_document(const control::Status& status, const Api& api) {
-  json::array pools;
-  const auto load = api.server_load();
-  for (const auto& pool : status.pools) pools.push_back(pool_document(pool, api, load));
-  return {{"epoch", status.epoch}, {"pools", std::move(pools)}};
 }
 
 json::object receipt_document(const core::Receipt& receipt) {

@@ -21,6 +21,7 @@ struct StatusParts {
 // Names the first site of `only` that is not configured.
 std::optional<Problem> find_unknown_site(const StatusParts& parts);
 boost::json::object status_document(const StatusParts& parts, const Api& api);
+boost::json::object pool_document(const control::PoolStatus& pool, const Api& api, const ServerLoad& load);
 boost::json::object pools_document(const control::Status& status, const Api& api);
 
 boost::json::object receipt_document(const core::Receipt& receipt);

@@ -25,6 +25,7 @@ json::object explain_document(const Explained& explained) {
   }
   if (!explained->rule.empty()) object["rule"] = explained->rule;
   if (!explained->pool.empty()) object["pool"] = explained->pool;
+  if (!explained->speaks.empty()) object["speaks"] = explained->speaks;
   if (!explained->slice.empty()) object["slice"] = explained->slice;
   if (explained->notice) object["notice"] = true;
   if (explained->status != 0) object["status"] = explained->status;

@@ -16,7 +16,8 @@ namespace drawbridge::admin {
 
 namespace {
 
-constexpr std::size_t named_max = 5;  // in one line
+constexpr std::size_t named_max = 5;     // in one line
+constexpr std::uint32_t broken_min = 3;  // requests in a row: one may be its client's doing
 
 Check check_pages(const control::Controller& controller, const control::Status& status) {
   std::string broken;
@@ -51,14 +52,24 @@ struct PoolFound {
   std::size_t reached = 0;
   std::string missing;
   std::size_t missing_count = 0;
+  std::string broken;  // who answers, and yet requests come to nothing there
+  std::size_t broken_count = 0;
 };
 
 Check check_pool(const control::PoolStatus& pool, const PoolFound& found) {
   const std::string check = "upstream " + pool.name;
   const bool used = !pool.sites.empty();
+  if (found.missing_count == 0 && found.broken_count > 0) {
+    return {check, Health::warn,
+            fmt::format("{} of {} servers answer when checked, but no request: {}", found.reached, found.servers,
+                        found.broken),
+            fmt::format("is protocol, tls or send_proxy of the pool another than theirs? They are spoken to as {}",
+                        pool.speaks)};
+  }
   if (found.missing_count == 0) {
     return {check, Health::ok,
-            fmt::format("{} of {} server{} answer", found.reached, found.servers, found.servers == 1 ? "" : "s"),
+            fmt::format("{} of {} server{} answer{}", found.reached, found.servers, found.servers == 1 ? "" : "s",
+                        pool.speaks == "http1" ? "" : fmt::format(" ({})", pool.speaks)),
             ""};
   }
   const bool none = found.reached == 0;
@@ -70,7 +81,13 @@ Check check_pool(const control::PoolStatus& pool, const PoolFound& found) {
   return {check, none && used ? Health::fail : Health::warn, text, advice};
 }
 
-std::vector<Check> check_upstreams(const control::Status& status,
+void note_broken(PoolFound& found, const std::string& address, const upstream::Broken& broken) {
+  if (broken.count < broken_min || ++found.broken_count > named_max) return;
+  found.broken += fmt::format("{}{} (the last {} failed, {} ago: {})", found.broken.empty() ? "" : ", ", address,
+                              broken.count, base::describe_duration(broken.last_ago), base::name(broken.last));
+}
+
+std::vector<Check> check_upstreams(const control::Status& status, const upstream::HealthBoard& board,
                                    const std::vector<upstream::ProbeResult>& results) {
   std::map<core::ServerId, std::pair<bool, std::string>> by_server;
   for (const auto& result : results) {
@@ -87,6 +104,7 @@ std::vector<Check> check_upstreams(const control::Status& status,
       const auto seen = by_server.find(server.id);
       if (seen != by_server.end() && seen->second.first) {
         ++found.reached;
+        note_broken(found, server.address, board.health(server.id).broken);
       } else if (++found.missing_count <= named_max) {
         const std::string reason = seen == by_server.end() ? "not checked" : seen->second.second;
         found.missing += fmt::format("{}{} ({})", found.missing.empty() ? "" : ", ", server.address, reason);
@@ -177,9 +195,9 @@ void LiveApi::doctor(std::function<void(std::vector<Check>)> done) {
   for (const auto& pool : status.pools) {
     for (const auto& server : pool.servers) servers.push_back(server.id);
   }
-  parts_.watch.check_now(servers, [status, checks = std::move(checks), done = std::move(done)](
+  parts_.watch.check_now(servers, [this, status, checks = std::move(checks), done = std::move(done)](
                                       const std::vector<upstream::ProbeResult>& results) mutable {
-    for (auto& check : check_upstreams(status, results)) checks.push_back(std::move(check));
+    for (auto& check : check_upstreams(status, parts_.board, results)) checks.push_back(std::move(check));
     done(std::move(checks));
   });
 }

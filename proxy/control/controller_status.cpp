@@ -2,6 +2,7 @@
 #include "proxy/control/history.h"
 #include "proxy/control/reconcile.h"
 #include "proxy/control/text.h"
+#include "proxy/core/speech.h"
 
 #include <fmt/format.h>
 
@@ -16,6 +17,7 @@ PoolStatus pool_status(const core::PoolView& pool, const core::Snapshot& snapsho
   status.name = pool.name;
   status.balance = pool.balance;
   status.servers = pool.servers;
+  status.speaks = core::speech(pool);
   for (const auto& site : snapshot.sites) {
     const bool of_slice =
         site->split != nullptr && std::ranges::find(site->split->pools, &pool) != site->split->pools.end();

@@ -52,6 +52,7 @@ struct PoolStatus {
   std::string name;
   core::Balance balance = core::Balance::least_requests;
   std::vector<core::PoolServer> servers;
+  std::string speaks;              // core/speech.h
   std::vector<std::string> sites;  // whose active pool or notice pool it is
 };
 

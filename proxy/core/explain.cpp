@@ -2,6 +2,7 @@
 
 #include "proxy/core/classify.h"
 #include "proxy/core/readings.h"
+#include "proxy/core/speech.h"
 
 #include <fmt/format.h>
 
@@ -146,7 +147,10 @@ Explanation explain(const Snapshot& snapshot, const RequestFacts& facts) {
     out.notice = plan.notice;
     out.sentence = class_sentence(facts, found) + " ";
   }
-  if (plan.pool != nullptr) out.pool = plan.pool->name;
+  if (plan.pool != nullptr) {
+    out.pool = plan.pool->name;
+    out.speaks = speech(*plan.pool);
+  }
   if (plan.slice != nullptr) out.slice = plan.slice->match.text();
   out.sentence += verdict_sentence(plan);
   if (plan.site != nullptr) explain_door(*plan.site, facts, out);

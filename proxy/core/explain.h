@@ -19,6 +19,7 @@ struct Explanation {
   Why class_why = Why::method;        // why it has its class; differs from `why` for what is exempt
   std::string rule;                   // the rule that decided on the class, or the exempt rule; empty if none did
   std::string pool;                   // of Verdict::forward
+  std::string speaks;                 // likewise: how its servers are spoken to, as in core/speech.h
   std::string slice;                  // of a site that is split: the slice that decided, or that nobody can tell
   bool notice = false;                // `pool` is the site's notice pool
   unsigned status = 0;                // of an answer of our own, if it is known; 0: a server answers

@@ -97,6 +97,8 @@ std::string print_explanation(const json::object& explained, const Look& look) {
   line("slice", text(explained, "slice"));
   const std::string why = text(explained, "class_why");
   line("class", text(explained, "class") + (why.empty() ? "" : ", by " + why));
+  const std::string speaks = text(explained, "speaks");
+  line("speaks", speaks == "http1" ? "" : speaks);
   line("rule", text(explained, "rule"));
   line("path", text(explained, "path"));
   if (array_in(explained, "readings").size() > 1) line("or", joined(explained, "readings", "  "));

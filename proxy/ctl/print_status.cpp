@@ -142,6 +142,15 @@ std::string all_on(const json::object& status, const std::string& pool) {
   return all.empty() ? "" : all + (count == 1 ? " is down" : " are down");
 }
 
+// Requests in a row that came to nothing, though checks may say that all is well.
+std::string broken_text(const json::object& server) {
+  constexpr std::int64_t broken_min = 3;
+  const json::object& broken = object_in(server, "broken");
+  if (number(broken, "count") < broken_min) return {};
+  return fmt::format("the last {} requests got no whole answer: {}, {} ago", number(broken, "count"),
+                     text(broken, "last"), elapsed(number(broken, "last_ago_ms")));
+}
+
 void notice_pool(const json::object& status, const json::object& pool, std::vector<Notice>& notices) {
   const json::array& servers = array_in(pool, "servers");
   const std::string name = text(pool, "pool");
@@ -163,6 +172,9 @@ void notice_pool(const json::object& status, const json::object& pool, std::vect
       notices.push_back({usable ? Tone::warning : Tone::bad,
                          fmt::format("{} of pool {} is down{}{}", address, name,
                                      since.empty() ? "" : " for " + since, why.empty() ? "" : ": " + why)});
+    } else if (const auto broken = broken_text(server); !broken.empty()) {
+      notices.push_back({Tone::bad, fmt::format("{} of pool {} ({}) is {}, but {}", address, name,
+                                                text(pool, "speaks"), text(server, "health"), broken)});
     }
   }
 }
@@ -243,33 +255,42 @@ Tone health_tone(const std::string& health) {
   return health == "down" ? Tone::bad : Tone::faint;
 }
 
+std::string why_of(const json::object& server) {
+  if (text(server, "health") == "down") return text(server, "health_reason");
+  const auto broken = broken_text(server);
+  return broken.empty() && text(server, "health") != "up" ? text(server, "health_reason") : broken;
+}
+
 std::string print_servers(const json::object& document, const Look& look) {
-  Table table({"POOL", "SERVER", "WEIGHT", "ADMIN", "REQUESTS", "HEALTH", "SINCE", "WHY", "SITES"});
+  Table table({"POOL", "SPEAKS", "SERVER", "WEIGHT", "ADMIN", "REQUESTS", "HEALTH", "SINCE", "WHY", "SITES"});
   for (const json::value& entry : array_in(document, "pools")) {
     const json::object& pool = as_object(entry);
     for (const json::value& value : array_in(pool, "servers")) {
       const json::object& server = as_object(value);
       const std::string since = age(document, server, "health_since");
       const std::string admin = text(server, "admin");
+      const std::string speaks = text(pool, "speaks");
       table.add({{text(pool, "pool"), Tone::bold},
+                 {speaks == "http1" ? "" : speaks},
                  {text(server, "address")},
                  {std::to_string(number(server, "weight"))},
                  {admin, admin == "ready" ? Tone::plain : Tone::warning},
                  {server.contains("in_flight") ? std::to_string(number(server, "in_flight")) : "?"},
                  {text(server, "health"), health_tone(text(server, "health"))},
                  {since.empty() ? "" : since + " ago"},
-                 {text(server, "health") == "up" ? "" : text(server, "health_reason")},
+                 {why_of(server)},
                  {joined(pool, "sites")}});
       for (const json::value& other : array_in(server, "endpoints")) {
         const json::object& endpoint = as_object(other);
         table.add({{""},
+                   {""},
                    {"  " + text(endpoint, "address")},
                    {""},
                    {""},
                    {""},
                    {text(endpoint, "health"), health_tone(text(endpoint, "health"))},
                    {""},
-                   {text(endpoint, "health") == "up" ? "" : text(endpoint, "health_reason")},
+                   {why_of(endpoint)},
                    {""}});
       }
     }

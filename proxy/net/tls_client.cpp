@@ -121,4 +121,11 @@ std::string TlsClient::error_of(const SSL& ssl, std::string_view otherwise) {
   return verified != X509_V_OK ? X509_verify_cert_error_string(verified) : std::string(otherwise);
 }
 
+// A server that we leave without a goodbye may call what it got of us one that cannot be decoded.
+std::string TlsClient::refusal_of(unsigned long error) {
+  const int alert = ERR_GET_LIB(error) == ERR_LIB_SSL ? ERR_GET_REASON(error) - SSL_AD_REASON_OFFSET : 0;
+  const auto* const reason = alert > 0 && alert != SSL_AD_DECODE_ERROR ? ERR_reason_error_string(error) : nullptr;
+  return reason != nullptr ? reason : std::string();
+}
+
 }  // namespace drawbridge::net

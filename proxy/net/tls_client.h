@@ -65,6 +65,8 @@ class TlsClient final {
   void prepare(SSL& ssl, std::string_view host) const;
   // Why a handshake on it failed, in words.
   static std::string error_of(const SSL& ssl, std::string_view otherwise);
+  // What the server has said against us (an alert), if this error of OpenSSL's is that; else empty.
+  static std::string refusal_of(unsigned long error);
 
   // Whether what the server chose (protocol_of) is what we speak. A handshake succeeds without: servers that do not
   // know ALPN ignore it.

@@ -163,6 +163,7 @@ void Forward::note_result(const Result<void>& result) {
   if (result.error().fault != Fault::upstream || call_.cut) return;
   if (is_no_failing(result.error())) return;
   call_.worker.counters().exchange_failed(lease_.server());
+  servers.board().report_broken(lease_.server(), lease_.slot(), result.error().reason, call_.worker.loop().now());
   // A server that takes connections but breaks answers is passed over only while another can answer: a visitor who
   // finds an address that makes the last one break must not take the site away from all.
   if (!lease_.reused() && servers.others_can_answer(pool_, place_)) {

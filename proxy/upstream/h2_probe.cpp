@@ -30,7 +30,9 @@ std::string head_of(const ProbeTask& task) {
 H2Question::H2Question(const ProbeTask& task)
     : session_({.role = http::H2Options::Role::client}, *this),
       text_(head_bytes_max),
-      grpc_(task.kind == ProbeKind::grpc) {
+      grpc_(task.kind == ProbeKind::grpc),
+      asks_(task.kind != ProbeKind::preface) {
+  if (!asks_) return;
   const auto head = head_of(task);
   const auto method = grpc_ ? http::Method::post : http::Method::get;
   session_.request({.head = head, .scheme = task.tls ? "https" : "http", .body_follows = grpc_, .method = method},
@@ -63,6 +65,7 @@ std::string_view H2Question::grpc_status() const {
 }
 
 H2Question::Answer H2Question::answer() const {
+  if (!asks_) return {.healthy = true, .reason = "speaks HTTP/2"};
   if (!whole_) return {.healthy = false, .reason = "answer broke off"};
   const bool good = response_.status >= 200 && response_.status < 400;
   if (!grpc_ || !good) return {.healthy = good, .reason = fmt::format("status {}", response_.status)};

@@ -11,15 +11,15 @@
 
 namespace drawbridge::upstream {
 
-// One question over HTTP/2, without its socket: GET of a path or, for gRPC, grpc.health.v1.Health/Check of the
-// whole server. Give it what is read, write what it produces, until it is over.
+// One question over HTTP/2, without its socket: GET of a path, for gRPC grpc.health.v1.Health/Check of the whole
+// server, or only whether it speaks HTTP/2. Give it what is read, write what it produces, until it is over.
 class H2Question final : private http::H2Listener, private http::H2StreamUser {
  public:
   explicit H2Question(const ProbeTask& task);
 
   std::size_t produce(std::span<char> out) { return session_.produce(out); }
   bool receive(std::span<const char> bytes, base::SteadyTime now) { return session_.receive(bytes, now); }
-  bool over() const { return closed_; }
+  bool over() const { return closed_ || (!asks_ && session_.settings_received()); }
 
   struct Answer {
     bool healthy = false;
@@ -44,6 +44,7 @@ class H2Question final : private http::H2Listener, private http::H2StreamUser {
   http::H2Session session_;
   std::vector<char> text_;
   bool grpc_;
+  bool asks_;
   http::ResponseHead response_;
   std::string body_, trailers_;
   bool whole_ = false;

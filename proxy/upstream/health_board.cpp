@@ -90,9 +90,25 @@ void HealthBoard::report_success(core::ServerId server, std::size_t slot) {
   Row* found = row(server);
   if (found == nullptr || slot >= found->addresses.size()) return;
   auto& address = found->addresses[slot];
+  if (address.broken.load(relaxed) != 0) address.broken.store(0, relaxed);
+  end_pause(*found, slot);
+}
+
+void HealthBoard::report_broken(core::ServerId server, std::size_t slot, base::Reason reason,
+                                base::SteadyTime now) {
+  Row* found = row(server);
+  if (found == nullptr || slot >= found->addresses.size()) return;
+  auto& address = found->addresses[slot];
+  address.broken_by.store(reason, relaxed);
+  address.broken_at.store(ticks(now), relaxed);
+  address.broken.fetch_add(1, relaxed);
+}
+
+void HealthBoard::end_pause(Row& row, std::size_t slot) {
+  auto& address = row.addresses[slot];
   if (address.failures.load(relaxed) == 0) return;
   address.clear_failures();
-  found->paused.fetch_and(~bit(slot), relaxed);
+  row.paused.fetch_and(~bit(slot), relaxed);
 }
 
 void HealthBoard::watch(core::ServerId server, PassivePolicy policy, base::WallTime now) {
@@ -159,7 +175,7 @@ void HealthBoard::set_probed(core::ServerId server, std::size_t slot, HealthStat
   address.probed = state;
   address.probe_reason = reason;
   address.probe_failures = failures;
-  if (state == HealthState::up && failures == 0) report_success(server, slot);
+  if (state == HealthState::up && failures == 0) end_pause(found, slot);
   found.refresh_open();
 }
 
@@ -205,7 +221,10 @@ ServerHealth HealthBoard::health(core::ServerId server) const {
                                 .state = address.told,
                                 .reason = found->reason_of(slot),
                                 .since = address.since,
-                                .failures = std::max(address.probe_failures, address.failures.load(relaxed))});
+                                .failures = std::max(address.probe_failures, address.failures.load(relaxed)),
+                                .broken = address.broken_now()});
+    const auto& broken = health.endpoints.back().broken;
+    if (broken.count > health.broken.count) health.broken = broken;
     if (health.state == HealthState::down) health.reason = health.endpoints.back().reason;
   }
   return health;
@@ -217,8 +236,16 @@ void AddressRow::clear_failures() {
   paused_until.store(0, relaxed);
 }
 
+Broken AddressRow::broken_now() const {
+  Broken now{.count = broken.load(relaxed), .last = broken_by.load(relaxed)};
+  const auto at = base::SteadyTime(base::SteadyClock::duration(broken_at.load(relaxed)));
+  if (now.count > 0) now.last_ago = std::chrono::duration_cast<base::Millis>(base::SteadyClock::now() - at);
+  return now;
+}
+
 void AddressRow::begin(const net::Endpoint& address, base::WallTime now) {
   clear_failures();
+  broken.store(0, relaxed);
   endpoint = address;
   probed = HealthState::unknown;
   probe_reason.clear();

@@ -35,6 +35,13 @@ struct PassivePolicy {
   base::Millis pause{10'000};  // longest time it is out: 1 s at first, doubled each time up to this
 };
 
+// Requests in a row that got no whole answer, whatever probes say of their server.
+struct Broken {
+  std::uint32_t count = 0;
+  base::Reason last = base::Reason::closed;
+  base::Millis last_ago{};
+};
+
 // One address, for people.
 struct EndpointHealth {
   net::Endpoint endpoint;
@@ -42,12 +49,14 @@ struct EndpointHealth {
   std::string reason;      // why it is down, or what failed last: "status 500", "connect refused"; "" = nothing yet
   base::WallTime since{};  // of this state
   std::uint32_t failures = 0;  // in a row, of probes or of requests, whichever is more
+  Broken broken;
 };
 
 struct ServerHealth {
   HealthState state = HealthState::unknown;  // down: no address is usable
   std::string reason;                        // why it is down; also that its name does not resolve any more
   base::WallTime since{};
+  Broken broken;  // of the address that has most
   std::vector<EndpointHealth> endpoints;
 };
 
@@ -67,6 +76,8 @@ class HealthBoard {
   bool eligible(core::ServerId server, base::SteadyTime now) const { return usable(server, now) != 0; }
   // What a request met: a connection that could not be made, or one that broke before an answer.
   void report_failure(core::ServerId server, std::size_t slot, base::Reason reason, base::SteadyTime now);
+  // It got no whole answer. Only told, whoever it was that asked, where report_failure() takes servers out.
+  void report_broken(core::ServerId server, std::size_t slot, base::Reason reason, base::SteadyTime now);
   void report_success(core::ServerId server, std::size_t slot);  // no store unless there were failures
 
   // Control thread only:
@@ -103,6 +114,7 @@ class HealthBoard {
 
   Row* row(core::ServerId server) const;
   Row& watched_row(core::ServerId server);
+  static void end_pause(Row& row, std::size_t slot);
   static void sweep_row(core::ServerId server, Row& row, base::WallTime now, std::vector<Change>& changes);
 
   std::unique_ptr<std::atomic<Row*>[]> rows_;  // by ServerId; made by watch(), freed with the board

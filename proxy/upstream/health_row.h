@@ -15,6 +15,9 @@ struct AddressRow {
   std::atomic<std::int64_t> paused_until{0};  // ticks of the steady clock
   std::atomic<std::uint32_t> pauses{0};       // in a row; each doubles the next
   std::atomic<base::Reason> failed_by{base::Reason::closed};
+  std::atomic<std::uint32_t> broken{0};  // requests in a row without a whole answer
+  std::atomic<base::Reason> broken_by{base::Reason::closed};
+  std::atomic<std::int64_t> broken_at{0};  // ticks of the steady clock
 
   net::Endpoint endpoint;
   HealthState probed = HealthState::unknown;
@@ -25,6 +28,7 @@ struct AddressRow {
 
   bool present() const { return !endpoint.empty(); }
   void clear_failures();
+  Broken broken_now() const;
   void begin(const net::Endpoint& address, base::WallTime now);  // a fresh address in this slot; empty: none
 };
 

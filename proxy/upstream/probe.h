@@ -17,7 +17,7 @@ namespace drawbridge::upstream {
 struct HealthPolicy {
   bool active = true;            // false: no probes
   std::string path;              // GET, 200 to 399 is healthy; empty: a connection that opens is healthy
-  bool http2 = false;            // the GET goes over HTTP/2
+  bool http2 = false;            // the GET goes over HTTP/2; without a path the server must greet in it
   bool grpc = false;             // grpc.health.v1 instead of the GET
   std::string host;              // Host of the probe; empty = the server's address as configured
   base::Millis interval{2'000};  // between the end of a probe and the next

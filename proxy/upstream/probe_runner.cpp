@@ -13,8 +13,11 @@
 #include <boost/beast/http.hpp>
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cstring>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -29,6 +32,7 @@ using asio::ip::tcp;
 constexpr auto awaited = asio::as_tuple(asio::use_awaitable);
 constexpr std::uint32_t head_bytes_max = 64 * 1024;
 constexpr std::uint64_t body_bytes_max = 64 * 1024;
+constexpr base::Millis objection_patience{150};  // for a word against how we began
 
 tcp::endpoint to_asio(const net::Endpoint& endpoint) {
   tcp::endpoint converted;
@@ -81,10 +85,22 @@ asio::awaitable<Answered> ask(Stream& stream, const ProbeTask& task) {
   co_return Answered{status >= 200 && status < 400, fmt::format("status {}", status)};
 }
 
+bool is_http1(std::string_view bytes) {
+  return bytes.starts_with("HTTP/");
+}
+
+// What it is, if it is not: a server begins with SETTINGS (RFC 9113 section 3.4), whose type is in the fourth byte.
+const char* other_than_http2(std::string_view begin) {
+  constexpr char settings = 4;
+  if (is_http1(begin)) return "HTTP/1";
+  return begin.size() > 3 && begin[3] != settings ? "something else" : "";
+}
+
 template <class Stream>
 asio::awaitable<Answered> ask_over_h2(Stream& stream, const ProbeTask& task) {
   H2Question question(task);
   std::vector<char> buffer(16 * 1024);
+  bool greeted = false;
   while (!question.over()) {
     while (const auto bytes = question.produce(buffer)) {
       const auto [not_sent, sent] = co_await asio::async_write(stream, asio::buffer(buffer.data(), bytes), awaited);
@@ -92,7 +108,12 @@ asio::awaitable<Answered> ask_over_h2(Stream& stream, const ProbeTask& task) {
     }
     if (question.over()) break;
     const auto [not_read, count] = co_await stream.async_read_some(asio::buffer(buffer), awaited);
+    if (not_read && !greeted) co_return Answered{false, describe("the preface of HTTP/2", not_read, task.timeout)};
     if (not_read) co_return Answered{false, describe("answer", not_read, task.timeout)};
+    if (const auto other = greeted ? "" : other_than_http2(std::string_view(buffer.data(), count)); *other != 0) {
+      co_return Answered{false, fmt::format("the server answered {} to the preface of HTTP/2", other)};
+    }
+    greeted = true;
     if (!question.receive(std::span(buffer).first(count), base::SteadyClock::now())) {
       co_return Answered{false, "the server does not speak HTTP/2"};
     }
@@ -108,9 +129,36 @@ asio::awaitable<Answered> ask_by_kind(Stream& stream, const ProbeTask& task) {
       break;
     case ProbeKind::http1:
       co_return co_await ask(stream, task);
+    case ProbeKind::preface:
     case ProbeKind::http2:
     case ProbeKind::grpc:
       co_return co_await ask_over_h2(stream, task);
+  }
+  co_return Answered{true, "connected"};
+}
+
+// In TLS 1.3 a server says only after the handshake that it wants another certificate of its client, or any. Who
+// has nothing to say against us leaves when we do.
+asio::awaitable<Answered> hear_objections(asio::ssl::stream<beast::tcp_stream&>& secured, const ProbeTask& task) {
+  secured.next_layer().expires_after(std::min(task.timeout, objection_patience));
+  beast::error_code ignored;
+  secured.next_layer().socket().shutdown(tcp::socket::shutdown_send, ignored);
+  std::array<char, 1> begin{};
+  const auto [failed, count] = co_await secured.async_read_some(asio::buffer(begin), awaited);
+  const bool of_tls = failed.category() == asio::error::get_ssl_category();
+  const auto refused = net::TlsClient::refusal_of(of_tls ? static_cast<unsigned long>(failed.value()) : 0);
+  if (!refused.empty()) co_return Answered{false, "TLS failed: " + refused};
+  co_return Answered{true, "connected"};
+}
+
+// A server that takes no PROXY header reads a request in it that breaks the rules, and answers that at once. One
+// that takes it waits for what follows.
+asio::awaitable<Answered> hear_objections(beast::tcp_stream& stream, const ProbeTask& task) {
+  stream.expires_after(std::min(task.timeout, objection_patience));
+  std::array<char, 5> begin{};
+  const auto [failed, count] = co_await stream.async_read_some(asio::buffer(begin), awaited);
+  if (is_http1(std::string_view(begin.data(), count))) {
+    co_return Answered{false, "the server answered HTTP/1 to the PROXY header: it does not take one"};
   }
   co_return Answered{true, "connected"};
 }
@@ -130,6 +178,7 @@ asio::awaitable<Answered> ask_secured(beast::tcp_stream& stream, const ProbeTask
   if (!task.tls->takes(net::protocol_of(*ssl))) {
     co_return Answered{false, fmt::format("TLS failed: {}", net::TlsClient::not_agreed)};
   }
+  if (task.kind == ProbeKind::connect) co_return co_await hear_objections(secured, task);
   co_return co_await ask_by_kind(secured, task);
 }
 
@@ -139,6 +188,7 @@ asio::awaitable<Answered> ask_connected(beast::tcp_stream& stream, const ProbeTa
     if (not_sent) co_return Answered{false, describe("sending", not_sent, task.timeout)};
   }
   if (task.tls) co_return co_await ask_secured(stream, task);
+  if (task.kind == ProbeKind::connect && !task.greeting.empty()) co_return co_await hear_objections(stream, task);
   co_return co_await ask_by_kind(stream, task);
 }
 

@@ -17,7 +17,8 @@ namespace drawbridge::upstream {
 
 // What a probe does besides connecting.
 enum class ProbeKind : std::uint8_t {
-  connect,  // nothing
+  connect,  // nothing, but what shows whether the server takes how we begin: TLS, a PROXY header
+  preface,  // HTTP/2 is agreed to: its preface, until the server's settings are here
   http1,    // GET
   http2,    // GET over HTTP/2
   grpc,     // grpc.health.v1.Health/Check, which is served over HTTP/2

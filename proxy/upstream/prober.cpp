@@ -12,9 +12,8 @@ using base::SteadyClock;
 namespace {
 
 ProbeKind kind_of(const HealthPolicy& health) {
-  if (!health.active) return ProbeKind::connect;
-  if (health.grpc) return ProbeKind::grpc;
-  if (health.path.empty()) return ProbeKind::connect;
+  if (health.active && health.grpc) return ProbeKind::grpc;
+  if (!health.active || health.path.empty()) return health.http2 ? ProbeKind::preface : ProbeKind::connect;
   return health.http2 ? ProbeKind::http2 : ProbeKind::http1;
 }
 

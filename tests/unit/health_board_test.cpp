@@ -220,6 +220,28 @@ TEST_CASE(
   CHECK(board.health(server).reason.empty());
 }
 
+TEST_CASE("requests that came to nothing are counted until one is answered, and no probe ends that") {
+  TestBoard test;
+  const auto now = base::SteadyClock::now();
+  CHECK(test.board.health(server).broken.count == 0);
+  for (int i = 0; i < 2; ++i) test.board.report_broken(server, 0, Reason::closed, now - Millis(700));
+  test.board.report_broken(server, 0, Reason::malformed, now - Millis(500));
+  test.board.report_broken(server, 1, Reason::reset, now);
+  test.board.set_probed(server, 0, HealthState::up, "connected", 0);
+  test.board.sweep(noon);
+  const auto health = test.board.health(server);
+  CHECK(health.state == HealthState::up);
+  CHECK(health.broken.count == 3);
+  CHECK(health.broken.last == Reason::malformed);
+  CHECK(health.broken.last_ago >= Millis(500));
+  CHECK(health.endpoints[1].broken.count == 1);
+  CHECK(test.usable() == 0b11);
+  test.board.report_success(server, 0);
+  CHECK(test.board.health(server).broken.count == 1);
+  test.board.set_addresses(server, addresses({"127.0.0.1:1", "127.0.0.3:1"}), noon);
+  CHECK(test.board.health(server).broken.count == 0);
+}
+
 TEST_CASE("workers report while the control thread sweeps and moves addresses") {
   TestBoard test;
   std::atomic<bool> stop{false};
