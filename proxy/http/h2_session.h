@@ -200,7 +200,7 @@ class H2Session {
   // its body has not left: on_pull() is not asked any more. They need no window. Nothing for a stream that is
   // closed.
   void end_early(H2StreamId stream, std::string_view trailers);
-  // Ends the stream now; on_closed() follows. Nothing for a stream that is closed.
+  // Ends the stream now: nothing more of it but on_closed() follows. Nothing for a stream that is closed.
   void reset(H2StreamId stream, H2Code code);
 
   // Like reset(), but the stream's user hears nothing any more, not even the end: it may die.

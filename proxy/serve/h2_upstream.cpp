@@ -138,8 +138,8 @@ http::H2HeadRoom H2Upstream::on_head_room() {
     return {.text = room.first(std::min(room.size(), head_bytes_max_)), .response = &space_.response};
   }
   auto& later = *later_.emplace_back(std::make_unique<Later>());
-  later.text.resize(std::min(net::Buffer::size(), head_bytes_max_));
-  return {.text = later.text, .response = &later.head};
+  later.text = carrier_.buffers().take();
+  return {.text = later.text.span().first(std::min(net::Buffer::size(), head_bytes_max_)), .response = &later.head};
 }
 
 void H2Upstream::on_head(bool ended) {

@@ -15,7 +15,6 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace drawbridge::serve {
 
@@ -53,7 +52,7 @@ class H2Upstream final : public UpstreamChannel, private http::H2StreamUser {
   // A head behind the first: that one may still be looked at.
   struct Later {
     http::ResponseHead head;
-    std::vector<char> text;
+    net::Buffer text;
   };
 
   // H2StreamUser

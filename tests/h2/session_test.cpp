@@ -323,6 +323,23 @@ TEST_CASE("a request that is taken back before it has left is never sent") {
   CHECK(guest.close.not_processed);
 }
 
+TEST_CASE("of a stream that was reset nothing is heard any more but its end, whatever is still on its way") {
+  Bench bench(Bench::client_options());
+  bench.greet();
+  auto& guest = bench.ask({.head = request_head});
+  CHECK(bench.said(type_headers));
+  bench.session.reset(guest.id, H2Code::cancel);
+  const auto interim = headers(guest.id, {{":status", "103"}}, end_headers);
+  const auto final = headers(guest.id, {{":status", "200"}}, end_headers);
+  bench.session.receive(interim + interim + final + data(guest.id, std::string(10'000, 'x')), bench.now);
+  CHECK(guest.interim.empty());
+  CHECK_FALSE(guest.has_head);
+  CHECK(guest.received.empty());
+  CHECK_FALSE(guest.ended);
+  CHECK(bench.receive(ping("12345678")));
+  CHECK(guest.closed);
+}
+
 TEST_CASE("a PING of ours comes back with its token") {
   Pair pair;
   pair.client.session.ping(42);
