@@ -46,12 +46,16 @@ net::Task<Result<void>> Forward::run() {
   if (pool_.send_proxy != http::ProxyVersion::none) wish_.greeting = introduction(pool_, call_);
   std::optional<Failure> first_failure;
   for (;;) {
+    call_.channel.on_reset(this);
     auto leased = co_await call_.worker.servers().lease(pool_, tried_, wish_, lease_);
-    // Nobody left to ask again: what the first attempt met is the truth about this request.
-    if (!leased) co_return std::unexpected(first_failure.value_or(leased.error()));
-    note_server(*leased);
-    if (call_.cut || call_.late)
+    if (leased) note_server(*leased);
+    if (!leased || client_gone_ || call_.cut || call_.late) {
+      call_.channel.on_reset(nullptr);
+      if (client_gone_) co_return std::unexpected(*client_gone_);
+      // Nobody left to ask again: what the first attempt met is the truth about this request.
+      if (!leased) co_return std::unexpected(first_failure.value_or(leased.error()));
       co_return std::unexpected(Failure{.fault = Fault::proxy, .reason = Reason::cancelled});
+    }
 
     begin_attempt();
     const auto sent = co_await send_request();
@@ -113,7 +117,7 @@ void Forward::begin_attempt() {
   upload_stopped_ = false;
   // Nobody waits for what a client asked that has gone. A write goes on: while a server works on it, it has not
   // ended, and a drain that waits for it must not be told so.
-  if (call_.plan.request_class == core::RequestClass::read) call_.channel.on_reset(this);
+  if (call_.plan.request_class != core::RequestClass::read) call_.channel.on_reset(nullptr);
 }
 
 void Forward::end_attempt(Result<void>& result) {
@@ -123,8 +127,11 @@ void Forward::end_attempt(Result<void>& result) {
   note_result(result);
 }
 
+// Nothing is sent for a client that leaves before, not even a write.
 void Forward::was_reset(Failure failure) {
-  if (upstream_ != nullptr) upstream_->cancel(failure);
+  if (upstream_ != nullptr) return upstream_->cancel(failure);
+  client_gone_ = failure;
+  tried_.give_up();
 }
 
 bool Forward::may_retry(const Failure& failure) {

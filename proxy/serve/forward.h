@@ -75,7 +75,8 @@ class Forward final : private net::Stream::Reset, private net::Deadline::Owner {
   UpstreamChannel* upstream_ = nullptr;  // of the attempt at hand
   std::optional<net::Fork<base::Result<void>>> upload_;
   std::optional<base::Failure> upload_failure_;
-  bool upload_stopped_ = false;  // by us: the answer is complete, or there will be none
+  std::optional<base::Failure> client_gone_;  // while a connection was waited for
+  bool upload_stopped_ = false;               // by us: the answer is complete, or there will be none
   base::SteadyTime sent_at_;
   base::SteadyTime waiting_since_;         // the last progress that the head of the answer is waited for from
   net::Deadline deadline_;                 // that the client of gRPC has set

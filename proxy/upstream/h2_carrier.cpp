@@ -29,10 +29,15 @@ constexpr std::chrono::milliseconds ping_patience = 10s;
 // How long a server has to take our goodbye.
 constexpr std::chrono::milliseconds goodbye_patience = 2s;
 
+// As good as none: each stream has its own. Clients that do not take their answers would else use that of the
+// connection up, and keep those of all others from coming.
+constexpr std::uint32_t connection_window_bytes = 1'000'000'000;
+
 constexpr std::size_t head_bytes_cap = net::Buffer::size() - 4096;
 
 http::H2Options options_of(const H2Carrier::Setup& setup) {
   return {.role = http::H2Options::Role::client,
+          .connection_window_bytes = connection_window_bytes,
           .heads = {.head_bytes_max = std::min(setup.head_bytes_max, head_bytes_cap),
                     .headers_max = http::header_capacity},
           .first_streams_max = setup.streams_max};

@@ -4,8 +4,6 @@
 
 #include <doctest/doctest.h>
 
-#include <algorithm>
-
 namespace drawbridge::tests {
 namespace {
 
@@ -17,29 +15,6 @@ net::Task<> board(Town& town, Rider& rider, Town::Opens opens, net::Signal* cue)
 }
 
 }  // namespace
-
-std::vector<h2::Frame> Link::heard() {
-  while (!ended_ && !socket_.quiet_for(0)) {
-    const auto bytes = socket_.read_some();
-    ended_ = bytes.empty();
-    unread_ += bytes;
-  }
-  if (!greeted_ && unread_.starts_with(h2::magic)) {
-    unread_.erase(0, h2::magic.size());
-    greeted_ = true;
-  }
-  return greeted_ ? h2::take_frames(unread_) : std::vector<h2::Frame>{};
-}
-
-std::size_t Link::heard(unsigned type) {
-  const auto frames = heard();
-  return static_cast<std::size_t>(std::ranges::count(frames, type, &h2::Frame::type));
-}
-
-bool Link::ended() {
-  heard();
-  return ended_;
-}
 
 bool Rider::open() {
   const auto id = lease.open_stream({.head = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"}, guest);

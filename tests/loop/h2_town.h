@@ -3,7 +3,7 @@
 #include "proxy/net/signal.h"
 #include "proxy/upstream/servers.h"
 #include "tests/h2/bench.h"
-#include "tests/h2/frames.h"
+#include "tests/loop/link.h"
 #include "tests/loop/raw_socket.h"
 
 #include <chrono>
@@ -15,24 +15,6 @@
 namespace drawbridge::tests {
 
 using namespace std::chrono_literals;
-
-// The server's side of a connection: hears frames, and says what the test wants it to.
-class Link {
- public:
-  explicit Link(RawSocket socket) : socket_(std::move(socket)) {}
-
-  void say(const std::string& bytes) { socket_.send(bytes); }
-  void close() { socket_.close(); }
-  std::vector<h2::Frame> heard();  // since the last call
-  std::size_t heard(unsigned type);
-  bool ended();
-
- private:
-  RawSocket socket_;
-  std::string unread_;
-  bool greeted_ = false;
-  bool ended_ = false;
-};
 
 struct Town;
 
