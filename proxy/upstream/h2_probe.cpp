@@ -56,9 +56,10 @@ http::H2Pulled H2Question::on_pull(std::span<char> into) {
 // Among the trailers or, where there is nothing else, in the head.
 std::string_view H2Question::grpc_status() const {
   constexpr std::string_view name = "grpc-status: ";
-  if (const auto at = trailers_.find(name); at != std::string::npos) {
-    const auto from = at + name.size();
-    return std::string_view(trailers_).substr(from, trailers_.find('\r', from) - from);
+  for (std::string_view rest = trailers_; !rest.empty();) {
+    const auto line = rest.substr(0, rest.find("\r\n"));
+    if (line.starts_with(name)) return line.substr(name.size());
+    rest.remove_prefix(std::min(rest.size(), line.size() + 2));
   }
   const auto* const field = response_.headers.find(std::string_view("grpc-status"));
   return field != nullptr ? field->value : std::string_view{};
