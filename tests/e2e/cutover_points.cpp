@@ -14,9 +14,9 @@ namespace {
 
 using Kind = core::CutoverEvent::Kind;
 
-constexpr std::array kinds = {Kind::guarded, Kind::stored,          Kind::drained, Kind::run_ended, Kind::checked,
-                              Kind::fenced,  Kind::writes_accepted, Kind::watched, Kind::tick,      Kind::gone,
-                              Kind::abort};
+constexpr std::array kinds = {Kind::guarded,   Kind::stored,  Kind::drained, Kind::outcome_unknown,
+                              Kind::run_ended, Kind::checked, Kind::fenced,  Kind::writes_accepted,
+                              Kind::watched,   Kind::tick,    Kind::gone,    Kind::abort};
 
 // Does not compile while a kind is missing here: add it above too.
 constexpr bool is_listed(Kind kind) {
@@ -24,6 +24,7 @@ constexpr bool is_listed(Kind kind) {
     case Kind::guarded:
     case Kind::stored:
     case Kind::drained:
+    case Kind::outcome_unknown:
     case Kind::run_ended:
     case Kind::checked:
     case Kind::fenced:
