@@ -139,6 +139,8 @@ class CutoverCrash(unittest.TestCase):
     def come_up(self, before, writers=()):
         """Starts anew and judges what is found; the site as status shows it."""
         self.proxy.kill()
+        for server in (self.blue, self.green):
+            server.wait_until_left()
         pool, stage = self.record_on_disk()
         self.proxy.environment.pop("DRAWBRIDGE_TEST_DIE_AT", None)
         self.proxy.start()

@@ -1,9 +1,13 @@
 """Servers that keep registers in their memory and share nothing: the toy database of a cutover. `POST /inc/NAME` adds one
 and answers the new value, `GET /get/NAME` the value; `GET /dump` and `POST /load` are what an operator copies with."""
 
+import contextlib
+import http.client
 import http.server
 import json
 import threading
+
+from harness import PATIENCE, eventually
 
 # What `proxyctl cutover --run` runs: copies the registers from the old server to the new one.
 COPY = """#!/bin/sh
@@ -67,10 +71,29 @@ class RegisterServer(http.server.ThreadingHTTPServer):
         self.lock = threading.Lock()
         self.registers = {}
         self.increments = 0
+        self.open_connections = 0
         self.is_healthy = True
         self.address = f"127.0.0.1:{self.server_address[1]}"
         self.thread = threading.Thread(target=self.serve_forever, args=(0.05,), daemon=True)
         self.thread.start()
+
+    def process_request(self, request, client_address):
+        with self.lock:
+            self.open_connections += 1
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request):
+        super().shutdown_request(request)
+        with self.lock:
+            self.open_connections -= 1
+
+    def wait_until_left(self):
+        """Until all that a dead proxy had sent here is done: connections are accepted in turn, so those before ours are
+        open or over once ours has its answer."""
+        host, port = self.server_address
+        with contextlib.closing(http.client.HTTPConnection(host, port, timeout=PATIENCE)) as connection:
+            ask(connection, "GET", "/get/any")
+        eventually(lambda: self.open_connections == 0, "the end of what the last proxy had sent")
 
     def handle_error(self, *_):
         """A proxy that was killed leaves in the middle of answers: nothing to tell."""
