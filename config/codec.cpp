@@ -49,7 +49,8 @@ bool read_duration(Reader& reader, const Node& node, base::Millis min, base::Mil
   if (!reader.expect(node, NodeKind::text, "a duration such as \"30s\"")) return false;
   const auto value = base::parse_duration(node.text);
   if (!value) {
-    reader.fail(node.place, value.error().message, suggest_duration(node.text));
+    const auto meant = suggest_duration(node.text);
+    reader.fail(node.place, value.error().message, base::parse_duration(meant) ? meant : "");
     return false;
   }
   if (*value < min || *value > max) {

@@ -128,6 +128,15 @@ const Node* Node::find(std::string_view wanted) const {
   return kind != NodeKind::table || found == children.end() ? nullptr : &*found;
 }
 
+const Node* find(const Node& root, std::initializer_list<std::string_view> path) {
+  const Node* node = &root;
+  for (const auto part : path) {
+    node = node->find(part);
+    if (node == nullptr) return nullptr;
+  }
+  return node;
+}
+
 Document read_document(std::string_view text, std::string_view file) {
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
   Document document{.file = std::string(file), .lines = split_lines(text), .root = {}, .problems = {}};

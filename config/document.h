@@ -3,6 +3,7 @@
 #include "config/problem.h"
 
 #include <cstdint>
+#include <initializer_list>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,6 +35,9 @@ struct Node {
   // The entry of a table; nullptr if there is none.
   const Node* find(std::string_view wanted) const;
 };
+
+// The value at the end of a path of keys; nullptr if it is not written.
+const Node* find(const Node& root, std::initializer_list<std::string_view> path);
 
 // A configuration file taken apart: what it says, and where it breaks TOML.
 struct Document {

@@ -43,12 +43,11 @@ Outcome inspect(std::string_view text, std::string_view file, const FileChecks* 
   reader.read_table(outcome.document.root, root_section(), &outcome.config);
   outcome.problems = outcome.document.problems;
   append(outcome.problems, reader.take_problems());
-  // Lines that could not be read leave holes: a pool that seems unknown may have stood there.
-  if (outcome.document.problems.empty()) {
-    append(outcome.problems, validate(outcome.document, outcome.config, outcome.problems));
-  }
-  if (outcome.problems.empty() && checks != nullptr) {
-    append(outcome.problems, validate_disk(outcome.document, outcome.config, *checks));
+  follow_bounds(outcome.document, outcome.config);
+  const auto unread = outcome.problems;
+  append(outcome.problems, validate(outcome.document, outcome.config, unread));
+  if (checks != nullptr) {
+    append(outcome.problems, validate_disk(outcome.document, outcome.config, *checks, unread));
   }
   return outcome;
 }

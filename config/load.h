@@ -13,7 +13,7 @@
 
 namespace drawbridge::config {
 
-// What certificate files hold is for who knows certificates to judge. Asked once all else is good.
+// What certificate files hold is for who knows certificates to judge, and which groups there are for the machine.
 struct TlsFlaw {
   std::string_view key;  // in the table, or in item `index` of its `certificates`
   std::size_t index = 0;
@@ -22,6 +22,7 @@ struct TlsFlaw {
 struct FileChecks {
   std::function<std::optional<TlsFlaw>(const ListenerTls&)> listener;
   std::function<std::optional<TlsFlaw>(const PoolTls&)> pool;
+  std::function<std::optional<std::string>(const std::string& name)> group;  // what is wrong with it
 };
 
 // Reads and checks the file at `path`. On failure all problems of the file in the order of its lines, at least one;

@@ -112,7 +112,9 @@ constexpr auto limits_keys = std::to_array<Key>({
         "request_head_bytes", "Longest head of a request: request line and headers together. Beyond: 431."),
     key<Size<256, head_bytes_max>, &Limits::request_line_bytes>(
         "request_line_bytes",
-        "Longest request line: method, path with query, version. Beyond: 414. At most `request_head_bytes`."),
+        "Longest request line: method, path with query, version. Beyond: 414. At most `request_head_bytes`, which "
+        "it "
+        "follows where it is left out."),
     key<Number<1, std::int64_t{base::limits::headers_max}>, &Limits::request_headers>(
         "request_headers", "Most header lines of a request. Beyond: 431."),
     key<Number<1, http2_streams_max>, &Limits::http2_streams>(

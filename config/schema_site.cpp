@@ -94,8 +94,10 @@ constexpr auto hold_keys = std::to_array<Key>({
         "scope", "What waits: \"writes\" (and tunnels), or \"all\"; `--scope` overrides it."),
     key<Number<1, count_max>, &Hold::max_requests>("max_requests",
                                                    "Most requests that wait at once. Further ones are refused."),
-    key<Duration<10, day>, &Hold::max_wait>(
-        "max_wait", "Longest wait of one request. Then it is refused. At most `max_total`.", "\"20s\""),
+    key<Duration<10, day>, &Hold::max_wait>("max_wait",
+                                            "Longest wait of one request. Then it is refused. At most `max_total`, "
+                                            "which it follows where it is left out.",
+                                            "\"20s\""),
     key<Duration<10, day>, &Hold::max_total>(
         "max_total", "Longest hold. Then it ends by itself. Bounds the deadline of a cutover."),
     key<Number<1, count_max>, &Hold::release_per_second>(
@@ -127,7 +129,7 @@ constexpr auto drain_keys = std::to_array<Key>({
     key<Duration<0, hour>, &Drain::tunnel_spread>(
         "tunnel_spread",
         "Open WebSockets are told to go (close 1012) spread over this time, so that they do not all come back at "
-        "once. At most `timeout`.",
+        "once. At most `timeout`, which it follows where it is left out.",
         "\"10s\""),
 });
 
@@ -181,8 +183,10 @@ constexpr auto site_keys = std::to_array<Key>({
         "[\"shop.example\", \"*.shop.example\"]"),
     key<SomeTexts<parse_path_prefix>, &Site::paths>(
         "paths",
-        "Path prefixes of this site, in whole segments: \"/app\" covers /app and /app/x, not /apple. The longest "
-        "prefix over all sites wins.",
+        "Path prefixes of this site, in whole segments: \"/app\" covers /app and /app/x, not /apple. The "
+        "host comes first: among the sites that name the host of a request the longest prefix wins; if none of "
+        "theirs "
+        "fits, those with the longest pattern for it are asked, at last those without `hosts`.",
         "[\"/app\", \"/static\"]"),
     key<Name, &Site::pool>(
         "pool",

@@ -1,6 +1,7 @@
 #include "config/validate.h"
 
 #include "config/nearest.h"
+#include "config/values.h"
 
 #include <fmt/format.h>
 
@@ -28,18 +29,30 @@ class Inspector {
     problems_.push_back(problem_at(document_, place, joined(path), message, suggestion));
   }
 
-  // Something in this section was not read: its values may be defaults that nobody chose.
-  bool unsure(Path path) const {
+  // One of these keys of the section, or the section itself, was not read or may be meant by a misspelt one: its
+  // value is perhaps a default that nobody chose.
+  bool unsure(Path path, Path keys) const {
     const auto section = joined(path);
-    return std::ranges::any_of(known_, [&](const auto& problem) {
-      return problem.key == section || problem.key.starts_with(section + ".");
-    });
+    const auto is_doubtful = [&](const Problem& problem) {
+      if (problem.key == section) return true;
+      if (!problem.key.starts_with(section + ".")) return false;
+      const auto below = std::string_view(problem.key).substr(section.size() + 1);
+      return std::ranges::any_of(keys, [&](std::string_view key) {
+        return below.substr(0, below.find('.')) == key || problem.suggestion == key;
+      });
+    };
+    return std::ranges::any_of(known_, is_doubtful);
   }
 
-  // Item `index` of the list at `path`; the list itself if there is no such item.
+  // Lines that could not be read: what seems to be missing may have stood there.
+  bool has_holes() const { return !document_.problems.empty(); }
+
+  bool is_written(Path path) const { return find(document_.root, path) != nullptr; }
+
+  // Item `index` of the list at `path`; the list itself if there is no such item, and its section without a list.
   Place item_place(Path path, std::size_t index) const {
     const Node& list = node_of(path);
-    return index < list.children.size() ? list.children[index].place : list.place;
+    return is_written(path) && index < list.children.size() ? list.children[index].place : list.place;
   }
 
   const Node& node_of(Path path) const {
@@ -75,13 +88,13 @@ std::string nearest_pool(const Config& config, std::string_view name) {
 }
 
 void check_references(Inspector& inspector, const Config& config, const Site& site) {
-  if (config.pools.empty()) return;  // said already, once
-  if (!site.pool.empty() && config.find_pool(site.pool) == nullptr) {
+  const bool pools_are_known = !config.pools.empty() && !inspector.has_holes();  // without any it is said already
+  if (pools_are_known && !site.pool.empty() && config.find_pool(site.pool) == nullptr) {
     inspector.fail({"site", site.name, "pool"}, fmt::format("there is no pool '{}'", site.pool),
                    nearest_pool(config, site.pool));
   }
   const auto& notice = site.maintenance.pool;
-  if (!notice.empty() && config.find_pool(notice) == nullptr) {
+  if (pools_are_known && !notice.empty() && config.find_pool(notice) == nullptr) {
     inspector.fail({"site", site.name, "maintenance", "pool"}, fmt::format("there is no pool '{}'", notice),
                    nearest_pool(config, notice));
   }
@@ -89,7 +102,8 @@ void check_references(Inspector& inspector, const Config& config, const Site& si
     inspector.fail({"site", site.name, "maintenance", "page"},
                    "'page' and 'pool' exclude each other: either a page is shown or the pool answers");
   }
-  if (!config.server.pages_dir.empty() || inspector.unsure({"server"})) return;
+  if (!config.server.pages_dir.empty() || inspector.has_holes()) return;
+  if (inspector.unsure({"server"}, {"pages_dir"})) return;
   for (const auto section : {"readonly", "maintenance"}) {
     const auto& page = std::string_view(section) == "readonly" ? site.readonly.page : site.maintenance.page;
     if (page.empty()) continue;
@@ -98,19 +112,19 @@ void check_references(Inspector& inspector, const Config& config, const Site& si
   }
 }
 
+// A value that is written and its bound, which may be the default.
+void check_bound(Inspector& inspector, const Site& site, std::string_view section, std::string_view key,
+                 base::Millis value, std::string_view bound, base::Millis most) {
+  if (value <= most || inspector.unsure({"site", site.name, section}, {key, bound})) return;
+  const bool chosen = inspector.is_written({"site", site.name, section, bound});
+  inspector.fail({"site", site.name, section, key},
+                 fmt::format("'{}' ({}) is longer than '{}' ({}{})", key, base::format_duration(value), bound,
+                             base::format_duration(most), chosen ? "" : " where it is left out"));
+}
+
 void check_bounds(Inspector& inspector, const Site& site) {
-  if (site.hold.max_wait > site.hold.max_total && !inspector.unsure({"site", site.name, "hold"})) {
-    inspector.fail(
-        {"site", site.name, "hold", "max_wait"},
-        fmt::format("'max_wait' ({}) is longer than 'max_total' ({})", base::format_duration(site.hold.max_wait),
-                    base::format_duration(site.hold.max_total)));
-  }
-  if (site.drain.tunnel_spread > site.drain.timeout && !inspector.unsure({"site", site.name, "drain"})) {
-    inspector.fail(
-        {"site", site.name, "drain", "tunnel_spread"},
-        fmt::format("'tunnel_spread' ({}) is longer than 'timeout' ({})",
-                    base::format_duration(site.drain.tunnel_spread), base::format_duration(site.drain.timeout)));
-  }
+  check_bound(inspector, site, "hold", "max_wait", site.hold.max_wait, "max_total", site.hold.max_total);
+  check_bound(inspector, site, "drain", "tunnel_spread", site.drain.tunnel_spread, "timeout", site.drain.timeout);
 }
 
 void check_rules(Inspector& inspector, const Site& site) {
@@ -126,7 +140,7 @@ void check_rules(Inspector& inspector, const Site& site) {
 void check_claims(Inspector& inspector, const Config& config) {
   std::map<std::pair<std::string, std::string>, std::string_view> owners;
   for (const auto& site : config.sites) {
-    if (inspector.unsure({"site", site.name})) continue;
+    if (inspector.unsure({"site", site.name}, {"hosts", "paths"})) continue;
     const auto hosts = site.hosts.empty() ? std::vector<std::string>{"any host"} : site.hosts;
     for (std::size_t h = 0; h < hosts.size(); ++h) {
       for (std::size_t p = 0; p < site.paths.size(); ++p) {
@@ -143,7 +157,7 @@ void check_claims(Inspector& inspector, const Config& config) {
 }
 
 void check_listeners(Inspector& inspector, const Config& config) {
-  if (inspector.unsure({"listener"})) return;
+  if (inspector.unsure({"listener"}, {"address"})) return;
   const auto& list = inspector.node_of({"listener"});
   std::map<std::string, std::size_t> seen;
   for (std::size_t i = 0; i < config.listeners.size(); ++i) {
@@ -171,7 +185,7 @@ Place place_in(const Node& table, std::string_view key) {
 }
 
 void check_client_certificates(Inspector& inspector, const Config& config) {
-  if (inspector.unsure({"listener"})) return;
+  if (inspector.has_holes() || inspector.unsure({"listener"}, {"address", "tls"})) return;
   const auto& list = inspector.node_of({"listener"});
   for (std::size_t i = 0; i < config.listeners.size(); ++i) {
     const auto& tls = config.listeners[i].tls;
@@ -186,7 +200,8 @@ void check_client_certificates(Inspector& inspector, const Config& config) {
 }
 
 void check_site_certificate(Inspector& inspector, const Config& config, const Site& site) {
-  if (site.client_certificate != SiteCertificate::required || inspector.unsure({"listener"})) return;
+  if (site.client_certificate != SiteCertificate::required || inspector.has_holes()) return;
+  if (inspector.unsure({"listener"}, {"address", "tls"})) return;
   const auto asks = [](const Listener& listener) {
     return listener.tls.client_certificates != ClientCertificates::none;
   };
@@ -196,7 +211,8 @@ void check_site_certificate(Inspector& inspector, const Config& config, const Si
 }
 
 void check_proxy_protocol(Inspector& inspector, const Config& config) {
-  if (inspector.unsure({"listener"})) return;
+  if (inspector.has_holes()) return;
+  if (inspector.unsure({"listener"}, {"address", "proxy_protocol", "proxy_protocol_from"})) return;
   const auto& list = inspector.node_of({"listener"});
   for (std::size_t i = 0; i < config.listeners.size(); ++i) {
     const auto& listener = config.listeners[i];
@@ -210,6 +226,7 @@ void check_proxy_protocol(Inspector& inspector, const Config& config) {
 }
 
 void check_listener_files(Inspector& inspector, const Config& config, const FileChecks& checks) {
+  if (inspector.unsure({"listener"}, {"address", "tls"})) return;
   const auto& list = inspector.node_of({"listener"});
   for (std::size_t i = 0; i < config.listeners.size() && checks.listener; ++i) {
     const auto& tls = config.listeners[i].tls;
@@ -229,7 +246,8 @@ void check_pool_connections(Inspector& inspector, const Pool& pool) {
     inspector.fail({"pool", pool.name, "protocol"},
                    "\"h2c\" is HTTP/2 without TLS, and the pool has 'tls'; with it write \"h2\"");
   }
-  if (!tls.on && pool.protocol == PoolProtocol::h2 && !inspector.unsure({"pool", pool.name, "tls"})) {
+  const bool unsure = inspector.has_holes() || inspector.unsure({"pool", pool.name}, {"tls"});
+  if (!tls.on && pool.protocol == PoolProtocol::h2 && !unsure) {
     inspector.fail({"pool", pool.name, "protocol"},
                    "\"h2\" is HTTP/2 over TLS and wants 'tls' in the pool; without TLS write \"h2c\"");
   }
@@ -237,7 +255,7 @@ void check_pool_connections(Inspector& inspector, const Pool& pool) {
     inspector.fail({"pool", pool.name, "send_proxy"},
                    "a PROXY header names one client, and a connection of HTTP/2 carries the requests of many");
   }
-  if (tls.certificate.empty() == tls.key.empty() || inspector.unsure({"pool", pool.name, "tls"})) return;
+  if (tls.certificate.empty() == tls.key.empty() || unsure) return;
   const auto there = tls.key.empty() ? "certificate" : "key";
   inspector.fail({"pool", pool.name, "tls", there},
                  fmt::format("'{}' wants '{}' beside it", there, tls.key.empty() ? "key" : "certificate"));
@@ -245,10 +263,15 @@ void check_pool_connections(Inspector& inspector, const Pool& pool) {
 
 void check_pool_files(Inspector& inspector, const Config& config, const FileChecks& checks) {
   for (const auto& pool : config.pools) {
-    if (!pool.tls.on || !checks.pool) continue;
+    if (!pool.tls.on || !checks.pool || inspector.unsure({"pool", pool.name}, {"tls"})) continue;
     const auto flaw = checks.pool(pool.tls);
     if (flaw) inspector.fail({"pool", pool.name, "tls", flaw->key}, flaw->message);
   }
+}
+
+void check_group(Inspector& inspector, const Server& server, const FileChecks& checks) {
+  if (server.admin_group.empty() || !checks.group) return;
+  if (auto flaw = checks.group(server.admin_group)) inspector.fail({"server", "admin_group"}, *flaw);
 }
 
 void check_page_folder(Inspector& inspector, const Config& config, const Site& site, std::string_view section,
@@ -267,13 +290,32 @@ void check_page_folder(Inspector& inspector, const Config& config, const Site& s
                  nearest(page, names));
 }
 
+void check_head_limits(Inspector& inspector, const Limits& limits) {
+  if (limits.request_line_bytes <= limits.request_head_bytes) return;
+  if (inspector.unsure({"limits"}, {"request_line_bytes", "request_head_bytes"})) return;
+  const bool chosen = inspector.is_written({"limits", "request_head_bytes"});
+  inspector.fail({"limits", "request_line_bytes"},
+                 fmt::format("'request_line_bytes' ({}) is more than 'request_head_bytes' ({}{})",
+                             format_size(limits.request_line_bytes), format_size(limits.request_head_bytes),
+                             chosen ? "" : " where it is left out"));
+}
+
 }  // namespace
+
+void follow_bounds(const Document& document, Config& config) {
+  const auto follow = [&](std::initializer_list<std::string_view> path, auto& value, auto bound) {
+    if (find(document.root, path) == nullptr) value = std::min(value, bound);
+  };
+  follow({"limits", "request_line_bytes"}, config.limits.request_line_bytes, config.limits.request_head_bytes);
+  for (auto& site : config.sites) {
+    follow({"site", site.name, "hold", "max_wait"}, site.hold.max_wait, site.hold.max_total);
+    follow({"site", site.name, "drain", "tunnel_spread"}, site.drain.tunnel_spread, site.drain.timeout);
+  }
+}
 
 std::vector<Problem> validate(const Document& document, const Config& config, std::span<const Problem> known) {
   Inspector inspector(document, known);
-  if (config.limits.request_line_bytes > config.limits.request_head_bytes && !inspector.unsure({"limits"})) {
-    inspector.fail({"limits", "request_line_bytes"}, "'request_line_bytes' is more than 'request_head_bytes'");
-  }
+  check_head_limits(inspector, config.limits);
   for (const auto& site : config.sites) {
     check_references(inspector, config, site);
     check_bounds(inspector, site);
@@ -288,8 +330,10 @@ std::vector<Problem> validate(const Document& document, const Config& config, st
   return inspector.take();
 }
 
-std::vector<Problem> validate_disk(const Document& document, const Config& config, const FileChecks& checks) {
-  Inspector inspector(document);
+std::vector<Problem> validate_disk(const Document& document, const Config& config, const FileChecks& checks,
+                                   std::span<const Problem> known) {
+  Inspector inspector(document, known);
+  check_group(inspector, config.server, checks);
   check_listener_files(inspector, config, checks);
   check_pool_files(inspector, config, checks);
   const auto& pages_dir = config.server.pages_dir;
@@ -301,6 +345,7 @@ std::vector<Problem> validate_disk(const Document& document, const Config& confi
   }
   for (const auto& site : config.sites) {
     check_page_folder(inspector, config, site, "readonly", site.readonly.page);
+    if (!site.maintenance.pool.empty()) continue;  // together they are an error already
     check_page_folder(inspector, config, site, "maintenance", site.maintenance.page);
   }
   return inspector.take();

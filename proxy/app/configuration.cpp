@@ -4,6 +4,9 @@
 #include "proxy/admin/peer.h"
 #include "proxy/app/tls_checks.h"
 
+#include <fmt/format.h>
+
+#include <optional>
 #include <set>
 #include <utility>
 
@@ -12,26 +15,23 @@ namespace {
 
 using Problems = std::vector<config::Problem>;
 
-// What only this machine knows.
-void check_group(const config::Server& server, const std::string& file, Problems& problems) {
-  if (server.admin_group.empty()) return;
-  const auto known = admin::group_id(server.admin_group);
-  if (known) return;
-  config::Problem problem;
-  problem.file = file;
-  problem.message = known.error().message;
-  problems.push_back(std::move(problem));
+config::FileChecks file_checks() {
+  auto checks = tls_checks();
+  checks.group = [](const std::string& name) -> std::optional<std::string> {
+    if (admin::group_id(name)) return std::nullopt;
+    return fmt::format("there is no group '{}'", name);
+  };
+  return checks;
 }
 
 Configured with_pages(std::expected<config::Config, Problems> config, const std::string& file) {
   if (!config) return std::unexpected(std::move(config.error()));
   std::set<std::string> names;
   for (const auto& site : config->sites) names.insert({site.readonly.page, site.maintenance.page});
-  Problems problems;
-  check_group(config->server, file, problems);
   auto shelf = pages::PageShelf::load(config->server.pages_dir, names);
-  if (shelf && problems.empty()) return Configuration{.values = std::move(*config), .pages = std::move(*shelf)};
-  for (auto& error : shelf ? std::vector<base::Error>{} : std::move(shelf.error())) {
+  if (shelf) return Configuration{.values = std::move(*config), .pages = std::move(*shelf)};
+  Problems problems;
+  for (auto& error : shelf.error()) {
     config::Problem problem;
     problem.file = file;
     problem.message = std::move(error.message);
@@ -43,7 +43,7 @@ Configured with_pages(std::expected<config::Config, Problems> config, const std:
 }  // namespace
 
 Configured load_configuration(const std::string& path) {
-  return with_pages(config::load(path, tls_checks()), path);
+  return with_pages(config::load(path, file_checks()), path);
 }
 
 Configured parse_configuration(std::string_view text, const std::string& file) {

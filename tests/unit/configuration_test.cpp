@@ -29,6 +29,10 @@ struct PagesFolder {
     fs::create_directories(path / page);
     std::ofstream(path / page / "index.html") << html;
   }
+  std::string file(const std::string& name, const std::string& text) const {
+    std::ofstream(path / name) << text;
+    return path / name;
+  }
   std::string config(const std::string& page) const {
     return fmt::format(R"(
 [server]
@@ -69,9 +73,10 @@ TEST_CASE("a group that this machine does not know is a problem of the configura
   folder.write("night", "<p>we sleep</p>");
   auto text = folder.config("night");
   text.insert(text.find("pages_dir"), "admin_group = \"no-such-group\"\n");
-  const auto configured = app::parse_configuration(text, "test.toml");
+  const auto configured = app::load_configuration(folder.file("test.toml", text));
   REQUIRE_FALSE(configured.has_value());
   REQUIRE(configured.error().size() == 1);
+  CHECK(configured.error().front().line > 0);
   CHECK(configured.error().front().message == "server.admin_group: there is no group 'no-such-group'");
 }
 
