@@ -1,9 +1,11 @@
 #include "proxy/admin/json_reader.h"
 
+#include "config/nearest.h"
 #include "proxy/base/limits.h"
 
 #include <boost/json/parse.hpp>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 
@@ -41,7 +43,7 @@ JsonReader::JsonReader(std::string_view body) {
 }
 
 const json::value* JsonReader::take(std::string_view key) {
-  known_.emplace_back(key);
+  if (std::find(known_.begin(), known_.end(), key) == known_.end()) known_.emplace_back(key);
   return object_.if_contains(key);
 }
 
@@ -140,10 +142,11 @@ std::optional<Problem> JsonReader::problem() {
   for (const auto& member : object_) {
     const std::string key(member.key());
     if (std::find(known_.begin(), known_.end(), key) != known_.end()) continue;
-    std::string all;
-    for (const auto& name : known_) all += (all.empty() ? "" : ", ") + name;
     const bool shown = key.size() <= 64 && is_printable(key);
-    fail(fmt::format("unknown key '{}'; there are: {}", shown ? key : "…", all));
+    const std::vector<std::string_view> names(known_.begin(), known_.end());
+    const auto meant = shown ? config::nearest(key, names) : std::string();
+    fail(meant.empty() ? fmt::format("unknown key '{}'; there are: {}", shown ? key : "…", fmt::join(known_, ", "))
+                       : fmt::format("unknown key '{}'; did you mean '{}'?", key, meant));
   }
   if (!failure_) return std::nullopt;
   return bad_request(*failure_);

@@ -44,7 +44,7 @@ std::string check_mode(const core::ModeCommand& command, bool has_then) {
   }
   if (command.mode == core::Mode::live && command.cut)
     return "nothing has to end for live: 'cut' does not go with it";
-  if (has_then && !ends) return "'then' needs 'for' or 'until'";
+  if (has_then && !ends && command.mode != core::Mode::hold) return "'then' needs 'for' or 'until'";
   if (command.lasts && command.lasts->count() <= 0) return "'for' must be longer than nothing";
   return {};
 }

@@ -45,6 +45,11 @@ Error bad_duration(std::string_view text) {
                       text)};
 }
 
+Error long_duration(std::string_view text) {
+  return {fmt::format("'{}' is longer than {}, the longest duration there is", text,
+                      format_duration(Millis(duration_ms_max)))};
+}
+
 Error bad_time(std::string_view text) {
   return {fmt::format("'{}' is not a time; write 08:00 (UTC) or 2026-03-01T08:00:00Z", text)};
 }
@@ -91,6 +96,7 @@ Now now() {
 Expected<Millis> parse_duration(std::string_view text) {
   auto rest = text;
   std::int64_t total = 0;
+  bool too_long = false;
   if (rest.empty()) return std::unexpected(bad_duration(text));
   while (!rest.empty()) {
     std::int64_t number = 0;
@@ -100,10 +106,11 @@ Expected<Millis> parse_duration(std::string_view text) {
     for (const auto& unit : units) {
       if (unit.suffix == suffix) scale = unit.ms;
     }
-    if (scale == 0 || number > duration_ms_max / scale) return std::unexpected(bad_duration(text));
-    total += number * scale;
-    if (total > duration_ms_max) return std::unexpected(bad_duration(text));
+    if (scale == 0) return std::unexpected(bad_duration(text));
+    too_long = too_long || number > (duration_ms_max - total) / scale;
+    if (!too_long) total += number * scale;
   }
+  if (too_long) return std::unexpected(long_duration(text));
   return Millis(total);
 }
 

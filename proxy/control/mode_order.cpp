@@ -34,7 +34,7 @@ std::expected<void, Refusal> check_end(const core::ModeCommand& command, base::W
   if (command.mode == core::Mode::live && ends)
     return bad("live does not end by itself: leave out --for and --until");
   if (command.lasts && command.until) return bad("--for and --until exclude each other");
-  if (!ends && command.then.value_or(core::Mode::live) != core::Mode::live)
+  if (!ends && command.mode != core::Mode::hold && command.then.value_or(core::Mode::live) != core::Mode::live)
     return bad("--then needs --for or --until");
   if (command.lasts && command.lasts->count() <= 0) return bad("--for must be longer than nothing");
   if (command.lasts && *command.lasts > lasts_max) return bad("--for is at most 366 days");

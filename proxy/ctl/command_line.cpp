@@ -8,6 +8,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <span>
+#include <utility>
 
 namespace drawbridge::ctl {
 
@@ -35,6 +37,49 @@ std::vector<std::string> command_names(const CLI::App& app) {
   return names;
 }
 
+const CLI::App& chosen_command(const CLI::App& root) {
+  const CLI::App* app = &root;
+  while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
+  return *app;
+}
+
+std::vector<std::string> long_options(const CLI::App& app) {
+  std::vector<std::string> names;
+  for (const CLI::Option* option : app.get_options()) {
+    for (const auto& name : option->get_lnames()) names.push_back("--" + name);
+  }
+  return names;
+}
+
+// Words that begin like an option and are none.
+std::string unknown_option(const CLI::App& root, const std::vector<std::string>& words) {
+  std::vector<std::string> known;
+  const auto is_known = [&](const std::string& word) {
+    return word.size() < 2 || word[1] != '-' || std::find(known.begin(), known.end(), word) != known.end();
+  };
+  for (const CLI::App* app : {&chosen_command(root), &root}) {
+    for (auto& name : long_options(*app)) known.push_back(std::move(name));
+  }
+  for (const auto& whole : words) {
+    const std::string word = whole.substr(0, whole.find('='));
+    if (word == "--") return {};
+    if (word.starts_with('-') && !is_known(word)) return fmt::format("no option '{}'{}", word, meant(word, known));
+  }
+  return {};
+}
+
+// The word behind such an option is taken for the command otherwise.
+std::string unknown_option_before(const CLI::App& root, std::span<const std::string> words) {
+  for (const auto& whole : words) {
+    const std::string word = whole.substr(0, whole.find('='));
+    if (!word.starts_with("--")) continue;
+    const auto known = long_options(root);
+    if (std::find(known.begin(), known.end(), word) != known.end()) continue;
+    return fmt::format("no option '{}' before the command{}", word, meant(word, known));
+  }
+  return {};
+}
+
 // CLI11 says of a misspelt command that one is missing. Finds the word that was meant to be one.
 std::string misspelt_command(const CLI::App& root, const std::vector<std::string>& arguments) {
   const CLI::App* app = &root;
@@ -46,34 +91,12 @@ std::string misspelt_command(const CLI::App& root, const std::vector<std::string
     try {
       app = app->get_subcommand(word);
     } catch (const CLI::OptionNotFound&) {
+      if (auto unknown = unknown_option_before(root, std::span(arguments).first(i)); !unknown.empty()) {
+        return unknown;
+      }
       const std::string prefix = app == &root ? "" : app->get_name() + " ";
       return fmt::format("no command '{}{}'{}", prefix, word, meant(word, command_names(*app)));
     }
-  }
-  return {};
-}
-
-const CLI::App& chosen_command(const CLI::App& root) {
-  const CLI::App* app = &root;
-  while (!app->get_subcommands().empty()) app = app->get_subcommands().front();
-  return *app;
-}
-
-// Words that begin like an option and are none.
-std::string unknown_option(const CLI::App& root, const std::vector<std::string>& words) {
-  std::vector<std::string> known;
-  const auto is_known = [&](const std::string& word) {
-    return word.size() < 2 || word[1] != '-' || std::find(known.begin(), known.end(), word) != known.end();
-  };
-  for (const CLI::App* app : {&chosen_command(root), &root}) {
-    for (const CLI::Option* option : app->get_options()) {
-      for (const auto& name : option->get_lnames()) known.push_back("--" + name);
-    }
-  }
-  for (const auto& whole : words) {
-    const std::string word = whole.substr(0, whole.find('='));
-    if (word == "--") return {};
-    if (word.starts_with('-') && !is_known(word)) return fmt::format("no option '{}'{}", word, meant(word, known));
   }
   return {};
 }
@@ -144,7 +167,8 @@ std::string check_mode(const Options& options) {
   const bool ends = !options.lasts.empty() || !options.until.empty();
   if (options.mode == "live" && ends) return "live stays until it is changed: --for and --until do not go with it";
   if (options.mode == "live" && options.cut) return "nothing has to end for live: --cut does not go with it";
-  if (!options.then.empty() && !ends) return "--then needs --for or --until";
+  // A hold always ends: without --for after the site's hold.max_total.
+  if (!options.then.empty() && !ends && options.mode != "hold") return "--then needs --for or --until";
   if (auto wrong = check_word("scope", options.scope, {"writes", "all"}); !wrong.empty()) return wrong;
   if (!options.scope.empty() && options.mode != "hold") return "--scope belongs to hold";
   return {};

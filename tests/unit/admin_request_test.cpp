@@ -40,6 +40,10 @@ TEST_CASE("a mode body is read whole") {
   CHECK_FALSE(mode_of(R"({"mode":"live"})").drain_timeout.has_value());
 }
 
+TEST_CASE("a hold ends by itself, so what follows can be said without an end") {
+  CHECK(mode_of(R"({"mode":"hold","then":"readonly"})").then == core::Mode::readonly);
+}
+
 TEST_CASE("cutover and rollback bodies are read whole, and strictly") {
   const auto parsed = parse_cutover_command(
       R"j({"site":"shop","to":"green","hold":"all","drain":"5s","deadline":"20s","run":true,"check":"/ok","cut":true,
@@ -87,7 +91,9 @@ TEST_CASE("what a mode body must not say is refused with the key it is about") {
       {R"({"mode":5})", "'mode' must be a string"},
       {R"({"mode":"hold","scope":"some"})", "'scope' is writes or all"},
       {R"({"mode":"Live"})", "no mode 'Live'"},
-      {R"({"mode":"readonly","drian":"5s"})", "unknown key 'drian'"},
+      {R"({"mode":"readonly","drian":"5s"})", "unknown key 'drian'; did you mean 'drain'?"},
+      {R"({"mode":"readonly","colour":"red"})",
+       "unknown key 'colour'; there are: mode, sites, for, until, scope, then, drain, cut, reason, if_epoch"},
       {R"({"mode":"readonly","sites":"shop"})", "'sites' must be a list"},
       {R"({"mode":"readonly","sites":[1]})", "'sites' must be a list"},
       {R"({"mode":"readonly","sites":[""]})", "'sites' must be a list"},

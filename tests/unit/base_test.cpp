@@ -42,6 +42,17 @@ TEST_CASE("a duration without a unit, with a sign or too long is refused") {
   }
 }
 
+TEST_CASE("a duration that is too long is told the longest one, whatever its form") {
+  CHECK(parse_duration("366d").has_value());
+  for (const char* text : {"400d", "366d1ms", "999999999999d", "365d48h"}) {
+    CAPTURE(text);
+    const auto parsed = parse_duration(text);
+    REQUIRE_FALSE(parsed.has_value());
+    CHECK(parsed.error().message.find("is longer than 366d") != std::string::npos);
+  }
+  CHECK(parse_duration("400d3").error().message.find("is not a duration") != std::string::npos);
+}
+
 TEST_CASE("times read as RFC 3339 or as the next such time of day") {
   const auto noon = parse_time("2026-03-01T12:00:00Z", {});
   REQUIRE(noon.has_value());

@@ -145,6 +145,21 @@ TEST_CASE("who moves the end of a mode keeps what follows it, and why, unless th
   CHECK(room.status_of("shop").mode.then == Mode::live);
 }
 
+TEST_CASE("a hold without --for is followed at its longest by the mode that was given") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  auto command = tests::mode_command(Mode::hold, {"shop"});
+  command.then = Mode::readonly;
+  const auto answer = room.submit({.what = command, .if_epoch = {}, .actor = ControlRoom::alice});
+  room.alarms.settle();
+  REQUIRE(answer->is_receipt());
+  const auto longest = room.controller().config().find_site("shop")->hold.max_total;
+  room.alarms.advance(longest - Millis(1));
+  CHECK(room.mode_of("shop") == Mode::hold);
+  room.alarms.advance(Millis(1));
+  CHECK(room.mode_of("shop") == Mode::readonly);
+}
+
 TEST_CASE("an end that passed while the proxy was down comes at the start") {
   ControlRoom room;
   REQUIRE(room.start().has_value());

@@ -49,6 +49,7 @@ TEST_CASE("each command line becomes its request") {
       {"mode readonly", "/v1/mode", R"({"mode":"readonly"})"},
       {"mode readonly shop --for 60s --drain 5s --cut --then live", "/v1/mode",
        R"({"mode":"readonly","sites":["shop"],"for":"60s","then":"live","drain":"5s","cut":true})"},
+      {"mode hold shop --then readonly", "/v1/mode", R"({"mode":"hold","sites":["shop"],"then":"readonly"})"},
       {"mode --reason patch maintenance --until 02:00 shop", "/v1/mode",
        R"({"mode":"maintenance","sites":["shop"],"until":"02:00","reason":"patch"})"},
       {"mode live --if-epoch 7", "/v1/mode", R"({"mode":"live","if_epoch":7})"},
@@ -110,6 +111,10 @@ TEST_CASE("a mistake ends with exit code 2 and says what was meant") {
   };
   const Row rows[] = {
       {"", "a command is missing"},
+      {"--sokcet x status", "no option '--sokcet' before the command; did you mean '--socket'?"},
+      {"--reason x mode live", "no option '--reason' before the command"},
+      {"--socket x staus", "no command 'staus'; did you mean 'status'?"},
+      {"mode readonly --for 400d", "--for '400d': '400d' is longer than 366d"},
       {"staus", "no command 'staus'; did you mean 'status'?"},
       {"moed readonly", "did you mean 'mode'?"},
       {"--socket /s hsitory", "did you mean 'history'?"},
