@@ -195,6 +195,14 @@ std::optional<std::size_t> Servers::choose_slot(Server& target, EndpointMask usa
   return std::nullopt;
 }
 
+// A connection mostly has no greeting: then there are no strings to exchange.
+void Servers::Idle::swap(Idle& other) noexcept {
+  std::swap(stream, other.stream);
+  std::swap(slot, other.slot);
+  std::swap(expires, other.expires);
+  if (!greeting.empty() || !other.greeting.empty()) greeting.swap(other.greeting);
+}
+
 // A kept connection that has something to read is not idle but broken: closed by the server, about to be, or with
 // an answer to nobody that the next request would take for its own. What had come when this turn began, and so with
 // all that came before the request, the loop knows. Of a connection that was given back in this turn it does not:
@@ -203,7 +211,7 @@ std::unique_ptr<net::Stream> Servers::take_idle(const core::PoolView& pool, Serv
                                                 Lease& lease) {
   if (target.idle.empty()) return nullptr;
   auto &oldest = target.idle.front(), &newest = target.idle.back();
-  if (!newest.stream->was_quiet() && oldest.stream->was_quiet()) swap(oldest, newest);
+  if (!newest.stream->was_quiet() && oldest.stream->was_quiet()) oldest.swap(newest);
   for (auto place = target.idle.size(); place-- > 0;) {
     if (target.idle[place].greeting != lease.greeting_) continue;
     auto& idle = target.idle[place];

@@ -150,12 +150,7 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
     base::SteadyTime expires;
     std::string greeting;  // what it began with: it serves only who would begin with the same
 
-    friend void swap(Idle& a, Idle& b) noexcept {
-      std::swap(a.stream, b.stream);
-      std::swap(a.slot, b.slot);
-      std::swap(a.expires, b.expires);
-      if (!a.greeting.empty() || !b.greeting.empty()) a.greeting.swap(b.greeting);
-    }
+    void swap(Idle& other) noexcept;
   };
   struct Server {
     EndpointSlots slots;
