@@ -7,6 +7,7 @@
 #include <bit>
 #include <cstring>
 #include <new>
+#include <utility>
 
 namespace drawbridge::http {
 namespace {
@@ -19,8 +20,8 @@ constexpr std::size_t outbound_acks_max = 4'000;  // beyond what our own bounds 
 using NameValues = boost::container::small_vector<nghttp2_nv, 48>;
 
 // A value that never comes again would push others out of the table, and each like it is searched for among all
-// that are still there: 12 % of a small request.
-NameValues name_values(const H2Fields& fields) {
+// that are still there: 12 % of a small request. One is put there for its name.
+NameValues name_values(const H2Fields& fields, bool& one_passing_indexed) {
   // The library copies both and writes to neither.
   const auto bytes = [](std::string_view text) {
     return const_cast<std::uint8_t*>(reinterpret_cast<const std::uint8_t*>(text.data()));
@@ -28,7 +29,8 @@ NameValues name_values(const H2Fields& fields) {
   NameValues values;
   values.reserve(fields.size());
   for (const auto& [name, value, lasts] : fields) {
-    const auto flags = lasts ? NGHTTP2_NV_FLAG_NONE : NGHTTP2_NV_FLAG_NO_INDEX;
+    const bool indexed = lasts || !std::exchange(one_passing_indexed, true);
+    const auto flags = indexed ? NGHTTP2_NV_FLAG_NONE : NGHTTP2_NV_FLAG_NO_INDEX;
     values.push_back({.name = bytes(name),
                       .value = bytes(value),
                       .namelen = name.size(),
@@ -190,6 +192,20 @@ nghttp2_option* make_option() {
   return option;
 }
 
+nghttp2_mem memory_from(const base::Heap& heap) {
+  static constexpr auto heap_of = [](void* user) -> const base::Heap& { return *static_cast<base::Heap*>(user); };
+  return {
+      .mem_user_data = const_cast<base::Heap*>(&heap),
+      .malloc = [](std::size_t bytes, void* user) { return heap_of(user).take(bytes); },
+      .free = [](void* memory, void* user) { heap_of(user).give_back(memory); },
+      .calloc =
+          [](std::size_t count, std::size_t bytes, void* user) {
+            void* const memory = heap_of(user).take(count * bytes);
+            return memory != nullptr ? std::memset(memory, 0, count * bytes) : nullptr;
+          },
+      .realloc = [](void* memory, std::size_t bytes, void* user) { return heap_of(user).change(memory, bytes); }};
+}
+
 void submit_settings(nghttp2_session* session, const H2Options& options) {
   boost::container::static_vector<nghttp2_settings_entry, 6> settings;
   const auto add = [&](std::int32_t id, std::uint32_t value) {
@@ -215,9 +231,11 @@ void submit_settings(nghttp2_session* session, const H2Options& options) {
 H2Library::H2Library(const H2Options& options, Events& events) : events_(events) {
   static nghttp2_session_callbacks* const callbacks = Callbacks::make();
   static nghttp2_option* const option = make_option();
+  auto memory = options.heap != nullptr ? std::optional(memory_from(*options.heap)) : std::nullopt;
+  auto* const where = memory ? &*memory : nullptr;
   const auto made = options.role == H2Options::Role::server
-                        ? nghttp2_session_server_new2(&session_, callbacks, this, option)
-                        : nghttp2_session_client_new2(&session_, callbacks, this, option);
+                        ? nghttp2_session_server_new3(&session_, callbacks, this, option, where)
+                        : nghttp2_session_client_new3(&session_, callbacks, this, option, where);
   if (made != 0) throw std::bad_alloc();
   submit_settings(session_, options);
 }
@@ -291,20 +309,20 @@ void H2Library::attach(H2StreamId stream, H2Stream* user) {
 }
 
 void H2Library::submit_response(H2StreamId stream, const H2Fields& fields, H2Stream* body) {
-  const auto values = name_values(fields);
+  const auto values = name_values(fields, one_passing_indexed_);
   const nghttp2_data_provider provider{.source = {.ptr = body}, .read_callback = Callbacks::read};
   nghttp2_submit_response(session_, number(stream), values.data(), values.size(),
                           body != nullptr ? &provider : nullptr);
 }
 
 void H2Library::submit_interim(H2StreamId stream, const H2Fields& fields) {
-  const auto values = name_values(fields);
+  const auto values = name_values(fields, one_passing_indexed_);
   nghttp2_submit_headers(session_, NGHTTP2_FLAG_NONE, number(stream), nullptr, values.data(), values.size(),
                          nullptr);
 }
 
 std::optional<H2StreamId> H2Library::submit_request(const H2Fields& fields, H2Stream& stream, bool body_follows) {
-  const auto values = name_values(fields);
+  const auto values = name_values(fields, one_passing_indexed_);
   const nghttp2_data_provider provider{.source = {.ptr = &stream}, .read_callback = Callbacks::read};
   const auto id = nghttp2_submit_request(session_, nullptr, values.data(), values.size(),
                                          body_follows ? &provider : nullptr, &stream);
@@ -314,7 +332,7 @@ std::optional<H2StreamId> H2Library::submit_request(const H2Fields& fields, H2St
 void H2Library::submit_trailers(H2StreamId stream, std::string_view lines) {
   H2Fields fields;
   read_field_lines(lines, fields);
-  const auto values = name_values(fields);
+  const auto values = name_values(fields, one_passing_indexed_);
   nghttp2_submit_trailer(session_, number(stream), values.data(), values.size());
 }
 

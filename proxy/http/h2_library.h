@@ -89,8 +89,8 @@ class H2Library {
   nghttp2_session* session_ = nullptr;
   char* out_at_ = nullptr;  // while produce() runs
   char* out_end_ = nullptr;
-  std::string_view control_;  // of the library's memory: put out before it is asked for more
-  H2Fields fields_;
+  std::string_view control_;          // of the library's memory: put out before it is asked for more
+  bool one_passing_indexed_ = false;  // a field that does not last: its name can be referred to
 };
 
 }  // namespace drawbridge::http

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "proxy/base/heap.h"
 #include "proxy/base/time.h"
 #include "proxy/http/h2_bounds.h"
 #include "proxy/http/h2_code.h"
@@ -120,6 +121,7 @@ struct H2Options {
   HeadLimits heads;
   bool extended_connect = false;          // server: RFC 8441, WebSocket over a stream
   std::uint32_t first_streams_max = 100;  // client: until the server has said what it takes
+  const base::Heap* heap = nullptr;       // what nghttp2 keeps is there, and outlives the session; null: malloc's
 };
 
 struct H2Engine;

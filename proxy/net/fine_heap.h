@@ -1,5 +1,7 @@
 #pragma once
 
+#include "proxy/base/heap.h"
+
 #include <cstddef>
 
 namespace drawbridge::net {
@@ -15,6 +17,9 @@ class FineHeap {
   static void* take(std::size_t bytes);  // aligned as by malloc; null: no memory
   static void give_back(void* memory) noexcept;
   static void* change(void* memory, std::size_t bytes);  // as realloc(), but `bytes` is not 0
+
+  static constexpr base::Heap functions{
+      .take = take, .change = change, .give_back = [](void* memory) { give_back(memory); }};
 
   // Gives this thread's unused memory back, some at each call. True if there is more.
   static bool put_away();

@@ -1,5 +1,6 @@
 #include "proxy/serve/h2_connection.h"
 
+#include "proxy/net/fine_heap.h"
 #include "proxy/net/fork.h"
 #include "proxy/serve/exchange.h"
 #include "proxy/serve/refused_head.h"
@@ -21,7 +22,8 @@ http::H2Options options_of(const core::ClientBounds& bounds) {
   http::H2Options options{.role = http::H2Options::Role::server,
                           .concurrent_streams_max = bounds.h2_streams_max,
                           .heads = bounds.head,
-                          .extended_connect = true};
+                          .extended_connect = true,
+                          .heap = &net::FineHeap::functions};
   options.heads.head_bytes_max = std::min(options.heads.head_bytes_max, head_bytes_cap);
   return options;
 }

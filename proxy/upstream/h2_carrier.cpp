@@ -1,6 +1,7 @@
 #include "proxy/upstream/h2_carrier.h"
 
 #include "proxy/base/check.h"
+#include "proxy/net/fine_heap.h"
 #include "proxy/net/fork.h"
 
 #include <algorithm>
@@ -40,7 +41,8 @@ http::H2Options options_of(const H2Carrier::Setup& setup) {
           .connection_window_bytes = connection_window_bytes,
           .heads = {.head_bytes_max = std::min(setup.head_bytes_max, head_bytes_cap),
                     .headers_max = http::header_capacity},
-          .first_streams_max = setup.streams_max};
+          .first_streams_max = setup.streams_max,
+          .heap = &net::FineHeap::functions};
 }
 
 struct Later {

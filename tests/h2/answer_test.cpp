@@ -127,6 +127,9 @@ TEST_CASE("what is different in each message takes no place in the other side's 
   bytes_of_head_with("A: b");
   const auto lasting = bytes_of_head_with("X-Lasting: 0123456789abcdef");
   CHECK(bytes_of_head_with("X-Lasting: 0123456789abcdef") < lasting / 2);
+  // The first, for its name.
+  const auto first = bytes_of_head_with("X-Request-Id: fedcba9876543210");
   const auto id = bytes_of_head_with("X-Request-Id: 0123456789abcdef");
+  CHECK(id < first);
   CHECK(bytes_of_head_with("X-Request-Id: 0123456789abcdef") == id);
 }
