@@ -186,7 +186,7 @@ Field field_of_readable(std::string_view name) {
   if ((differ(0) & bytes_meant) != 0) return Field::other;
   return name.size() <= 16 || (differ(16) & bytes_meant >> 16U) == 0 ? field : Field::other;
 #else
-  return field_of(name);
+  return is_token(name) ? field_of(name) : Field::other;
 #endif
 }
 

@@ -79,7 +79,7 @@ inline constexpr std::size_t field_count = static_cast<std::size_t>(Field::www_a
 // Kind of a field name, without regard to case; `other` for names not in the table.
 Field field_of(std::string_view name);
 
-// The same for a name of letters, digits and hyphens of 1 to 31 bytes that stands where 32 may be read.
+// The same for 1 to 31 bytes of any kind that stand where 32 may be read.
 Field field_of_readable(std::string_view name);
 
 // The usual spelling, "Content-Length"; empty for `other`.

@@ -7,6 +7,7 @@
 #include "proxy/http/target.h"
 
 #include <algorithm>
+#include <cstring>
 
 namespace drawbridge::http {
 namespace {
@@ -21,6 +22,17 @@ std::optional<Rule> judge_control(const char* at, const char* end) {
   return *at == '\n' ? Rule::line_end : Rule::control_byte;
 }
 
+// How many of sixteen bytes stand before the first colon; 16 if there is none.
+std::size_t find_colon(const char* at) {
+#if defined(__SSE2__)
+  const auto bytes = _mm_loadu_si128(reinterpret_cast<const __m128i*>(at));
+  const auto colons = static_cast<unsigned>(_mm_movemask_epi8(_mm_cmpeq_epi8(bytes, _mm_set1_epi8(':'))));
+  return static_cast<std::size_t>(__builtin_ctz(colons | 1U << 16U));
+#else
+  return std::min<std::size_t>(std::string_view(at, 16).find(':'), 16);
+#endif
+}
+
 // The bytes from `at` on where 32 of them may be read: there, or in a copy that ends in zeros.
 class Opening {
  public:
@@ -28,6 +40,7 @@ class Opening {
 
   Opening(const char* at, const char* end) : begin_(at) {
     if (const auto left = static_cast<std::size_t>(end - at); left < bytes) {
+      std::memset(copy_, 0, bytes);
       base::copy_short(copy_, {at, left});
       begin_ = copy_;
     }
@@ -35,17 +48,24 @@ class Opening {
   Opening(const Opening&) = delete;
   Opening& operator=(const Opening&) = delete;
 
-  // A name of letters, digits and hyphens before ": ", which end within the bytes. Empty if it is another.
-  std::string_view name() const {
-    auto count = count_name_bytes(begin_);
-    if (count == 16) count += count_name_bytes(begin_ + 16);
-    if (count > bytes - 2 || begin_[count] != ':' || begin_[count + 1] != ' ') return {};
-    return {begin_, count};
-  }
+  // What stands before ": " if that ends within the bytes; else empty.
+  std::string_view name() const { return ends_at(count(find_colon)); }
+  // It is all letters, digits and hyphens.
+  bool is_plain(std::string_view name) const { return count(count_name_bytes) >= name.size(); }
 
  private:
+  template <class Count>
+  std::size_t count(Count in_sixteen) const {
+    const auto first = in_sixteen(begin_);
+    return first < 16 ? first : 16 + in_sixteen(begin_ + 16);
+  }
+  std::string_view ends_at(std::size_t colon) const {
+    if (colon > bytes - 2 || begin_[colon + 1] != ' ') return {};
+    return {begin_, colon};
+  }
+
   const char* begin_;
-  char copy_[bytes] = {};
+  char copy_[bytes];
 };
 
 // Takes field lines from a head, one by one.
@@ -115,11 +135,13 @@ class LineLexer {
       const auto found = opening.name();
       if (found.empty()) return;
       const std::string_view name(at_, found.size());
+      const auto known = field_of_readable(found);
+      if (known == Field::other && !opening.is_plain(found)) return;
       const auto* const value = name.end() + 2;
       const auto* const stop = find_control(begin_, value, end_);
       if (end_ - stop < 2 || stop[0] != '\r' || stop[1] != '\n') return;
       if (stop == value || is_blank(*value) || is_blank(stop[-1])) return;
-      out.add({.field = field_of_readable(found), .verbatim = true, .name = name, .value = {value, stop}});
+      out.add({.field = known, .verbatim = true, .name = name, .value = {value, stop}});
       at_ = stop + 2;
     }
   }
