@@ -1,6 +1,6 @@
 #include "proxy/control/changes.h"
 
-#include "proxy/control/text.h"
+#include "proxy/control/change_log.h"
 
 #include <fmt/format.h>
 
@@ -12,7 +12,6 @@ namespace {
 
 constexpr base::Millis look_interval{1'000};
 constexpr std::size_t shown_oldest_max = 3;
-constexpr std::size_t logged_requests_max = 20;
 
 void sort_oldest_first(std::vector<core::OpenRequest>& requests) {
   std::ranges::sort(requests, [](const auto& a, const auto& b) { return a.age > b.age; });
@@ -20,11 +19,6 @@ void sort_oldest_first(std::vector<core::OpenRequest>& requests) {
 
 bool includes(core::ClassMask all, core::ClassMask some) {
   return (all.bits & some.bits) == some.bits;
-}
-
-std::string counts_text(const core::ClassCounts& counts) {
-  return fmt::format("{}r+{}w+{}t", counts[core::RequestClass::read], counts[core::RequestClass::write],
-                     counts[core::RequestClass::tunnel]);
 }
 
 }  // namespace
@@ -172,7 +166,7 @@ void Changes::perform(Change& change, Drain::Action action) {
 
 void Changes::finish(Change& change) {
   alarms_.cancel(change.deadline);
-  log(change);
+  log_end(events_, change.drain.receipt());
   auto receipt = change.drain.receipt();
   if (change.order.at_server && receipt.outstanding_counts.total() > 0) {
     receipt.at_server = receipt.outstanding_counts.total();
@@ -228,41 +222,6 @@ void Changes::tell(Change& change, Stage stage) {
   change.completion.progress(progress);
 }
 
-void Changes::log(const Change& change) const {
-  const auto& receipt = change.drain.receipt();
-  base::EventLog::Fields fields{{"epoch", fmt::to_string(receipt.epoch)},
-                                {"change", receipt.what},
-                                {"sites", join_names(receipt.sites)},
-                                {"result", std::string(core::name(receipt.outcome))},
-                                {"fenced_ms", fmt::to_string(receipt.fenced.count())},
-                                {"drained_ms", fmt::to_string(receipt.drained.count())},
-                                {"drained", counts_text(receipt.ended)}};
-  if (receipt.cut_counts.total() > 0) fields.emplace_back("cut", counts_text(receipt.cut_counts));
-  if (receipt.unknown_counts.total() > 0) fields.emplace_back("unknown", counts_text(receipt.unknown_counts));
-  if (receipt.outstanding_counts.total() > 0) {
-    fields.emplace_back("outstanding", counts_text(receipt.outstanding_counts));
-  }
-  if (!receipt.note.empty()) fields.emplace_back("note", receipt.note);
-  const auto severity = receipt.outcome == core::Outcome::done ? base::Severity::info : base::Severity::warning;
-  events_.write(severity, "change_ended", std::move(fields));
-
-  log_requests("request_cut", receipt.cut);
-  log_requests("request_unknown", receipt.unknown);
-  log_requests("request_outstanding", receipt.outstanding);
-}
-
-void Changes::log_requests(const char* event, const std::vector<core::OpenRequest>& requests) const {
-  for (std::size_t i = 0; i < std::min(requests.size(), logged_requests_max); ++i) {
-    const auto& request = requests[i];
-    events_.warning(event, {{"request_id", request.request_id},
-                            {"site", request.site},
-                            {"class", std::string(core::name(request.request_class))},
-                            {"method", request.method},
-                            {"path", request.path},
-                            {"age_ms", fmt::to_string(request.age.count())}});
-  }
-}
-
 // Later, not at once: we may stand inside a callback that the workers keep beside what forget() removes.
 void Changes::sweep_soon() {
   if (std::exchange(sweeps_, true)) return;
@@ -288,15 +247,40 @@ void Changes::drop_over() {
 void Changes::supersede(core::SiteId site, const std::string& name, core::ClassMask classes,
                         const std::string& by_what) {
   for (const auto& [id, change] : changes_) {
-    if (!concerns(*change, site)) continue;
-    const bool kept = includes(classes, change->order.classes);
-    if (kept && !change->drain.is_over()) continue;
-    std::erase(change->promised, site);
-    if (kept || change->drain.is_over()) continue;
-    const auto note = fmt::format("{}: superseded by {}", name, by_what);
-    perform(*change, change->drain.on_superseded(note, change->promised.empty(), alarms_.now().steady));
+    if (!concerns(*change, site) || !change->order.left.empty()) continue;
+    if (!includes(classes, change->order.classes)) {
+      take_back(*change, site, name, by_what);
+    } else if (change->drain.is_over()) {
+      std::erase(change->promised, site);
+    }
   }
   sweep_soon();
+}
+
+void Changes::supersede_retirement(core::SiteId site, const std::string& name, const std::string& match,
+                                   const std::string& pool, const std::string& by_what) {
+  for (const auto& [id, change] : changes_) {
+    const bool same_part = match.empty() || change->order.match == match;
+    if (concerns(*change, site) && same_part && change->order.left == pool) {
+      take_back(*change, site, name, by_what);
+    }
+  }
+  sweep_soon();
+}
+
+void Changes::supersede_change(core::SiteId site, const std::string& name, const std::string& what,
+                               const std::string& by_what) {
+  for (const auto& [id, change] : changes_) {
+    if (concerns(*change, site) && change->order.receipt.what == what) take_back(*change, site, name, by_what);
+  }
+  sweep_soon();
+}
+
+void Changes::take_back(Change& change, core::SiteId site, const std::string& name, const std::string& by_what) {
+  std::erase(change.promised, site);
+  if (change.drain.is_over()) return;
+  const auto note = fmt::format("{}: superseded by {}", name, by_what);
+  perform(change, change.drain.on_superseded(note, change.promised.empty(), alarms_.now().steady));
 }
 
 bool Changes::is_full_of_marks() const {

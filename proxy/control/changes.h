@@ -32,6 +32,8 @@ struct ChangeOrder {
   bool cut = false;
   std::optional<core::ServerId> at_server;          // that is taken out: only what it has must end, of any site
   std::shared_ptr<const core::Placement> moved_by;  // of a part of a site: core::DrainScope. Immutable
+  std::string left;   // of a cutover that was made: the pool, or pools, that it left. No mode takes that back
+  std::string match;  // likewise: of a slice
   core::Actor actor;
 
   bool waits() const { return classes.bits != 0; }
@@ -59,8 +61,15 @@ class Changes {
   bool is_full_of_marks() const;
 
   // A new mode of `site` is about to be published: what waits on that site under a mode that asked for more can no
-  // longer promise it and says so. A mode at least as strict leaves the promise whole.
+  // longer promise it and says so. A mode at least as strict leaves the promise whole, and each mode that of a
+  // cutover: what its old pool still has is there whatever the mode.
   void supersede(core::SiteId site, const std::string& name, core::ClassMask classes, const std::string& by_what);
+  // The site, or a slice of it, is about to be on `pool` again: who waits until it has left that waits in vain.
+  void supersede_retirement(core::SiteId site, const std::string& name, const std::string& match,
+                            const std::string& pool, const std::string& by_what);
+  // The change of this name has come to nothing.
+  void supersede_change(core::SiteId site, const std::string& name, const std::string& what,
+                        const std::string& by_what);
   void start(ChangeOrder order, Completion completion);
   // The server takes part again: who waits for its last requests would wait for new ones.
   void supersede_server(const std::string& change, const std::string& by_what);
@@ -83,8 +92,7 @@ class Changes {
   void poll(Change& change);
   void look(Change& change);
   void tell(Change& change, Stage stage);
-  void log(const Change& change) const;
-  void log_requests(const char* event, const std::vector<core::OpenRequest>& requests) const;
+  void take_back(Change& change, core::SiteId site, const std::string& name, const std::string& by_what);
   void sweep_soon();
   void drop_over();
   bool concerns(const Change& change, core::SiteId site) const;

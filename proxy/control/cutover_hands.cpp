@@ -141,8 +141,16 @@ void Controller::CutoverHands::fence(const std::string& site, Cutovers::Fence wh
   order.drain_timeout = what.drain_timeout.value_or(drain.timeout);
   order.tunnel_spread = drain.tunnel_spread;
   order.cut = what.cut;
+  order.left = what.before;
+  order.match = what.match;
   if (what.moved_by) order.moved_by = placement_of(site, *what.moved_by, controller_.ids_);
   controller_.record_cutover(order, what);
+  const auto by = fmt::format("{} of {} (epoch {})", what.what, describe(what.actor), order.receipt.epoch);
+  auto& changes = controller_.changes_;
+  if (!what.after.empty()) {
+    changes.supersede_retirement(order.site_ids.front(), site, what.match, what.after, by);
+  }
+  if (!what.takes_back.empty()) changes.supersede_change(order.site_ids.front(), site, what.takes_back, by);
   const auto mode_is = [&](const State& state) { return state.sites.at(site).mode.mode; };
   if (mode_is(before_) != mode_is(controller_.state_)) {
     auto change = order;

@@ -1,0 +1,129 @@
+#include "tests/unit/control_room.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+using namespace drawbridge;
+using control::WaitFor;
+using core::Mode;
+using core::Outcome;
+using core::RequestClass;
+using tests::ControlRoom;
+
+namespace {
+
+std::shared_ptr<tests::Answer> move_to(ControlRoom& room, const std::string& pool, bool rollback = false) {
+  core::CutoverCommand command;
+  command.site = "shop";
+  command.to = rollback ? "" : pool;
+  command.rollback = rollback;
+  auto answer = room.submit({.what = command, .if_epoch = {}, .actor = ControlRoom::alice});
+  room.alarms.settle();
+  return answer;
+}
+
+bool is_drained(ControlRoom& room) {
+  auto reached = std::make_shared<bool>(false);
+  WaitFor drained;
+  drained.until = WaitFor::Until::drained;
+  drained.sites = {"shop"};
+  drained.timeout = base::Millis(10);
+  room.controller().wait(drained, [reached](const auto& waited) { *reached = waited.value().reached; });
+  room.alarms.advance(base::Millis(10));
+  room.alarms.settle();
+  return *reached;
+}
+
+// How the change ended, by the history; none: it has not.
+std::optional<Outcome> end_of(ControlRoom& room, const std::string& what) {
+  for (const auto& entry : room.controller().history({}, 100)) {
+    if (entry.kind == control::HistoryEntry::Kind::ended && entry.what == what) return entry.outcome;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+TEST_CASE("an old pool has drained when its last request has ended, whatever modes came since") {
+  for (const auto kind : {tests::FakeWorkers::Kind{.request_class = RequestClass::read},
+                          tests::FakeWorkers::Kind{.request_class = RequestClass::write, .exempt = true}}) {
+    ControlRoom room;
+    REQUIRE(room.start().has_value());
+    room.mode(Mode::readonly, {"shop"});
+    room.alarms.settle();
+    const auto old = room.workers->enter("shop", kind);
+    REQUIRE(move_to(room, "green")->is_receipt());
+    for (const auto mode : {Mode::live, Mode::readonly, Mode::maintenance, Mode::live}) {
+      CAPTURE(core::name(mode));
+      room.mode(mode, {"shop"});
+      room.alarms.settle();
+      CHECK_FALSE(is_drained(room));
+    }
+    room.workers->leave(old);
+    room.alarms.settle();
+    CHECK(is_drained(room));
+    CHECK(end_of(room, "cutover to green") == Outcome::done);
+  }
+}
+
+TEST_CASE("what an old pool still has after the drain deadline is waited for, whatever modes came since") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  const auto old = room.workers->enter("shop", {.request_class = RequestClass::read});
+  REQUIRE(move_to(room, "green")->is_receipt());
+  room.alarms.advance(base::Millis(120'000));
+  CHECK(end_of(room, "cutover to green") == Outcome::outstanding);
+  room.mode(Mode::live, {"shop"});
+  room.alarms.settle();
+  CHECK_FALSE(is_drained(room));
+  room.workers->leave(old);
+  CHECK(is_drained(room));
+}
+
+TEST_CASE("a cutover that is rolled back before its old pool was left is superseded") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  const auto of_blue = room.workers->enter("shop", {.request_class = RequestClass::read});
+  REQUIRE(move_to(room, "green")->is_receipt());
+  const auto of_green = room.workers->enter("shop", {.request_class = RequestClass::read});
+  REQUIRE(move_to(room, "blue", true)->is_receipt());
+  CHECK(end_of(room, "cutover to green") == Outcome::superseded);
+  CHECK_FALSE(is_drained(room));
+  room.workers->leave(of_green);
+  room.workers->leave(of_blue);
+  CHECK(is_drained(room));
+}
+
+TEST_CASE("a cutover that is given up leaves no drain behind: writes go on") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.workers->enter("shop", {.request_class = RequestClass::write});
+  const auto answer = move_to(room, "green");
+  CHECK(room.status_of("shop").draining.has_value());
+  REQUIRE(room.controller().abort_cutover("shop", ControlRoom::alice).has_value());
+  room.alarms.settle();
+  REQUIRE(answer->is_receipt());
+  CHECK(answer->receipt().outcome == Outcome::failed_back);
+  CHECK(room.mode_of("shop") == Mode::live);
+  CHECK_FALSE(room.status_of("shop").draining.has_value());
+  CHECK(is_drained(room));
+}
+
+TEST_CASE("a drain of a mode outlives a cutover that was given up") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  const auto write = room.workers->enter("shop", {.request_class = RequestClass::write});
+  room.mode(Mode::readonly, {"shop"});
+  room.alarms.settle();
+  move_to(room, "green");
+  REQUIRE(room.controller().abort_cutover("shop", ControlRoom::alice).has_value());
+  room.alarms.settle();
+  CHECK_FALSE(is_drained(room));
+  room.workers->leave(write);
+  CHECK(is_drained(room));
+}
