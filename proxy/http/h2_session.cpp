@@ -129,7 +129,7 @@ void H2Session::end_early(H2StreamId id, std::string_view trailers) {
 void H2Session::reset(H2StreamId id, H2Code code) {
   auto* const stream = engine_->find(id);
   if (stream == nullptr || stream->dead) return;
-  stream->reset_by_user = stream->dead = true;
+  stream->reset_by_user = true;
   engine_->library.submit_reset(id, code);
 }
 
@@ -137,6 +137,7 @@ void H2Session::abandon(H2StreamId id, H2Code code) {
   auto* const stream = engine_->find(id);
   if (stream == nullptr) return;
   reset(id, code);
+  stream->dead = true;
   stream->user = nullptr;
   engine_->forget(*stream);
 }

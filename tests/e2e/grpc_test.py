@@ -6,7 +6,7 @@ import unittest
 import grpc
 from grpc_case import GRPC, SERVICE, GrpcCase
 from harness import Certificates, eventually
-from harness.h2_upstream import H2Upstream
+from harness.h2_upstream import CANCEL, H2Upstream
 
 READS = 'readonly = { read = ["POST /shop.Orders/Get", "POST /shop.Orders/List"] }'
 
@@ -140,6 +140,15 @@ class Deadlines(GrpcCase):
         left = upstream.calls[0].value("grpc-timeout")
         self.assertEqual((call.value("content-type"), left[-1]), ("application/grpc", "m"))
         self.assertTrue(0 < int(left[:-1]) < 20_000, left)
+
+    def test_a_server_is_told_when_the_deadline_of_its_call_has_passed(self):
+        upstream = H2Upstream(lambda c: c.value(":path") == "/a.B/Begun" and c.head(GRPC[0]).data(b"\0\0\0\0\1x", end=False))
+        self.addCleanup(upstream.stop)
+        client = self.h2_client(self.proxy(upstream))
+        for number, path in enumerate(("/a.B/Silent", "/a.B/Begun")):
+            call = client.request("POST", path, [*GRPC, ("grpc-timeout", "200m")], b"\0\0\0\0\1x")
+            self.assertEqual(call.value("grpc-status") or dict(call.trailers)["grpc-status"], "4")
+            eventually(lambda: upstream.calls[number].reset == CANCEL, "the reset")  # noqa: B023
 
     def test_a_deadline_that_passes_in_the_middle_of_the_answer_is_status_4(self):
         client = self.h2_client(self.proxy(self.server()))

@@ -147,6 +147,12 @@ class MayHaveBeenProcessed(NotProcessedCase):
         for pool, server in servers:
             self.assert_nothing_claimed(self.client(self.front(server, pool=pool)).post(b"x"))
 
+    def test_a_call_of_grpc_that_was_read_is_given_no_time_to_come_back(self):
+        client = self.h2_client(self.front(self.h2_server(lambda c: c.refuse(INTERNAL_ERROR)), pool=H2C))
+        stream = client.request("POST", "/a.B/C", GRPC, b"")
+        said = [stream.value(n) for n in ("grpc-status", "drawbridge-not-processed", "grpc-retry-pushback-ms")]
+        self.assertEqual(said, ["14", None, None])
+
     def test_a_goodbye_that_does_not_leave_it_out(self):
         server = self.h2_server(lambda c: (c.peer.goaway(c.number), c.peer.close()))
         self.assert_nothing_claimed(self.client(self.front(server, pool=H2C)).post(b"x"))
