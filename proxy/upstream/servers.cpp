@@ -210,8 +210,9 @@ void Servers::Idle::swap(Idle& other) noexcept {
 std::unique_ptr<net::Stream> Servers::take_idle(const core::PoolView& pool, Server& target, EndpointMask usable,
                                                 Lease& lease) {
   if (target.idle.empty()) return nullptr;
+  // Of connections that are for one client each the oldest is of another, and must stay the first to give way.
   auto &oldest = target.idle.front(), &newest = target.idle.back();
-  if (!newest.stream->was_quiet() && oldest.stream->was_quiet()) oldest.swap(newest);
+  if (lease.greeting_.empty() && !newest.stream->was_quiet() && oldest.stream->was_quiet()) oldest.swap(newest);
   for (auto place = target.idle.size(); place-- > 0;) {
     if (target.idle[place].greeting != lease.greeting_) continue;
     auto& idle = target.idle[place];

@@ -103,3 +103,47 @@ TEST_CASE("a connection that nothing came on for long ends in order") {
   CHECK(client.read_to_end().empty());
   CHECK(client.end() == RawSocket::End::fin);
 }
+
+// A connection that began with a PROXY header is for one client.
+TEST_CASE("of connections for one client each, the one that was kept longest gives way") {
+  const std::string get = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+  WorkerBench bench;
+  bench.pool().send_proxy = http::ProxyVersion::v1;
+  bench.pool().idle_connections_max = 2;
+  bench.start();
+  RawSocket clients[] = {bench.client(), bench.client(), bench.client()};
+  for (auto& client : clients) {
+    client.send("GET /.drawbridge/none HTTP/1.1\r\nHost: a\r\n\r\n");
+    bench.take_request().send("HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n");
+    client.read_until("\r\n\r\n");
+  }
+  clients[0].send(get);
+  auto first = bench.take_request();
+  first.send(ok);
+  clients[0].read_until("ok");
+  clients[1].send(get);
+  auto second = bench.take_request();
+  // The answer of the second and the request of the third come in one turn of the worker.
+  std::promise<void> stood, go;
+  auto stands = std::async(std::launch::async, [&] {
+    bench.ask<int>([&](serve::Worker&) {
+      stood.set_value();
+      go.get_future().wait();
+      return 0;
+    });
+  });
+  stood.get_future().wait();
+  second.send(ok);
+  clients[2].send(get);
+  go.set_value();
+  stands.get();
+  clients[1].read_until("ok");
+  auto third = bench.take_request();
+  third.send(ok);
+  clients[2].read_until("ok");
+  CHECK(first.read_to_end().empty());
+  clients[1].send(get);
+  CHECK(second.read_until("\r\n\r\n").starts_with("GET / "));
+  second.send(ok);
+  clients[1].read_until("ok");
+}
