@@ -57,4 +57,10 @@ base::Expected<gid_t> group_id(const std::string& name) {
   return std::unexpected(base::Error{fmt::format("server.admin_group: there is no group '{}'", name)});
 }
 
+std::string denial(const Peer& peer) {
+  return fmt::format(
+      "user {} (uid {}) may not command this proxy; root, the user of proxyd and members of server.admin_group may",
+      user_name(peer.uid), peer.uid);
+}
+
 }  // namespace drawbridge::admin

@@ -28,4 +28,7 @@ std::string user_name(uid_t uid);
 
 base::Expected<gid_t> group_id(const std::string& name);
 
+// Why it may not, as a sentence.
+std::string denial(const Peer& peer);
+
 }  // namespace drawbridge::admin

@@ -132,6 +132,11 @@ Response preview_response(const Asked& asked, const Api& api) {
 
 }  // namespace
 
+bool takes_query(Endpoint endpoint) {
+  return endpoint == Endpoint::status || endpoint == Endpoint::history || endpoint == Endpoint::events ||
+         endpoint == Endpoint::preview;
+}
+
 std::expected<Endpoint, Response> find_endpoint(std::string_view method, std::string_view path) {
   const auto route = std::find_if(routes.begin(), routes.end(), [&](const Route& r) { return r.path == path; });
   if (route == routes.end()) {

@@ -32,6 +32,8 @@ enum class Endpoint : std::uint8_t {
   metrics,
 };
 
+// Whether it has a query to be understood; for others one is an error.
+bool takes_query(Endpoint endpoint);
 std::expected<Endpoint, Response> find_endpoint(std::string_view method, std::string_view path);
 
 // What of a request decides its answer.

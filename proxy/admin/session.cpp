@@ -65,7 +65,6 @@ class LiveSession final : public Session, public std::enable_shared_from_this<Li
   asio::awaitable<bool> events(const Asked& asked, std::string_view last_event_id);
 
   Problem busy() const { return {503, "busy", "too many clients wait or follow events already", {}}; }
-  std::string refused_reason() const;
   core::Actor actor() const { return {user_name(peer_.uid), peer_.uid, peer_.pid}; }
   bool is_full() const { return parts_.long_ones >= parts_.options.connections_max / 2; }
   bool client_gone();
@@ -160,19 +159,12 @@ asio::awaitable<bool> LiveSession::read(Request& request) {
   co_return false;
 }
 
-std::string LiveSession::refused_reason() const {
-  return fmt::format(
-      "user {} (uid {}) may not command this proxy; root, the user of proxyd and members of "
-      "server.admin_group may",
-      user_name(peer_.uid), peer_.uid);
-}
-
 asio::awaitable<bool> LiveSession::serve(const Request& request) {
   if (!may_command(peer_, ::geteuid(), parts_.group)) {
     parts_.events.warning("admin_permission_denied",
                           {{"uid", std::to_string(peer_.uid)}, {"pid", std::to_string(peer_.pid)}});
     keep_alive_ = false;
-    co_return co_await write(problem_response({403, "permission_denied", refused_reason(), {}}), false);
+    co_return co_await write(problem_response({403, "permission_denied", denial(peer_), {}}), false);
   }
   const std::string_view line_target(request.target().data(), request.target().size());
   const std::string_view method(request.method_string().data(), request.method_string().size());
@@ -185,9 +177,7 @@ asio::awaitable<bool> LiveSession::serve(const Request& request) {
 }
 
 asio::awaitable<bool> LiveSession::dispatch(Endpoint endpoint, const Asked& asked, const Request& request) {
-  const bool has_query = endpoint == Endpoint::status || endpoint == Endpoint::history ||
-                         endpoint == Endpoint::events || endpoint == Endpoint::preview;
-  if (!has_query) {
+  if (!takes_query(endpoint)) {
     if (auto checked = expect_no_query(asked.target); !checked) {
       co_return co_await write(problem_response(checked.error()), keep_alive_);
     }
