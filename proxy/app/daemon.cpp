@@ -6,6 +6,7 @@
 #include "proxy/app/certificates.h"
 #include "proxy/app/cutover_parts.h"
 #include "proxy/app/data_path.h"
+#include "proxy/app/descriptor_shares.h"
 #include "proxy/app/descriptors.h"
 #include "proxy/app/for_tests.h"
 #include "proxy/app/metrics.h"
@@ -56,8 +57,6 @@ obs::AccessLogOptions access_log_options(const config::Server& server) {
   return options;
 }
 
-constexpr std::chrono::seconds descriptors_short_time{10};
-
 // The control thread takes the signals: blocked while the other threads are made, which inherit that, then open
 // again.
 void mask_signals(int how) {
@@ -84,10 +83,6 @@ class Daemon {
   Expected<void> open_admin();
   std::expected<config::Config, std::vector<config::Problem>> load();
   void use_certificates(const config::Config& config);
-  void share_out_descriptors(const config::Limits& limits);
-  std::uint64_t measure_own_descriptors() const;
-  void descriptors_exhausted();
-  admin::ClientFacts client_facts() const;
   void wait_for_signal();
   void on_signal(int signal);
   void say_refused(const control::Refusal& refusal);
@@ -108,6 +103,7 @@ class Daemon {
   upstream::HealthBoard board_;
   std::optional<serve::Shared> shared_;
   std::optional<control::AsioAlarms> alarms_;
+  std::optional<DescriptorShares> descriptors_;
   std::optional<Certificates> certificates_;
   std::optional<serve::WorkerGroup> workers_;
   std::optional<DataPath> data_path_;
@@ -117,9 +113,6 @@ class Daemon {
   std::optional<admin::LiveApi> api_;
   std::unique_ptr<admin::Server> admin_;
   std::unique_ptr<admin::MetricsListener> metrics_;
-  std::uint64_t own_descriptors_ = 0;  // beside those of connections; 0: not known before it listens
-  DescriptorPlan descriptors_;
-  bool descriptors_short_ = false;
   bool files_reread_ = false;  // a reload has read the configuration since the last snapshot
   bool stopping_ = false;
 };
@@ -164,6 +157,8 @@ Expected<void> Daemon::open_data_path() {
 
 Expected<void> Daemon::open_control() {
   alarms_.emplace(context_);
+  descriptors_.emplace(*shared_, *alarms_, events_,
+                       [this]() -> const config::Limits& { return controller_->config().limits; });
   certificates_.emplace(*alarms_, events_);
   if (auto read = certificates_->use(options_.configuration.values.listeners); !read) return read;
   renderer_.emplace(std::move(options_.configuration.pages), events_);
@@ -190,7 +185,7 @@ Expected<void> Daemon::open_control() {
                           .passing = death_for_tests()},
                       options_.configuration.values);
   controller_->on_published([this](const core::Snapshot& snapshot, const config::Config& config) {
-    if (own_descriptors_ > 0) share_out_descriptors(config.limits);
+    descriptors_->share_out(config.limits);
     watch_->set_targets(targets_of(snapshot, config));
     use_certificates(config);
   });
@@ -221,7 +216,7 @@ Expected<void> Daemon::open_admin() {
                                      .watch = *watch_,
                                      .registry = *registry_,
                                      .metrics = [this](auto done) { collect_metrics(std::move(done)); },
-                                     .clients = [this] { return client_facts(); },
+                                     .clients = [this] { return descriptors_->facts(); },
                                      .certificates = [this] { return certificates_->status(); },
                                      .started = started_});
   auto opened = admin::Server::open(context_, {.socket_path = server.admin_socket, .group = server.admin_group},
@@ -240,62 +235,14 @@ Expected<void> Daemon::open_admin() {
   return {};
 }
 
-// Before the first client, and again with each change: the process's limit may be another. Counts nothing: a change
-// may be one that clients wait for.
-void Daemon::share_out_descriptors(const config::Limits& limits) {
-  const auto before = std::exchange(
-      descriptors_, plan_descriptors(admin::descriptor_limit(), own_descriptors_, limits.connections));
-  shared_->census.set_limits(descriptors_.clients_max, limits.connections_per_address);
-  shared_->upstream_connections.set_limit(descriptors_.servers_max);
-  const bool low = descriptors_.clients_max < limits.connections;
-  if (!low || (before.limit == descriptors_.limit && before.clients_max < limits.connections)) return;
-  events_.warning("descriptors_low", {{"limit", fmt::to_string(descriptors_.limit)},
-                                      {"wanted", fmt::to_string(descriptors_.wanted)},
-                                      {"connections_max", fmt::to_string(descriptors_.clients_max)},
-                                      {"hint",
-                                       "no more clients are let in; raise the hard limit of open files "
-                                       "(LimitNOFILE=) or lower limits.connections"}});
-}
-
-std::uint64_t Daemon::measure_own_descriptors() const {
-  const auto open = admin::measure_descriptors().open;
-  return open - std::min(open, shared_->census.open() + shared_->upstream_connections.open());
-}
-
-// Something beside connections has taken what was reckoned with. Connections make do with less for a while.
-void Daemon::descriptors_exhausted() {
-  if (descriptors_short_) return;
-  descriptors_short_ = true;
-  const auto usual = own_descriptors_;
-  own_descriptors_ = std::max(usual, measure_own_descriptors());
-  share_out_descriptors(controller_->config().limits);
-  alarms_->at(base::SteadyClock::now() + descriptors_short_time, [this, usual] {
-    descriptors_short_ = false;
-    own_descriptors_ = usual;
-    share_out_descriptors(controller_->config().limits);
-  });
-}
-
-admin::ClientFacts Daemon::client_facts() const {
-  const auto& census = shared_->census;
-  const auto lately = base::SteadyClock::now() - admin::ClientFacts::lately;
-  return {.open = census.open(),
-          .open_max = census.limit(),
-          .configured_max = controller_->config().limits.connections,
-          .wanted_descriptors = descriptors_.wanted,
-          .turned_away = census.turned_away_total(),
-          .turned_away_lately = census.turned_away_since(lately)};
-}
-
 Expected<void> Daemon::serve() {
   // The servers' addresses are with the workers before the first request is: both are posted, in this order.
   context_.poll();
   context_.restart();
   auto bound = workers_->listen(certificates_->doors());
   if (!bound) return std::unexpected(bound.error());
-  own_descriptors_ = measure_own_descriptors();
-  share_out_descriptors(controller_->config().limits);
-  shared_->descriptors_exhausted = [this] { asio::post(context_, [this] { descriptors_exhausted(); }); };
+  descriptors_->begin();
+  shared_->descriptors_exhausted = [this] { asio::post(context_, [this] { descriptors_->exhausted(); }); };
   workers_->start();
   certificates_->watch([this](std::size_t listener, auto server) { workers_->speak(listener, server); });
   for (const auto& address : *bound) events_.info("listening", {{"address", address}});

@@ -1,7 +1,5 @@
 #include "proxy/net/pipe.h"
 
-#include "proxy/base/limits.h"
-
 #include <array>
 #include <fcntl.h>
 #include <unistd.h>
@@ -14,7 +12,7 @@ Pipe::~Pipe() {
 
 std::optional<Pipe> Pipes::open() {
   std::array<int, 2> ends{};
-  if (forbidden_ || open_ == base::limits::pipes_max) return std::nullopt;
+  if (forbidden_ || open_ >= open_max_.load(std::memory_order_relaxed)) return std::nullopt;
   if (::pipe2(ends.data(), O_NONBLOCK | O_CLOEXEC) != 0) return std::nullopt;
   ++open_;
   Pipe pipe(*this, ends[0], ends[1]);

@@ -2,6 +2,7 @@
 
 #include "proxy/net/unique_fd.h"
 
+#include <atomic>
 #include <cstddef>
 #include <optional>
 #include <utility>
@@ -30,14 +31,18 @@ class Pipe {
   UniqueFd out_, in_;
 };
 
-// Opens pipes, at most limits::pipes_max at a time. One a loop; loop thread only; outlives its pipes.
+// Opens pipes, at most `open_max` at a time, which others may change. One a loop; loop thread only; outlives its
+// pipes.
 class Pipes {
  public:
+  explicit Pipes(const std::atomic<std::size_t>& open_max) : open_max_(open_max) {}
+
   // None: enough are open, there is no descriptor for one more, or the process may not move bytes this way.
   std::optional<Pipe> open();
 
  private:
   friend class Pipe;
+  const std::atomic<std::size_t>& open_max_;
   std::size_t open_ = 0;
   bool forbidden_ = false;
 };

@@ -3,6 +3,7 @@
 #include "pages/answers.h"
 #include "proxy/base/event_log.h"
 #include "proxy/base/ids.h"
+#include "proxy/base/limits.h"
 #include "proxy/core/ledger.h"
 #include "proxy/core/snapshot.h"
 #include "proxy/http/forwarded.h"
@@ -53,6 +54,7 @@ struct Shared {
   Census census;
   upstream::ServerSeats seats;
   upstream::ConnectionBudget upstream_connections;
+  std::atomic<std::size_t> pipes_max{base::limits::pipes_max};  // of each worker
   core::ParkedCounts parked;
   pages::ErrorAnswers errors;
   // Hand a result to the control thread. Any thread.
@@ -140,7 +142,7 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   obs::AccessLog::Lane& log_;
   net::Loop loop_;
   net::BufferPool buffers_;
-  net::Pipes pipes_;
+  net::Pipes pipes_{shared_.pipes_max};
   WorkspacePool workspaces_;
   core::Ledger ledger_;
   upstream::Servers servers_;

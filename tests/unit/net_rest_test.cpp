@@ -1,9 +1,11 @@
 #include "proxy/net/loop.h"
+#include "proxy/net/pipe.h"
 #include "proxy/net/stream.h"
 
 #include <doctest/doctest.h>
 
 #include <array>
+#include <atomic>
 #include <optional>
 #include <sys/socket.h>
 #include <vector>
@@ -111,4 +113,19 @@ TEST_CASE("a stream was not quiet if something has come that is still to be told
   loop.turn_at(now);
   CHECK(of_second.other_was_quiet == false);
   CHECK(of_first.other_was_quiet == false);
+}
+
+TEST_CASE("no more pipes are open than may be, whenever that changes, and one that ends makes room") {
+  std::atomic<std::size_t> open_max{2};
+  net::Pipes pipes(open_max);
+  auto first = pipes.open();
+  auto second = pipes.open();
+  REQUIRE(second.has_value());
+  CHECK_FALSE(pipes.open().has_value());
+  first.reset();
+  CHECK(pipes.open().has_value());
+  open_max = 1;
+  CHECK_FALSE(pipes.open().has_value());
+  second.reset();
+  CHECK(pipes.open().has_value());
 }
