@@ -9,6 +9,7 @@ import sys
 import rig
 
 PATIENCE_SECONDS = 60
+WARM_SECONDS = 0.3  # at a given rate, before times are counted
 
 
 def run(machines, command):
@@ -24,7 +25,7 @@ def run(machines, command):
 def client(machines, port, words, seconds, rate=None):
     """What bench_client counted. Any failure, at any rate, ends the program."""
     command = [rig.BIN / "bench_client", "--port", port, "--seconds", seconds, *words]
-    command += ["--rate", f"{rate:.1f}"] if rate else []
+    command += ["--rate", f"{rate:.1f}", "--warm", WARM_SECONDS] if rate else []
     counted = json.loads(run(machines, command))
     if counted["failed"]:
         sys.exit(f"bench: {counted['failed']} answers were not right ({' '.join(map(str, command))})")

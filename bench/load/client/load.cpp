@@ -2,6 +2,7 @@
 
 #include <openssl/ssl.h>
 
+#include <algorithm>
 #include <array>
 #include <cstdio>
 #include <cstdlib>
@@ -14,6 +15,7 @@ namespace {
 constexpr std::size_t read_bytes_max = 256UL * 1024;
 constexpr std::chrono::seconds patience{30};  // for the last answers, and for thousands of first ones
 constexpr std::uint64_t failures_max = 100;
+constexpr std::chrono::microseconds own_delay_max{100};
 
 std::string render(const Options& options, const std::string& host) {
   std::string text = options.method + " " + options.path + " HTTP/1.1\r\nHost: " + host +
@@ -167,7 +169,8 @@ void Load::answered(Connection& connection) {
   failed_ += other || right ? 0 : 1;
   ++answers_;
   body_bytes_ += answer.body_bytes();
-  latencies_[connection.host].add(static_cast<std::uint64_t>((now - connection.since).count()));
+  const auto counts = connection.since >= counted_from_;
+  if (counts) latencies_[connection.host].add(static_cast<std::uint64_t>((now - connection.since).count()));
   connection.phase = options_.close ? Phase::ending : Phase::idle;
   if (options_.close) {
     // The end may have come with the answer.
@@ -181,10 +184,13 @@ void Load::answered(Connection& connection) {
 void Load::ask_what_is_due() {
   const auto now = Clock::now();
   const auto step = std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(1 / options_.rate));
-  for (; next_due_ <= now; next_due_ += step) due_.push_back(next_due_);
+  for (; next_due_ <= now; next_due_ += step) {
+    due_.push_back(next_due_);
+    if (next_due_ >= counted_from_ && now - next_due_ > own_delay_max) ++late_;
+  }
   while (!due_.empty() && !free_.empty()) {
-    auto& connection = *free_.back();
-    free_.pop_back();
+    auto& connection = *free_.front();
+    free_.pop_front();
     ask(connection, due_.front());
     due_.pop_front();
   }
@@ -196,16 +202,29 @@ void Load::turn(int sleep_ms) {
   for (int i = 0; i < count; ++i) progress(*static_cast<Connection*>(ready[static_cast<std::size_t>(i)].data.ptr));
 }
 
-void Load::run() {
-  start_ = next_due_ = Clock::now();
-  end_ = start_ + std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(options_.seconds));
+// At a given rate: how long a request takes is asked of connections that are there.
+void Load::establish_all() {
+  const auto deadline = Clock::now() + patience;
   for (auto& connection : connections_) {
-    if (options_.rate > 0) {
-      free_.push_back(connection.get());
-      if (!options_.close) open(*connection);
-    } else {
-      ask(*connection, start_);
-    }
+    free_.push_back(connection.get());
+    if (options_.close) continue;
+    open(*connection);
+    turn(0);  // a listener's queue has an end
+  }
+  const auto is_there = [&](const auto& each) { return options_.close || each->phase == Phase::idle; };
+  while (!std::ranges::all_of(connections_, is_there) && Clock::now() < deadline) turn(1);
+}
+
+void Load::run() {
+  const auto seconds = [](double count) {
+    return std::chrono::duration_cast<Clock::duration>(std::chrono::duration<double>(count));
+  };
+  if (options_.rate > 0) establish_all();
+  start_ = next_due_ = Clock::now();
+  counted_from_ = start_ + seconds(options_.warm_seconds);
+  end_ = counted_from_ + seconds(options_.seconds);
+  for (auto& connection : connections_) {
+    if (options_.rate == 0) ask(*connection, start_);
   }
   // At a given rate nothing sleeps, so that no request is late on our account.
   while (Clock::now() < end_) {
@@ -239,8 +258,9 @@ void Load::wait_idle() {
 }
 
 void Load::print() const {
-  std::printf(R"({"answers":%lu,"others":%lu,"failed":%lu,"unsent":%lu,"body_bytes":%lu,"seconds":%.6f,"hosts":[)",
-              answers_, others_, failed_, unsent_, body_bytes_, seconds_);
+  std::printf(
+      R"({"answers":%lu,"others":%lu,"failed":%lu,"unsent":%lu,"late":%lu,"body_bytes":%lu,"seconds":%.6f,"hosts":[)",
+      answers_, others_, failed_, unsent_, late_, body_bytes_, seconds_);
   for (std::size_t i = 0; i < latencies_.size() && i < 8; ++i) {
     const auto& one = latencies_[i];
     std::printf(R"(%s{"answers":%lu,"p50_us":%.1f,"p99_us":%.1f,"p999_us":%.1f,"max_us":%.1f})", i == 0 ? "" : ",",

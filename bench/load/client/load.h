@@ -50,6 +50,7 @@ class Load {
   void broken(Connection& connection);
   void ask(Connection& connection, Clock::time_point since);
   void ask_what_is_due();
+  void establish_all();
   void turn(int sleep_ms);
   bool all_quiet() const;
 
@@ -59,13 +60,14 @@ class Load {
   std::vector<std::string> requests_;  // by host
   std::vector<Latencies> latencies_;   // by host
   std::vector<std::unique_ptr<Connection>> connections_;
-  std::vector<Connection*> free_;  // at a given rate: those without a request
+  std::deque<Connection*> free_;  // at a given rate: those without a request, in turn
   std::vector<char> room_;
   std::deque<Clock::time_point> due_;
-  Clock::time_point start_, end_, next_due_;
+  Clock::time_point start_, counted_from_, end_, next_due_;
   std::size_t next_host_ = 0;
   bool over_ = false;
   std::uint64_t answers_ = 0, others_ = 0, failed_ = 0, in_flight_ = 0, unsent_ = 0, body_bytes_ = 0;
+  std::uint64_t late_ = 0;  // requests that this program looked at too late
   double seconds_ = 0;
 };
 

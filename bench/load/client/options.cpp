@@ -34,6 +34,7 @@ const std::map<std::string_view, Setter>& words() {
       {"--port", [](Options& o, std::string_view v) { o.port = number<std::uint16_t>(v); }},
       {"--connections", [](Options& o, std::string_view v) { o.connections = number<std::size_t>(v); }},
       {"--seconds", [](Options& o, std::string_view v) { o.seconds = number<double>(v); }},
+      {"--warm", [](Options& o, std::string_view v) { o.warm_seconds = number<double>(v); }},
       {"--rate", [](Options& o, std::string_view v) { o.rate = number<double>(v); }},
       {"--method", [](Options& o, std::string_view v) { o.method = v; }},
       {"--path", [](Options& o, std::string_view v) { o.path = v; }},

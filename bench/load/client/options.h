@@ -12,6 +12,7 @@ struct Options {
   std::size_t connections = 64;
   double seconds = 1;
   double rate = 0;  // requests a second, due at even times; 0: each connection asks as soon as it was answered
+  double warm_seconds = 0;  // before them: requests that are answered and whose times are not counted
   bool close = false;
   bool tls = false;
   bool idle = false;  // one request a connection, then wait for the end of standard input
