@@ -175,12 +175,12 @@ std::vector<http::FieldSetting> secure_settings_of(const config::Site& site) {
 core::ForwardPolicy build_forward(const config::Site& site) {
   return {.strip_prefix = site.strip_prefix,
           .host = host_of(site.host),
-          .fixed_host = site.host_name,
           .request_set = settings_of(site.request_headers),
           .response_set = settings_of(site.response_headers),
-          .secure_response_set = secure_settings_of(site),
           .request_remove = site.request_headers.remove,
-          .response_remove = site.response_headers.remove};
+          .response_remove = site.response_headers.remove,
+          .secure_response_set = secure_settings_of(site),
+          .fixed_host = site.host_name};
 }
 
 const core::PoolView* find_pool(const core::Snapshot& snapshot, const std::string& name) {

@@ -6,7 +6,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 
 namespace drawbridge::core {
 
@@ -24,6 +23,7 @@ class Rule {
   static base::Expected<Rule> parse(std::string_view text);
 
   const std::string& text() const { return text_; }
+  std::string_view path_head() const { return glob_.head(); }  // a path that matches begins with it
 
   // One method and one reading of the path match (write rules: the strictest answer is "it matches").
   bool matches_any(Methods methods, const Readings& readings) const;
@@ -37,11 +37,6 @@ class Rule {
   std::string text_;
   std::string method_;  // "*" is any
   Glob glob_;
-};
-
-// The rules of one site. Order inside a list does not matter: all lists are searched to the first match.
-struct RuleSet {
-  std::vector<Rule> read, write, exempt;
 };
 
 }  // namespace drawbridge::core

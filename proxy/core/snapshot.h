@@ -4,7 +4,7 @@
 #include "proxy/core/mode.h"
 #include "proxy/core/placement.h"
 #include "proxy/core/route.h"
-#include "proxy/core/rule.h"
+#include "proxy/core/rule_list.h"
 #include "proxy/http/forward.h"
 #include "proxy/http/forwarded.h"
 #include "proxy/http/head.h"
@@ -94,10 +94,10 @@ struct PoolView {
 struct ForwardPolicy {
   bool strip_prefix = false;  // the matched path prefix is not sent to the upstream
   enum class Host : std::uint8_t { pass, upstream, fixed } host = Host::pass;
-  std::string fixed_host;
   std::vector<http::FieldSetting> request_set, response_set;
-  std::vector<http::FieldSetting> secure_response_set;  // instead of response_set, to clients that came over TLS
   std::vector<std::string> request_remove, response_remove;
+  std::vector<http::FieldSetting> secure_response_set;  // instead of response_set, to clients that came over TLS
+  std::string fixed_host;
 };
 
 // Bounds of a hold (DESIGN: parked).
@@ -122,23 +122,24 @@ struct Split {
   std::optional<Move> move;
 };
 
-// One site as the data path sees it. Immutable once published.
-struct SiteView {
+// One site as the data path sees it. Immutable once published. What each request asks stands together: of a
+// thousand sites asked in turn nothing is in the cache.
+struct alignas(64) SiteView {
   SiteId id = 0;
+  std::uint16_t https_port = 0;    // where requests without TLS are sent; 0: they are served
+  bool wants_certificate = false;  // of each client
+  const PoolView* pool = nullptr;  // active pool; owned by the same snapshot
+  RuleSet rules;
+  std::unique_ptr<const Split> split;  // null: all of it is on `pool`; else `pool` is that of the rest
   std::string name;
   ModeState mode;
-  const PoolView* pool = nullptr;      // active pool; owned by the same snapshot
-  const PoolView* notice = nullptr;    // maintenance.pool, else null
-  std::unique_ptr<const Split> split;  // null: all of it is on `pool`; else `pool` is that of the rest
-  RuleSet rules;
-  HoldSpec hold;
   ForwardPolicy forward;
-  std::uint16_t https_port = 0;      // where requests without TLS are sent; 0: they are served
-  bool wants_certificate = false;    // of each client
+  const PoolView* notice = nullptr;  // maintenance.pool, else null
+  std::shared_ptr<const AnswerSet>
+      answers;                       // of this mode; shared by snapshots that did not change them; null in live
   std::string strict_transport;      // Strict-Transport-Security of answers over TLS; empty: none
   base::Millis retry_after{30'000};  // when `mode.until` is not known
-  std::shared_ptr<const AnswerSet>
-      answers;  // of this mode; shared by snapshots that did not change them; null in live
+  HoldSpec hold;
 };
 
 // What all workers decide by, as one value. Built by control/, published by one release-store, read-only after,

@@ -39,8 +39,8 @@ class Histogram {
   HistogramValue value() const;
 
  private:
+  Tally sum_us_;  // beside the first buckets, which most durations are in
   std::array<Tally, bucket_count> buckets_;
-  Tally sum_us_;
 };
 
 }  // namespace drawbridge::obs

@@ -96,3 +96,14 @@ TEST_CASE("each of thousands of sites is found, and nothing beside them") {
     REQUIRE(table.find("h" + std::to_string((i + 1) % 100) + ".org", path).site == none);
   }
 }
+
+TEST_CASE("each of thousands of hosts is found, and none beside them") {
+  std::vector<RouteTable::Claim> claims;
+  claims.reserve(3'000);
+  for (int i = 0; i < 3'000; ++i) claims.push_back({.hosts = {"h" + std::to_string(i) + ".org"}, .paths = {}});
+  const RouteTable table(claims);
+  for (std::uint32_t i = 0; i < 3'000; ++i) {
+    REQUIRE(table.find("H" + std::to_string(i) + ".org", "/x").site == i);
+    REQUIRE(table.find("x" + std::to_string(i) + ".org", "/x").site == none);
+  }
+}
