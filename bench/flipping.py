@@ -89,7 +89,7 @@ def fences(machines, running, seconds):
 
 
 def run(count, seconds):
-    """proxyd has a core more than workers would need alone: the control thread runs beside them, as in production."""
+    """A worker on each of two cores: the control thread and the log writer have none of their own, as in production."""
     with rig.Rig([], cores=rig.Cores(for_proxy=2)) as machines:
         who = contenders.drawbridge("flips", config="flips.toml")
         running = contenders.start(machines, who, extra={"@WORKERS@": WORKERS})

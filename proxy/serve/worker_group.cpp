@@ -3,17 +3,29 @@
 #include "proxy/base/check.h"
 
 #include <algorithm>
+#include <cerrno>
 #include <pthread.h>
+#include <sys/resource.h>
 #include <utility>
 
 namespace drawbridge::serve {
 namespace {
 
 constexpr std::size_t oldest_writes_max = 5;
+constexpr int control_precedence = 10;
 
 void by_age(std::vector<core::OpenRequest>& requests, std::size_t count_max) {
   std::sort(requests.begin(), requests.end(), [](const auto& a, const auto& b) { return a.age > b.age; });
   if (requests.size() > count_max) requests.resize(count_max);
+}
+
+// Of the control thread, which works briefly. Where workers have every core it would wait behind one of them for up
+// to a tick of the scheduler (4 ms) each time it has something to say or to hear, and a flip with it. Who may not
+// ask for it goes without.
+void take_precedence() {
+  errno = 0;
+  const int nice = ::getpriority(PRIO_PROCESS, 0);  // of this thread alone
+  if (errno == 0) ::setpriority(PRIO_PROCESS, 0, nice - control_precedence);
 }
 
 core::OpenList join(std::vector<core::OpenList> parts) {
@@ -95,6 +107,7 @@ void WorkerGroup::start() {
       shared_.to_control([this, &worker] { worker_ended(worker); });
     });
   }
+  take_precedence();
 }
 
 void WorkerGroup::worker_ended(Worker& worker) {
