@@ -1,10 +1,11 @@
 """HTTP/2 to the servers of a pool: few connections, many exchanges, and no answer that only looks complete."""
 
+import struct
 import threading
 import unittest
 
 from harness import ProxyCase, eventually
-from harness.h2_client import INTERNAL_ERROR, REFUSED_STREAM
+from harness.h2_client import INTERNAL_ERROR, REFUSED_STREAM, SETTINGS
 from harness.h2_upstream import MAX_STREAMS, H2Upstream
 
 POOL = 'protocol = "h2c"\nhealth = { active = false }'
@@ -263,6 +264,32 @@ class Operations(H2PoolCase):
         self.assertEqual(client.finish(write).status, 200)
         switch.join(20)
         self.assertEqual(done, [("done", True)])
+
+    def test_a_write_that_waits_for_room_goes_to_the_old_side_before_a_cutover_flips_or_nowhere(self):
+        for makes_room in (True, False):
+            blue = self.h2_upstream(settings=[(MAX_STREAMS, 0)])
+            green = self.h2_upstream(lambda c: c.answer(b"green"))
+            more = f'[pool.green]\nservers = ["{green.address}"]\n{POOL}'
+            patience = "20s" if makes_room else "1s"
+            proxy = self.proxy(blue, more=more, timeouts=f'upstream_connect = "{patience}"')
+            client = self.h2_client(proxy)
+            client.request()
+            write = client.open("POST", "/waits")
+            sites = lambda: proxy.admin("GET", "/v1/status")[1]["sites"][0]  # noqa: E731, B023
+            eventually(lambda: sites()["in_flight"]["writes"] == 1, "the write")
+            done = []
+            switch = threading.Thread(target=lambda: done.append(proxy.ctl("cutover", "web", "--to", "green")))  # noqa: B023
+            switch.start()
+            eventually(lambda: sites()["mode"] == "hold", "the fence")
+            if makes_room:
+                blue.peers[0].send(SETTINGS, 0, 0, struct.pack(">HI", MAX_STREAMS, 1))
+            client.finish(write)
+            switch.join(20)
+            self.assertEqual(done[0][0], 0, done)
+            marked = write.value("drawbridge-not-processed")
+            self.assertEqual((write.status, marked), (200, None) if makes_room else (503, "1"))
+            self.assertEqual([c.value(":path") for c in blue.calls], ["/", "/waits"] if makes_room else ["/"])
+            self.assertEqual(client.request("POST").body, b"green")
 
     def test_max_connections_bounds_the_streams_of_a_server(self):
         go = threading.Event()
