@@ -194,6 +194,15 @@ void RawServer::stop_answering() {
   }
 }
 
+void RawServer::refuse() {
+  const auto address = loopback(port_);
+  fd_.reset();
+  fd_ = net::UniqueFd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int on = 1;
+  ::setsockopt(fd_.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+  check(::bind(fd_.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0, "bind");
+}
+
 bool RawServer::nobody_came() const {
   pollfd wanted{.fd = fd_.get(), .events = POLLIN, .revents = 0};
   return ::poll(&wanted, 1, 0) == 0;

@@ -69,6 +69,7 @@ class RawServer {
   bool nobody_came() const;
   void stop_answering();  // from now on the kernel ignores who wants to connect
   void close() { fd_.reset(); }
+  void refuse();  // from now on nobody listens here, and nobody else comes to: the port stays ours
 
  private:
   net::UniqueFd fd_;

@@ -36,6 +36,7 @@ struct Chat {
 
   explicit Chat(std::size_t io_bytes = static_cast<std::size_t>(-1)) {
     bench.limit_io(io_bytes);
+    bench.bounds().body_timeout = bench.timing().body = base::Millis(600'000);  // nothing here waits for that
     bench.start();
     client = bench.visitor();
     client->ask_tunnel("/chat");

@@ -144,7 +144,7 @@ TEST_CASE("with no server left to ask again, nobody is told that nothing was pro
 
 TEST_CASE("a pool of more servers than are told apart ends when each was asked once") {
   WorkerBench bench(70);
-  for (std::size_t place = 0; place < 70; ++place) bench.server(place).close();
+  for (std::size_t place = 0; place < 70; ++place) bench.server(place).refuse();
   bench.start();
   auto visitor = bench.visitor();
   visitor->get();

@@ -130,6 +130,7 @@ TEST_CASE("at the end of the grace time an answer that is on its way breaks off,
 
 TEST_CASE("the end of the grace time waits for no client that takes nothing any more") {
   WorkerBench bench;
+  bench.bounds().body_timeout = base::Millis(600'000);
   bench.start();
   auto visitor = bench.visitor();
   visitor->get();
