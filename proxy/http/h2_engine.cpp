@@ -212,7 +212,7 @@ void H2Engine::open(H2StreamId id) {
   if (depends_on_itself) return library.submit_reset(id, H2Code::protocol_error);
   // Our last GOAWAY leaves it out, though it may not have left yet: its client may send it again elsewhere.
   if (ending) return library.submit_reset(id, H2Code::refused_stream);
-  auto* const user = listener.on_open(id);
+  auto* const user = streams.size() < options.concurrent_streams_max ? listener.on_open(id) : nullptr;
   if (user == nullptr) return library.submit_reset(id, H2Code::refused_stream);
   auto& stream = add_stream(*user);
   stream.id = id;

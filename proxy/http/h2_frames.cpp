@@ -1,5 +1,7 @@
 #include "proxy/http/h2_frames.h"
 
+#include "proxy/base/check.h"
+
 #include <algorithm>
 
 namespace drawbridge::http {
@@ -12,6 +14,17 @@ std::uint32_t number(const unsigned char* bytes) {
 }
 
 }  // namespace
+
+void amend_setting(std::span<char> frame, std::uint16_t id, std::uint32_t value) {
+  constexpr std::size_t frame_head_bytes = 9, setting_bytes = 6;
+  const auto is = [&](std::size_t at) {
+    return frame[at] == static_cast<char>(id >> 8) && frame[at + 1] == static_cast<char>(id);
+  };
+  auto at = frame_head_bytes;
+  while (at + setting_bytes <= frame.size() && !is(at)) at += setting_bytes;
+  DRAWBRIDGE_CHECK(at + setting_bytes <= frame.size());
+  for (std::size_t i = 0; i < 4; ++i) frame[at + 2 + i] = static_cast<char>(value >> (24 - 8 * i));
+}
 
 H2FrameScanner::H2FrameScanner(bool expects_preface) : skip_(expects_preface ? magic_bytes : 0) {}
 

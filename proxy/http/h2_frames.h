@@ -33,6 +33,9 @@ struct H2Frame {
   std::optional<std::uint32_t> word = {};
 };
 
+// Writes the value of one of the settings that `frame`, a whole SETTINGS, has (RFC 9113 section 6.5.1).
+void amend_setting(std::span<char> frame, std::uint16_t id, std::uint32_t value);
+
 // Finds the frames in a stream of bytes, however it is cut: the library does not tell of all of them.
 class H2FrameScanner {
  public:

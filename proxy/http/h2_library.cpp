@@ -206,7 +206,7 @@ nghttp2_mem memory_from(const base::Heap& heap) {
       .realloc = [](void* memory, std::size_t bytes, void* user) { return heap_of(user).change(memory, bytes); }};
 }
 
-void submit_settings(nghttp2_session* session, const H2Options& options) {
+void submit_settings(nghttp2_session* session, const H2Options& options, std::uint32_t streams_max) {
   boost::container::static_vector<nghttp2_settings_entry, 6> settings;
   const auto add = [&](std::int32_t id, std::uint32_t value) {
     settings.push_back({.settings_id = id, .value = value});
@@ -214,7 +214,7 @@ void submit_settings(nghttp2_session* session, const H2Options& options) {
   add(NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, options.stream_window_bytes);
   add(NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, static_cast<std::uint32_t>(options.heads.head_bytes_max));
   if (options.role == H2Options::Role::server) {
-    add(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, options.concurrent_streams_max);
+    add(NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, streams_max);
     add(NGHTTP2_SETTINGS_NO_RFC7540_PRIORITIES, 1);
     if (options.extended_connect) add(NGHTTP2_SETTINGS_ENABLE_CONNECT_PROTOCOL, 1);
   } else {
@@ -237,7 +237,8 @@ H2Library::H2Library(const H2Options& options, Events& events) : events_(events)
                         ? nghttp2_session_server_new3(&session_, callbacks, this, option, where)
                         : nghttp2_session_client_new3(&session_, callbacks, this, option, where);
   if (made != 0) throw std::bad_alloc();
-  submit_settings(session_, options);
+  submit_settings(session_, options, options.concurrent_streams_max + spare_streams);
+  if (options.role == H2Options::Role::server) streams_max_ = options.concurrent_streams_max;
 }
 
 H2Library::~H2Library() {
@@ -272,7 +273,10 @@ std::size_t H2Library::produce(std::span<char> out) {
     const auto count = nghttp2_session_mem_send(session_, &bytes);
     if (count <= 0) break;
     control_ = {reinterpret_cast<const char*>(bytes), static_cast<std::size_t>(count)};
+    auto* const at = out_at_;
     flush_control();
+    if (const auto most = std::exchange(streams_max_, {}))
+      amend_setting({at, out_at_}, NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, *most);
   }
   return static_cast<std::size_t>(out_at_ - out.data());
 }

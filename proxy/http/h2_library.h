@@ -80,6 +80,11 @@ class H2Library {
   bool connect_protocol() const;                 // likewise
 
  private:
+  // One stream more than was acknowledged is an error of the stream (RFC 9113 section 5.1.2), and to the library
+  // one of the connection, with which all its other streams would be lost. So the library is told of a bound that
+  // only a flood reaches, and the client of ours.
+  static constexpr std::uint32_t spare_streams = 400;
+
   struct Callbacks;
   friend struct Callbacks;
   void flush_control();
@@ -89,8 +94,9 @@ class H2Library {
   nghttp2_session* session_ = nullptr;
   char* out_at_ = nullptr;  // while produce() runs
   char* out_end_ = nullptr;
-  std::string_view control_;          // of the library's memory: put out before it is asked for more
-  bool one_passing_indexed_ = false;  // a field that does not last: its name can be referred to
+  std::string_view control_;                  // of the library's memory: put out before it is asked for more
+  std::optional<std::uint32_t> streams_max_;  // still to be said: in SETTINGS, the first frame, which fits any room
+  bool one_passing_indexed_ = false;          // a field that does not last: its name can be referred to
 };
 
 }  // namespace drawbridge::http

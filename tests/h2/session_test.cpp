@@ -249,6 +249,35 @@ TEST_CASE("a shutdown does not depend on the answer to its PING") {
   CHECK(bench.session.finished());
 }
 
+TEST_CASE("our SETTINGS name the bound on streams that is kept, and what is above it costs nobody else anything") {
+  Bench bench(Bench::server_options());
+  const auto frames = bench.take_frames();
+  REQUIRE(frames.front().type == type_settings);
+  CHECK(frames.front().payload.contains("\0\3\0\0\0\x0a"s));
+  bench.greet();
+  for (std::uint32_t i = 0; i < 10; ++i) bench.receive(post(2 * i + 1));
+  for (std::uint32_t i = 10; i < 20; ++i) {
+    bench.receive(get(2 * i + 1));
+    const auto refused = first(bench.take_frames(), type_rst_stream);
+    CHECK(refused.stream == 2 * i + 1);
+    CHECK(refused.code() == static_cast<std::uint32_t>(H2Code::refused_stream));
+  }
+  CHECK(bench.guests.size() == 10);
+  bench.receive(data(1, "x"));
+  CHECK(bench.guest(1).ended);
+}
+
+TEST_CASE("a client that goes on to open more than it may has its connection ended") {
+  Bench bench(Bench::server_options());
+  bench.greet();
+  bool good = true;
+  std::uint32_t opened = 0;
+  for (; good && opened < 2'000; ++opened) good = bench.receive(post(2 * opened + 1));
+  CHECK_FALSE(good);
+  CHECK(bench.abuses == std::vector<std::string>{"resets"});
+  CHECK(bench.session.finished());
+}
+
 TEST_CASE("what the last GOAWAY leaves out is refused, also before it has left: its client may send it again") {
   for (const bool at_once : {false, true}) {
     CAPTURE(at_once);
