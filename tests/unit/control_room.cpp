@@ -64,7 +64,11 @@ base::Expected<void> ControlRoom::start() {
 
           .slice_writes = [this](core::SliceId) { return slice_writes; },
           .forget_first_write = [](core::SiteId) {},
-          .answered = [this](core::PoolId) { return answered; }},
+          .answered = [this](core::PoolId) { return answered; },
+          .passing =
+              [this](const core::CutoverPoint& point) {
+                if (passing) passing(point);
+              }},
       std::move(*config));
   return controller_->start();
 }

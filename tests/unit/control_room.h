@@ -7,6 +7,7 @@
 #include "tests/unit/control_fakes.h"
 #include "tests/unit/memory_file_system.h"
 
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -61,6 +62,7 @@ class ControlRoom {
   std::uint64_t writes = 0;    // sent to servers so far
   core::WatchSample answered;  // by any pool, likewise
   std::uint64_t slice_writes = 0;
+  std::function<void(const core::CutoverPoint&)> passing;  // may throw: the process ends there
   inline static const core::Actor alice{.name = "alice", .uid = 1000, .pid = 7};
 
   bool has_event(const std::string& name) const;
