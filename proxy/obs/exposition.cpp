@@ -231,8 +231,9 @@ void put_process(MetricText& text, const Exposed& exposed) {
   text.family("drawbridge_drain_duration_seconds", Type::histogram,
               "From the publication of a change until all that had to end had ended.");
   text.histogram({}, exposed.drains);
-  text.single("drawbridge_drains_outstanding_total", Type::counter,
-              "Drains whose deadline passed with requests open.", exposed.drains_outstanding);
+  text.single("drawbridge_drains_outstanding", Type::gauge,
+              "Sites with requests open though the drain deadline of their last change has passed.",
+              exposed.drains_outstanding);
   text.single("drawbridge_access_log_lost_lines_total", Type::counter, "Access log lines that found no room.",
               exposed.access_log_lost);
   text.single("process_open_fds", Type::gauge, "Open descriptors.", exposed.descriptors_open);
