@@ -112,6 +112,44 @@ TEST_CASE("a change that was cut or taken back says so in its exit code") {
   CHECK(tell(bench.path, {"mode", "readonly"}).exit == Exit::refused);
 }
 
+TEST_CASE("each end of a change and of a cutover has its exit code") {
+  const auto expected = [](core::Outcome outcome, bool cutover) {
+    switch (outcome) {
+      case core::Outcome::done:
+      case core::Outcome::cut:
+        return Exit::done;
+      case core::Outcome::outstanding:
+      case core::Outcome::unknown:
+        return cutover ? Exit::done : Exit::undrained;  // a cutover never ends so
+      case core::Outcome::superseded:
+        return Exit::refused;
+      case core::Outcome::failed_back:
+      case core::Outcome::returned:
+        return cutover ? Exit::refused : Exit::done;  // nor a change of a mode so
+      case core::Outcome::watch_failed:
+        return cutover ? Exit::undrained : Exit::done;
+    }
+    return Exit::usage;
+  };
+  for (const auto outcome : {core::Outcome::done, core::Outcome::outstanding, core::Outcome::unknown,
+                             core::Outcome::cut, core::Outcome::superseded, core::Outcome::failed_back,
+                             core::Outcome::returned, core::Outcome::watch_failed}) {
+    CAPTURE(core::name(outcome));
+    AdminBench bench;
+    bench.api.answer->outcome = outcome;
+    CHECK(tell(bench.path, {"mode", "readonly"}).exit == expected(outcome, false));
+    bench.api.answer->cutover.emplace();
+    CHECK(tell(bench.path, {"cutover", "shop", "--to", "green"}).exit == expected(outcome, true));
+  }
+}
+
+TEST_CASE("a daemon that is ending is one that was not reached") {
+  AdminBench bench;
+  bench.api.answer = std::unexpected(refusal(control::RefusalCode::shutting_down, "proxyd is ending"));
+  CHECK(tell(bench.path, {"mode", "readonly"}).exit == Exit::unreachable);
+  CHECK(tell(bench.path, {"cutover", "shop", "--to", "green"}).exit == Exit::unreachable);
+}
+
 TEST_CASE("a refusal exits 1 with the daemon's words on standard error") {
   AdminBench bench;
   bench.api.answer =
