@@ -58,7 +58,7 @@ class Watch {
   [[noreturn]] void keep(const std::function<void()>& command);
 
  private:
-  [[noreturn]] static void become(const std::function<void()>& command, pid_t parent);
+  [[noreturn]] static void become(const std::function<void()>& command, pid_t parent, const sigset_t& mask);
   void let_go() const;
   bool await_shell() const;
   bool await_all(base::Millis limit);
@@ -71,10 +71,12 @@ class Watch {
 
 constexpr std::array deaf_to = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU};
 
-void Watch::become(const std::function<void()>& command, pid_t parent) {
+// What was said to it before it hears again has waited: `mask` lets it in.
+void Watch::become(const std::function<void()>& command, pid_t parent, const sigset_t& mask) {
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // for who kills the keeper as well
   if (::getppid() != parent) ::_exit(Keeper::not_started);
   for (const int signal : deaf_to) std::signal(signal, SIG_DFL);
+  ::sigprocmask(SIG_SETMASK, &mask, nullptr);
   command();
   ::_exit(Keeper::not_started);
 }
@@ -123,8 +125,13 @@ void Watch::keep(const std::function<void()>& command) {
   ::prctl(PR_SET_NAME, "drawbridge-run");  // who kills all processes of our name means others
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   const pid_t parent = ::getpid();
+  sigset_t waiting, mask;
+  sigemptyset(&waiting);
+  for (const int signal : deaf_to) sigaddset(&waiting, signal);
+  ::sigprocmask(SIG_BLOCK, &waiting, &mask);
   shell_ = ::fork();
-  if (shell_ == 0) become(command, parent);
+  if (shell_ == 0) become(command, parent, mask);
+  ::sigprocmask(SIG_SETMASK, &mask, nullptr);
   if (shell_ < 0) ::_exit(Keeper::not_started);
   let_go();
   if (await_shell()) {
