@@ -158,7 +158,7 @@ TEST_CASE("each example can be used as it is") {
     CHECK((outcome ? std::string() : format(outcome.error())) == "");
     ++count;
   }
-  CHECK(count >= 5);
+  CHECK(count >= 6);
 }
 
 TEST_CASE("the example with everything names every key") {
