@@ -122,7 +122,11 @@ Controller::Checked Controller::store(const State& state) {
 
 void Controller::install(Built built) {
   state_ = std::move(built.next.state);
-  if (built.next.config) config_ = std::move(*built.next.config);
+  if (built.next.config) {
+    config_ = std::move(*built.next.config);  // what it says otherwise than the state is for reload() to find
+  } else {
+    file_notes_.follow(config_, state_);
+  }
   ids_ = std::move(built.ids);
   answers_ = std::move(built.answers);
   rules_epoch_ = built.snapshot->rules_epoch;

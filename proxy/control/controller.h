@@ -6,6 +6,7 @@
 #include "proxy/control/changes.h"
 #include "proxy/control/completion.h"
 #include "proxy/control/cutovers.h"
+#include "proxy/control/file_notes.h"
 #include "proxy/control/history_entry.h"
 #include "proxy/control/mode_timer.h"
 #include "proxy/control/publisher.h"
@@ -137,6 +138,7 @@ class Controller {
   std::string kept_then(const core::ModeCommand& command, const std::vector<std::string>& sites) const;
   Checked change_server(const core::ServerCommand& command, const core::Actor& actor, Completion& completion);
   Checked reload(const core::Actor& actor, Completion& completion);
+  void note_reload_refused(const core::Command& command, const Refusal& refusal);
   Checked change_pool(const core::CutoverCommand& command, const core::Actor& actor, Completion& completion);
   Checked check_rollback(const core::CutoverCommand& command) const;
   void end_old_cutovers(State& state);
@@ -199,6 +201,7 @@ class Controller {
   };
   std::vector<LoadWarning> load_warnings_;
   std::string store_warning_;  // until a change is stored
+  FileNotes file_notes_;
 };
 
 }  // namespace drawbridge::control

@@ -82,7 +82,15 @@ struct Overloaded : Calls... {
 void Controller::submit(core::Command command, Completion completion) {
   command.actor.name = clean_text(command.actor.name, base::limits::actor_name_bytes_max);
   auto carried_out = carry_out(command, completion);
+  if (!carried_out) note_reload_refused(command, carried_out.error());
   if (!carried_out) refuse(std::move(completion), command.actor, std::move(carried_out.error()));
+}
+
+// What was refused without a look at the file says nothing about it.
+void Controller::note_reload_refused(const core::Command& command, const Refusal& refusal) {
+  const bool looked = refusal.code != RefusalCode::epoch_changed && refusal.code != RefusalCode::shutting_down;
+  if (!looked || !std::holds_alternative<core::ReloadCommand>(command.what)) return;
+  file_notes_.reload_refused(refusal, command.actor, parts_.alarms.now().wall);
 }
 
 void Controller::refuse(Completion completion, const core::Actor& actor, Refusal refusal) {
@@ -212,8 +220,11 @@ Controller::Checked Controller::reload(const core::Actor& actor, Completion& com
   }
   std::vector<std::string> sites;
   for (const auto& site : loaded->sites) sites.push_back(site.name);
+  const auto before = config_;
   auto committed = commit({.state = std::move(fitted->state), .config = std::move(*loaded)});
   if (!committed) return committed;
+  auto not_followed = file_notes_.reloaded(before, config_, state_);
+  if (!not_followed.empty()) parts_.events.warning("file_not_followed", {{"problem", not_followed}});
   note_fit(*fitted);
   std::vector<std::string> gone;
   for (const auto& [name, site] : state_.sites) {
@@ -222,6 +233,7 @@ Controller::Checked Controller::reload(const core::Actor& actor, Completion& com
   note_seen(gone);
 
   auto order = order_for("reload", std::move(sites), actor);
+  order.receipt.warning = std::move(not_followed);
   record(order, {}, state_, false);
   begin(std::move(order), std::move(completion));
   return {};

@@ -76,7 +76,7 @@ SiteStatus Controller::site_status(const core::SiteView& site, const base::Now& 
 }
 
 std::vector<std::string> Controller::warnings() const {
-  std::vector<std::string> warnings;
+  auto warnings = file_notes_.warnings(config_, state_);
   for (const auto& warning : load_warnings_) warnings.push_back(warning.text);
   if (!store_warning_.empty()) warnings.push_back(store_warning_);
   std::vector<std::string> recovering;

@@ -8,7 +8,6 @@
 #include <utility>
 
 namespace drawbridge::control {
-namespace {
 
 core::Mode initial_mode(config::InitialMode mode) {
   switch (mode) {
@@ -21,6 +20,8 @@ core::Mode initial_mode(config::InitialMode mode) {
   }
   return core::Mode::maintenance;
 }
+
+namespace {
 
 SiteState initial_state(const config::Site& site, base::WallTime now) {
   SiteState state;

@@ -32,6 +32,8 @@ struct Reconciled {
 //  - what operators wanted of servers that are gone is dropped.
 base::Expected<Reconciled> reconcile(const config::Config& config, State state, base::WallTime now);
 
+core::Mode initial_mode(config::InitialMode mode);
+
 // The state after a loss of all state: every site in maintenance, since nobody knows what was on.
 State all_in_maintenance(const config::Config& config, base::WallTime now);
 

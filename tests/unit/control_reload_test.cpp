@@ -200,3 +200,51 @@ idle_connections = 5
   CHECK(red.servers.front().weight == 3);
   CHECK(red.servers.front().max_connections == 17);
 }
+
+TEST_CASE("an edited pool or mode of a site that runs is no silent nothing") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  const auto shop = ControlRoom::default_config.find("[site.shop]");
+  auto edited = ControlRoom::default_config;
+  edited.replace(edited.find("pool = \"blue\"", shop), 13, "pool = \"green\"\nmode = \"maintenance\"");
+  const auto reload = [&](const std::string& text) {
+    room.set_config(text);
+    const auto answer = room.reload();
+    room.alarms.settle();
+    REQUIRE(answer->is_receipt());
+    return answer->receipt().warning;
+  };
+  const auto warnings = [&] { return room.controller().status().warnings; };
+  const auto said = reload(edited);
+  CHECK(
+      said.contains("the file says pool green for shop, which stays on blue: `proxyctl cutover shop --to green`"));
+  CHECK(said.contains("the file says mode maintenance for shop, which stays live as since "));
+  CHECK(room.has_event("file_not_followed"));
+  CHECK(warnings().size() == 2);
+  CHECK(room.mode_of("shop") == Mode::live);
+  room.mode(Mode::maintenance, {"shop"});
+  room.alarms.settle();
+  CHECK(warnings().size() == 1);
+  CHECK(reload(ControlRoom::default_config).empty());  // taken back
+  CHECK(warnings().empty());
+}
+
+TEST_CASE("a refused reload stands in status until one is carried out") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.set_config(ControlRoom::default_config + "blance = 1\nfoo = 2\n");
+  CHECK(room.reload() != nullptr);
+  room.alarms.settle();
+  const auto warnings = room.controller().status().warnings;
+  REQUIRE(warnings.size() == 1);
+  CHECK(warnings[0].contains("the configuration file is not in force, its reload at "));
+  CHECK(warnings[0].contains("'blance'"));
+  CHECK(warnings[0].contains("(and 1 more); proxyd would not start with it"));
+  room.mode(Mode::readonly, {"shop"});
+  room.alarms.settle();
+  CHECK(room.controller().status().warnings.size() == 1);
+  room.set_config(ControlRoom::default_config);
+  CHECK(room.reload() != nullptr);
+  room.alarms.settle();
+  CHECK(room.controller().status().warnings.empty());
+}
