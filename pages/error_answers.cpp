@@ -3,6 +3,7 @@
 #include "pages/forms.h"
 #include "pages/template.h"
 #include "proxy/base/check.h"
+#include "proxy/http/writer.h"
 
 #include <fmt/format.h>
 
@@ -16,7 +17,7 @@ using Hole = core::AnswerHole::Kind;
 constexpr int grpc_deadline_exceeded = 4;
 
 struct ErrorKind {
-  unsigned status;
+  std::uint16_t status;
   int grpc_status;  // as gRPC maps HTTP statuses (doc/http-grpc-status-mapping.md), 8 where a limit was passed
   std::string_view detail;
   enum class Upstream : std::uint8_t { not_meant, may_have_acted, untouched } upstream = Upstream::not_meant;
@@ -65,7 +66,7 @@ std::string detail_of(const ErrorKind& kind, bool advise) {
 core::Answer make_html(const ErrorKind& kind, bool write) {
   const Placeholder values[] = {
       {"status", fmt::format("{}", kind.status)},
-      {"title", std::string{reason_phrase(kind.status)}},
+      {"title", std::string{http::reason_phrase(kind.status)}},
       {"detail", detail_of(kind, write)},
       {"request_id", "", Hole::request_id},
       {"style", std::string{builtin::style}, {}, true},
@@ -78,7 +79,9 @@ core::Answer make_html(const ErrorKind& kind, bool write) {
 
 core::Answer make_json(const ErrorKind& kind) {
   JsonWriter json;
-  json.string("type", "about:blank").string("title", reason_phrase(kind.status)).number("status", kind.status);
+  json.string("type", "about:blank")
+      .string("title", http::reason_phrase(kind.status))
+      .number("status", kind.status);
   json.string("detail", detail_of(kind, true));
   if (kind.untouched()) json.number_hole("retry_after", Hole::retry_after);
   json.string_hole("request_id", Hole::request_id);
@@ -87,7 +90,8 @@ core::Answer make_json(const ErrorKind& kind) {
 
 core::Answer make_text(const ErrorKind& kind) {
   TemplateWriter text;
-  text.text(fmt::format("{} {}\n\n{}\nRequest: ", kind.status, reason_phrase(kind.status), detail_of(kind, true)));
+  text.text(
+      fmt::format("{} {}\n\n{}\nRequest: ", kind.status, http::reason_phrase(kind.status), detail_of(kind, true)));
   text.hole(Hole::request_id).text("\n");
   return {make_head({kind.status, "text/plain; charset=utf-8", kind.untouched(), ""}), text.take()};
 }

@@ -2,6 +2,7 @@
 
 #include "pages/builtin.h"
 #include "pages/escape.h"
+#include "proxy/http/writer.h"
 
 #include <boost/json/serialize.hpp>
 #include <boost/json/string.hpp>
@@ -29,45 +30,6 @@ std::string quoted(std::string_view text) {
 }
 
 }  // namespace
-
-std::string_view reason_phrase(unsigned status) {
-  switch (status) {
-    case 200:
-      return "OK";
-    case 400:
-      return "Bad Request";
-    case 403:
-      return "Forbidden";
-    case 404:
-      return "Not Found";
-    case 405:
-      return "Method Not Allowed";
-    case 408:
-      return "Request Timeout";
-    case 413:
-      return "Content Too Large";
-    case 414:
-      return "URI Too Long";
-    case 417:
-      return "Expectation Failed";
-    case 421:
-      return "Misdirected Request";
-    case 431:
-      return "Request Header Fields Too Large";
-    case 500:
-      return "Internal Server Error";
-    case 501:
-      return "Not Implemented";
-    case 502:
-      return "Bad Gateway";
-    case 503:
-      return "Service Unavailable";
-    case 504:
-      return "Gateway Timeout";
-    default:
-      return "Error";
-  }
-}
 
 TemplateWriter& TemplateWriter::text(std::string_view literal) {
   out_.literal += literal;
@@ -116,7 +78,7 @@ core::AnswerTemplate JsonWriter::take() {
 
 core::AnswerTemplate make_head(const HeadFacts& facts) {
   TemplateWriter head;
-  head.text(fmt::format("HTTP/1.1 {} {}\r\n", facts.status, reason_phrase(facts.status)));
+  head.text(fmt::format("HTTP/1.1 {} {}\r\n", facts.status, http::reason_phrase(facts.status)));
   head.text(fmt::format("Content-Type: {}\r\n", facts.content_type));
   head.text("Cache-Control: no-store\r\nVary: Accept\r\nX-Content-Type-Options: nosniff\r\n");
   if (facts.not_processed) {

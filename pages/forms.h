@@ -2,13 +2,11 @@
 
 #include "proxy/core/answer.h"
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 
 namespace drawbridge::pages {
-
-// "Service Unavailable"; "Error" for a status Drawbridge never answers with.
-std::string_view reason_phrase(unsigned status);
 
 // Builds a template piece by piece.
 class TemplateWriter {
@@ -38,7 +36,7 @@ class JsonWriter {
 
 // What the head of an answer says besides its status and X-Request-Id, which it always has.
 struct HeadFacts {
-  unsigned status = 503;
+  std::uint16_t status = 503;
   std::string_view content_type;
   bool not_processed = false;    // adds Retry-After and Drawbridge-Not-Processed
   std::string_view more_fields;  // whole lines with CRLF

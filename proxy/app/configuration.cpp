@@ -6,8 +6,10 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <optional>
 #include <set>
+#include <unistd.h>
 #include <utility>
 
 namespace drawbridge::app {
@@ -44,6 +46,24 @@ Configured with_pages(std::expected<config::Config, Problems> config, const std:
 
 Configured load_configuration(const std::string& path) {
   return with_pages(config::load(path, file_checks()), path);
+}
+
+std::vector<std::string> missing_folders(const config::Server& server) {
+  namespace fs = std::filesystem;
+  std::vector<std::string> missing;
+  // `makes`: proxyd makes the folder itself where it may.
+  const auto look = [&](std::string_view key, const fs::path& folder, bool makes) {
+    std::error_code error;
+    auto there = folder;
+    while (makes && there.has_relative_path() && !fs::exists(there, error)) there = there.parent_path();
+    if (fs::is_directory(there, error) && ::access(there.c_str(), W_OK) == 0) return;
+    missing.push_back(fmt::format("'{}' of [server]: the folder {} {}", key, folder.string(),
+                                  fs::exists(folder, error) ? "cannot be written" : "is missing"));
+  };
+  look("state_dir", server.state_dir, true);
+  look("admin_socket", fs::path(server.admin_socket).parent_path(), true);
+  if (server.access_log.starts_with('/')) look("access_log", fs::path(server.access_log).parent_path(), false);
+  return missing;
 }
 
 Configured parse_configuration(std::string_view text, const std::string& file) {

@@ -23,6 +23,10 @@ using Configured = std::expected<Configuration, std::vector<config::Problem>>;
 // is the same. Pages are looked at only when the file itself is good. Blocks on the disk.
 Configured load_configuration(const std::string& path);
 
+// What a start by this user, now, would miss of the folders that are written to, as sentences. No mistake of the
+// file: a service manager may make them before the start.
+std::vector<std::string> missing_folders(const config::Server& server);
+
 // The same for a text in memory; `file` is only named in problems.
 Configured parse_configuration(std::string_view text, const std::string& file);
 

@@ -3,6 +3,7 @@
 #include "proxy/app/daemon.h"
 #include "proxy/app/demo/stage.h"
 #include "proxy/app/options.h"
+#include "proxy/control/text.h"
 #include "proxy/net/tls_heap.h"
 
 #include <CLI/CLI.hpp>
@@ -26,7 +27,10 @@ int check(const std::string& file) {
   const auto configuration = app::load_configuration(file);
   if (!configuration) return print_problems(configuration.error());
   const auto& config = configuration->values;
-  fmt::print("{}: good: {} sites, {} pools\n", file, config.sites.size(), config.pools.size());
+  for (const auto& warning : app::missing_folders(config.server))
+    fmt::print(stderr, "{}: warning: {}\n", file, warning);
+  fmt::print("{}: good: {}, {}\n", file, control::counted(config.sites.size(), "site"),
+             control::counted(config.pools.size(), "pool"));
   return 0;
 }
 

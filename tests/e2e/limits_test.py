@@ -154,6 +154,7 @@ class Http1(ProxyCase):
         self.assertTrue(response.says_close)
         self.assertEqual(client.end(), "fin")
         self.assertEqual(upstream.requests, [])
+        self.assertNotIn(response.reason, ("", "Error", "Status"))  # but the words of its status
         return response.status
 
     def test_methods_and_versions_that_are_not_served_have_statuses_of_their_own(self):

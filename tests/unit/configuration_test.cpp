@@ -80,6 +80,19 @@ TEST_CASE("a group that this machine does not know is a problem of the configura
   CHECK(configured.error().front().message == "server.admin_group: there is no group 'no-such-group'");
 }
 
+TEST_CASE("a folder that a start would miss is named") {
+  const PagesFolder folder;
+  config::Server server;
+  server.state_dir = folder.path / "state";  // is made
+  server.admin_socket = folder.path / "run/admin.sock";
+  server.access_log = folder.path / "access.log";
+  CHECK(app::missing_folders(server).empty());
+  server.access_log = folder.path / "log/access.log";  // is not
+  const auto missing = app::missing_folders(server);
+  REQUIRE(missing.size() == 1);
+  CHECK(missing[0] == fmt::format("'access_log' of [server]: the folder {}/log is missing", folder.path.string()));
+}
+
 TEST_CASE("a page is shown from memory, whatever becomes of its folder") {
   const PagesFolder folder;
   folder.write("night", "<p>we sleep</p>");
