@@ -69,6 +69,16 @@ class Crash(unittest.TestCase):
         self.give(SECOND, False)
         self.assertIn("order 2 was carried out in part", self.judged(SECOND, FIRST))
 
+    def test_the_end_of_an_earlier_order_is_not_taken_for_that_of_one_that_was_not_carried_out(self):
+        ends = {"mode": "live", "by": "timer"}
+        earlier, later = (Order(number, sites, "readonly", lasts=0.1) for number, sites in
+                          ((4, ("devices",)), (5, ("shop", "devices"))))
+        self.give(FIRST, True)
+        self.give(earlier, True)
+        self.give(later, False, now=0.2)
+        found = status(shown("shop", FIRST), {"site": "devices", **ends})
+        self.assertEqual(self.account.check_status(found, now=0.4), [])
+
     def test_a_mode_may_have_ended_by_itself_when_its_time_is_over_and_not_before(self):
         after = {"mode": "maintenance", "by": "timer", "reason": "order 3"}
         for now, fits in ((0.05, False), (0.15, True)):
