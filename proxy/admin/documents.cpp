@@ -77,6 +77,10 @@ json::object watched_document(const core::WatchReceipt& watched) {
 }
 
 // Of a receipt.
+void put_open(json::object& object, std::uint64_t writes, const std::vector<core::OpenRequest>& oldest) {
+  if (writes > 0) object["open_at_run"] = {{"writes", writes}, {"oldest", requests(oldest)}};
+}
+
 json::object cutover_document(const core::CutoverReceipt& cutover) {
   json::object object{{"id", cutover.id}, {"from", cutover.from}, {"to", cutover.to}};
   put_if(object, "match", cutover.match);
@@ -84,11 +88,14 @@ json::object cutover_document(const core::CutoverReceipt& cutover) {
   if (!cutover.restored.empty()) object["restored"] = slices_document(cutover.restored);
   if (cutover.dry_run) object["dry_run"] = true;
   if (cutover.flip_at) object["flip_at"] = base::format_time(*cutover.flip_at);
+  object["mode_before"] = core::name(cutover.mode_before);
   object["mode"] = core::name(cutover.mode);
   object["held_ms"] = cutover.held.count();
   object["parked"] = {
       {"waiting", cutover.parked}, {"oldest_ms", cutover.longest_parked.count()}, {"left", cutover.left_parking}};
   object["refused"] = cutover.refused;
+  put_open(object, cutover.open_at_run, cutover.oldest_at_run);
+  if (cutover.flip_at) object["open_at_flip"] = counts(cutover.open_at_flip);
   if (cutover.last_write_at) object["last_write_at"] = base::format_time(*cutover.last_write_at);
   if (cutover.first_write_at) object["first_write_at"] = base::format_time(*cutover.first_write_at);
   if (cutover.watched) object["watched"] = watched_document(*cutover.watched);
@@ -128,6 +135,7 @@ json::object cutover_progress_document(const control::Progress& progress) {
   if (cutover.stage == core::CutoverStage::run) {
     object["env"] = environment_of(cutover);
     put_unknown(object, "earlier_unknown", cutover.earlier);
+    put_open(object, cutover.open_at_run, cutover.oldest_at_run);
   }
   if (cutover.stage != core::CutoverStage::drain || progress.stage == control::Stage::published) return object;
   if (progress.timeout) object["timeout_ms"] = progress.timeout->count();

@@ -113,7 +113,7 @@ void Changes::watch(Change& change) {
                          .exempt_too = order.exempt_too,
                          .at_server = order.at_server};
   scope.sites.insert(scope.sites.end(), order.retired_ids.begin(), order.retired_ids.end());
-  workers_.fence(id, scope, order.tunnel_spread,
+  workers_.fence(id, scope, order.hurries_tunnels ? base::Millis(0) : order.tunnel_spread,
                  {.earlier = for_change(id, on_earlier),
                   .fenced = for_change(id, on_fenced),
                   .unknown = for_change(id, on_unknown),
@@ -124,7 +124,12 @@ void Changes::fenced(Change& change, const core::ClassCounts& open) {
   const auto action = change.drain.on_fenced(open, alarms_.now().steady);
   tell(change, Stage::fenced);
   perform(change, action);
-  if (!change.drain.is_over() && open.total() > 0) look(change);
+  if (change.drain.is_over() || open.total() == 0) return;
+  look(change);
+  if (!change.order.hurries_tunnels || open[core::RequestClass::tunnel] == 0) return;
+  alarms_.at(
+      alarms_.now().steady + ChangeOrder::tunnel_hurry,
+      for_change(change.id, [](Changes& self, Change& one) { self.perform(one, one.drain.on_tunnels_late()); }));
 }
 
 void Changes::drained(Change& change, const core::ClassCounts& ended) {

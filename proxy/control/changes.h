@@ -29,12 +29,15 @@ struct ChangeOrder {
   bool exempt_too = false;
   base::Millis drain_timeout{0};
   base::Millis tunnel_spread{0};
+  bool hurries_tunnels = false;  // told all at once, and cut when tunnel_hurry is over: requests wait for their end
   bool cut = false;
   std::optional<core::ServerId> at_server;          // that is taken out: only what it has must end, of any site
   std::shared_ptr<const core::Placement> moved_by;  // of a part of a site: core::DrainScope. Immutable
   std::string left;   // of a cutover that was made: the pool, or pools, that it left. No mode takes that back
   std::string match;  // likewise: of a slice
   core::Actor actor;
+
+  static constexpr base::Millis tunnel_hurry{2'000};
 
   bool waits() const { return classes.bits != 0; }
 };

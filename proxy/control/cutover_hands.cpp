@@ -140,6 +140,7 @@ void Controller::CutoverHands::fence(const std::string& site, Cutovers::Fence wh
   order.exempt_too = what.exempt_too;
   order.drain_timeout = what.drain_timeout.value_or(drain.timeout);
   order.tunnel_spread = drain.tunnel_spread;
+  order.hurries_tunnels = what.hurries_tunnels;
   order.cut = what.cut;
   order.left = what.before;
   order.match = what.match;
@@ -167,7 +168,9 @@ void Controller::CutoverHands::parked(const std::string& site, std::function<voi
                                     if (!loads.empty()) {
                                       parked = {.waiting = loads.front().parked,
                                                 .oldest = loads.front().oldest_parked,
-                                                .hold = loads.front().hold};
+                                                .hold = loads.front().hold,
+                                                .in_flight = loads.front().in_flight,
+                                                .oldest_writes = loads.front().oldest_writes};
                                     }
                                     done(parked);
                                   });

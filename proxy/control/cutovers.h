@@ -47,6 +47,7 @@ class Cutovers {
     std::string output;  // of the command, for the history
     core::ClassMask classes;
     bool spare_read_tunnels = false;
+    bool hurries_tunnels = false;               // ChangeOrder's
     bool exempt_too = false;                    // of the old pool at the end: it is to be left by all
     std::optional<base::Millis> drain_timeout;  // none: the site's
     bool cut = false;
@@ -61,11 +62,13 @@ class Cutovers {
     std::optional<base::SteadyTime> first_write;  // the begin of the first one since Hands::forget_first_write()
   };
 
-  // Who waits for the end of a hold, and what has become of the others.
+  // Who waits for the end of a hold, what has become of the others, and what is at servers.
   struct Parked {
     std::uint64_t waiting = 0;
     base::Millis oldest{};
     core::HoldAccount hold;
+    core::ClassCounts in_flight;
+    std::vector<core::OpenRequest> oldest_writes;
   };
 
   // What a cutover does to the world: the controller's part. Callbacks come on the control thread, never inside the
@@ -160,6 +163,8 @@ class Cutovers {
   void fence(Transaction& transaction);
   void report(Transaction& transaction);
   void drained(Transaction& transaction, const Done& done);
+  void look_at_open_writes(Transaction& transaction);
+  static std::string tunnels_text(const Transaction& transaction, std::uint64_t open);
   void watch_operator(Transaction& transaction);
   void tell(Transaction& transaction, Progress progress);
   void end_hold(Transaction& transaction);

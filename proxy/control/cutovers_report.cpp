@@ -1,3 +1,4 @@
+#include "proxy/control/changes.h"
 #include "proxy/control/cutover_transaction.h"
 #include "proxy/control/text.h"
 
@@ -88,6 +89,19 @@ std::string Cutovers::note_of(const Transaction& transaction) const {
   return result.dry_run ? transaction.problem : std::string();
 }
 
+std::string Cutovers::tunnels_text(const Transaction& transaction, std::uint64_t open) {
+  if (open == 0) return {};
+  const auto& [site, from] = std::pair(transaction.command.site, transaction.result.from);
+  if (transaction.command.run) {
+    return fmt::format(
+        "{} of {} open: told to go as the hold begins; what has not gone after {} is cut, and then the "
+        "command begins",
+        counted(open, "tunnel"), site, base::describe_duration(ChangeOrder::tunnel_hurry));
+  }
+  return fmt::format("{} of {} open: told to go after the flip; until they have gone they may write to {}",
+                     counted(open, "tunnel"), site, from);
+}
+
 void Cutovers::report(Transaction& transaction) {
   const auto ended = transactions_.extract(transaction.command.site);
   const auto& name = transaction.command.site;
@@ -121,6 +135,7 @@ void Cutovers::report(Transaction& transaction) {
   receipt.outcome = outcome;
   receipt.note = note_of(transaction);
   transaction.result.mode = site.mode.mode;
+  transaction.result.mode_before = transaction.before.mode.mode;
   const auto now = alarms_.now();
   if (!transaction.hold_ended) {
     receipt.epoch = hands_.epoch();
@@ -152,6 +167,8 @@ void Cutovers::tell(Transaction& transaction, Progress progress) {
                       .match = transaction.command.match,
                       .left = std::max(std::chrono::duration_cast<base::Millis>(left), base::Millis(0)),
                       .earlier = transaction.receipt.earlier,
+                      .open_at_run = transaction.result.open_at_run,
+                      .oldest_at_run = transaction.result.oldest_at_run,
                       .watched = transaction.result.watched};
   transaction.completion.progress(progress);
 }

@@ -58,10 +58,22 @@ Drain::Action Drain::on_deadline(base::SteadyTime) {
   return cut_ ? Action::cut_all : Action::cut_tunnels;
 }
 
+Drain::Action Drain::on_tunnels_late() {
+  if (state_ != State::waiting) return Action::none;
+  state_ = State::cutting_tunnels;
+  return Action::cut_tunnels;
+}
+
 Drain::Action Drain::on_cut(Workers::OpenList cut, base::SteadyTime now) {
-  if (state_ != State::cutting) return Action::none;
+  const bool early = state_ == State::cutting_tunnels;
+  if (!early && state_ != State::cutting) return Action::none;
   receipt_.cut_counts += cut.counts;
   std::ranges::move(cut.requests, std::back_inserter(receipt_.cut));
+  if (early) {
+    state_ = State::waiting;
+    if (drained_) return finish(now);
+    return deadline_passed_ ? on_deadline(now) : Action::none;
+  }
   if (drained_ || cut_) return depart(now);
   state_ = State::listing;
   return Action::list;

@@ -14,6 +14,8 @@ namespace drawbridge::control {
 // From the fence of one change to its receipt, as a machine over plain values: each event returns what to do next.
 //
 //   fencing ─fenced→ waiting ─────────────drained──────────────────────────→ over
+//                       │  ↑└tunnels late→ cutting_tunnels┐
+//                       │  └──────────────────────────────┘
 //                       └deadline→ cutting ─→ listing ─→ departing ─drained→ over
 //
 // At the deadline `cut` ends everything that is left, otherwise only tunnels, which have no end of their own; the
@@ -41,6 +43,8 @@ class Drain {
   // A write has ended and nobody knows what it did. It is named, and spoils the promise unless `cut` was asked for.
   void on_unknown(const core::OpenRequest& request);
   Action on_deadline(base::SteadyTime now);
+  // Tunnels that are still open must not be waited for any longer; the rest may be.
+  Action on_tunnels_late();
   Action on_cut(Workers::OpenList cut, base::SteadyTime now);
   Action on_listed(Workers::OpenList open, base::SteadyTime now);
   Action on_grace_over(base::SteadyTime now);
@@ -56,7 +60,7 @@ class Drain {
   const core::Receipt& receipt() const { return receipt_; }
 
  private:
-  enum class State : std::uint8_t { fencing, waiting, cutting, listing, departing, over };
+  enum class State : std::uint8_t { fencing, waiting, cutting_tunnels, cutting, listing, departing, over };
 
   base::Millis elapsed(base::SteadyTime now) const;
   Action depart(base::SteadyTime now);

@@ -45,13 +45,18 @@ struct CutoverReceipt {
   CutoverStage failed_at = CutoverStage::guard;  // of failed_back: the stage that failed
   CutoverFailure failure = CutoverFailure::none;
   std::optional<base::WallTime> flip_at;
-  Mode mode = Mode::live;                        // of the site after it
-  base::Millis held{};                           // from the hold to its end
-  std::uint64_t parked = 0;                      // requests that waited
-  base::Millis longest_parked{};                 // of these
-  std::uint64_t left_parking = 0;                // of these: their clients went away
-  std::uint64_t refused = 0;                     // requests that waited in vain or found no place to wait
-  std::optional<base::WallTime> last_write_at;   // the old pool's last write ended; none: there was none
+  Mode mode_before = Mode::live;   // of the site
+  Mode mode = Mode::live;          // of the site after it
+  base::Millis held{};             // from the hold to its end
+  std::uint64_t parked = 0;        // requests that waited
+  base::Millis longest_parked{};   // of these
+  std::uint64_t left_parking = 0;  // of these: their clients went away
+  std::uint64_t refused = 0;       // requests that waited in vain or found no place to wait
+  // Writes that the old pool was at when the command began, and the oldest of them: exempt ones do not wait.
+  std::uint64_t open_at_run = 0;
+  std::vector<OpenRequest> oldest_at_run;
+  ClassCounts open_at_flip;                      // what the old pool was at; exempt ones too, but of a slice
+  std::optional<base::WallTime> last_write_at;   // the old pool's last write ended; none: none did, or one was open
   std::optional<base::WallTime> first_write_at;  // the new pool's first one began; none: not yet
   std::optional<WatchReceipt> watched;
   std::optional<int> exit_code;  // of the command

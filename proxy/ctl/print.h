@@ -33,6 +33,8 @@ std::string print_counts(const boost::json::object& counts);
 
 // The receipt of a cutover or rollback; one line of its progress.
 std::string print_cutover(const boost::json::object& receipt, const Look& look);
+// Writes that did not have to end before the command began, of a receipt or a progress; empty: none.
+std::string print_open_at_run(const boost::json::object& object, const Look& look);
 std::string print_aborted(const boost::json::object& aborted);
 std::string print_cutover_progress(const boost::json::object& progress);
 

@@ -14,6 +14,15 @@ std::string duration(const json::object& object, std::string_view key) {
   return milliseconds == 0 ? "0ms" : base::describe_duration(base::Millis{milliseconds});
 }
 
+std::string drained_text(const json::object& receipt) {
+  const json::object& cutover = object_in(receipt, "cutover");
+  const std::string failure = text(cutover, "failure");
+  const bool given_up = failure == "deadline" || failure == "gone" || failure == "aborted";
+  if (given_up && text(cutover, "failed_at") == "drain") return "given up before what had to end had ended\n";
+  return fmt::format("{} {}; ended meanwhile: {}\n", failure == "undrained" ? "waited" : "drained after",
+                     duration(receipt, "drained_ms"), print_counts(object_in(receipt, "drained")));
+}
+
 std::string held_text(const json::object& receipt) {
   const json::object& cutover = object_in(receipt, "cutover");
   const json::object& parked = object_in(cutover, "parked");
@@ -22,10 +31,9 @@ std::string held_text(const json::object& receipt) {
                                           : fmt::format("{} waited, the longest {}", counted(waiting, "request"),
                                                         duration(parked, "oldest_ms"));
   const std::int64_t left = number(parked, "left");
-  return fmt::format("held for {}: {}{}; refused: {}\ndrained after {}; ended meanwhile: {}\n",
-                     duration(cutover, "held_ms"), waited, left == 0 ? "" : fmt::format(", {} gave up", left),
-                     number(cutover, "refused"), duration(receipt, "drained_ms"),
-                     print_counts(object_in(receipt, "drained")));
+  return fmt::format("held for {}: {}{}; refused: {}\n{}", duration(cutover, "held_ms"), waited,
+                     left == 0 ? "" : fmt::format(", {} gave up", left), number(cutover, "refused"),
+                     drained_text(receipt));
 }
 
 // When the two pools were written to: nothing lies between the two but the flip.
@@ -37,7 +45,15 @@ std::string writes_text(const json::object& cutover) {
   if (!first.empty()) {
     out += fmt::format("{}first write on {} began at {}", out.empty() ? "" : "; ", text(cutover, "to"), first);
   }
-  return out.empty() ? out : out + "\n";
+  if (!out.empty()) out += "\n";
+  const json::object& open = object_in(cutover, "open_at_flip");
+  std::string named;
+  const auto add = [&](std::int64_t count, const char* noun, const char* remark) {
+    if (count > 0) named += fmt::format("{}{} ({})", named.empty() ? "" : ", ", counted(count, noun), remark);
+  };
+  add(number(open, "writes"), "write", "exempt requests do not wait");
+  add(number(open, "tunnels"), "tunnel", "told to go; until they have gone they may write there");
+  return named.empty() ? out : out + fmt::format("open on {} at the flip: {}\n", text(cutover, "from"), named);
 }
 
 constexpr const char* unknown_advice =
@@ -102,15 +118,17 @@ std::string print_cutover(const json::object& receipt, const Look& look) {
                                            : fmt::format("{} of {}", match, joined(receipt, "sites")));
   const std::string note = text(receipt, "note");
   if (flag(cutover, "dry_run")) {
-    return fmt::format("{}: could go from {} to {} now: {}\n{}{}{}\n", site, from, to, note,
+    const std::string warning = text(receipt, "warning");
+    return fmt::format("{}: could go from {} to {} now: {}\n{}{}{}{}\n", site, from, to, note,
                        slices_text(cutover, true), left_behind_text(cutover, look),
+                       warning.empty() ? "" : look.paint(Tone::warning, warning) + "\n",
                        look.paint(Tone::good, "nothing was changed"));
   }
   if (text(receipt, "result") == "failed_back") {
     return fmt::format(
         "{}: {}\n{}{}{}\n", site,
         look.paint(Tone::bad, fmt::format("not on {}, but on {} as before: {}", to, from, note)),
-        held_text(receipt), print_lists(receipt, look),
+        held_text(receipt), print_lists(receipt, look) + print_open_at_run(cutover, look),
         fmt::format("failed in stage {}, epoch {}{}", text(cutover, "failed_at"), number(receipt, "epoch"),
                     text(cutover, "failure") == "unknown" ? unknown_advice : ""));
   }
@@ -121,8 +139,8 @@ std::string print_cutover(const json::object& receipt, const Look& look) {
   }
   std::string out = fmt::format("{}: from {} to {} at {}, epoch {}\n", site, from, look.paint(Tone::bold, to),
                                 text(cutover, "flip_at"), number(receipt, "epoch"));
-  out += slices_text(cutover, false) + held_text(receipt) + writes_text(cutover) + print_lists(receipt, look) +
-         left_behind_text(cutover, look);
+  out += slices_text(cutover, false) + held_text(receipt) + writes_text(cutover) +
+         print_open_at_run(cutover, look) + print_lists(receipt, look) + left_behind_text(cutover, look);
   if (cutover.contains("watched")) {
     const json::object& watched = object_in(cutover, "watched");
     out += fmt::format("watched {} for {}: {}\n", to, duration(watched, "watched_ms"), watched_text(watched));
@@ -135,12 +153,22 @@ std::string print_cutover(const json::object& receipt, const Look& look) {
            fmt::format("\nTo go back: proxyctl rollback {}\n", joined(receipt, "sites"));
   }
   if (const auto mode = text(cutover, "mode"); mode != "live") {
-    out += look.paint(Tone::warning, fmt::format("{} stays in {}", joined(receipt, "sites"), mode)) + "\n";
+    const bool stays = !cutover.contains("mode_before") || text(cutover, "mode_before") == mode;
+    const auto sentence = fmt::format("{} {} {}", joined(receipt, "sites"), stays ? "stays in" : "is now in", mode);
+    out += look.paint(Tone::warning, sentence) + "\n";
   }
   const auto* what = match.empty() ? "{} can be switched off" : "nothing of it is open on {}";
   return out + look.paint(Tone::good, text(receipt, "result")) +
          fmt::format("; when {}: proxyctl wait {} --until drained\n", fmt::format(fmt::runtime(what), from),
                      joined(receipt, "sites"));
+}
+
+std::string print_open_at_run(const json::object& object, const Look& look) {
+  const json::object& open = object_in(object, "open_at_run");
+  if (open.empty()) return {};
+  return fmt::format("{} of {} open as the command began; exempt requests do not wait:\n",
+                     counted(number(open, "writes"), "write"), text(object, "from")) +
+         print_requests(array_in(open, "oldest"), look);
 }
 
 std::string print_aborted(const json::object& aborted) {

@@ -74,6 +74,9 @@ void follow(const Options& options, const Console& console, const json::object& 
   if (const auto& earlier = object_in(progress, "earlier_unknown"); !earlier.empty()) {
     console.error(fmt::format("proxyctl: {}; see: proxyctl status\n", print_earlier(earlier)));
   }
+  if (const auto open = print_open_at_run(progress, console.look); !open.empty()) {
+    console.error("proxyctl: " + open);
+  }
   console.error(fmt::format("proxyctl: held and drained; running: {}\n", options.run));
   const auto ended = run_command(options, progress, descriptor);
   if (ended.was_told) console.error("proxyctl: proxyd no longer waits for the command: it was told to end\n");

@@ -127,3 +127,87 @@ TEST_CASE("a drain of a mode outlives a cutover that was given up") {
   room.workers->leave(write);
   CHECK(is_drained(room));
 }
+
+TEST_CASE("without a command tunnels are not waited for: they are told to go after the flip, and counted") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  const auto tunnel = room.workers->enter("shop", {.request_class = RequestClass::tunnel});
+  const auto answer = move_to(room, "green");
+  REQUIRE(answer->is_receipt());
+  CHECK(answer->receipt().outcome == Outcome::done);
+  CHECK(answer->receipt().cutover->held.count() == 0);
+  CHECK(answer->receipt().cutover->open_at_flip[RequestClass::tunnel] == 1);
+  CHECK(room.workers->last_scope.classes.has(RequestClass::tunnel));
+  CHECK(room.workers->last_tunnel_spread.count() == 5'000);
+  CHECK_FALSE(is_drained(room));
+  room.mode(Mode::live, {"shop"});
+  room.alarms.advance(base::Millis(60'000));
+  CHECK_FALSE(room.workers->is_open(tunnel));
+  CHECK(end_of(room, "cutover to green") == Outcome::cut);
+}
+
+TEST_CASE("before a command all tunnels have ended: told at once, and cut after two seconds") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  const auto tunnel = room.workers->enter("shop", {.request_class = RequestClass::tunnel});
+  core::CutoverCommand command;
+  command.site = "shop";
+  command.to = "green";
+  command.run = true;
+  const auto answer = room.submit({.what = command, .if_epoch = {}, .actor = ControlRoom::alice});
+  room.alarms.advance(base::Millis(1'900));
+  CHECK(room.workers->last_tunnel_spread.count() == 0);
+  CHECK(room.workers->is_open(tunnel));
+  CHECK(room.status_of("shop").cutover->stage == core::CutoverStage::drain);
+  room.alarms.advance(base::Millis(200));
+  CHECK_FALSE(room.workers->is_open(tunnel));
+  REQUIRE(room.status_of("shop").cutover->stage == core::CutoverStage::run);
+  CHECK(room.controller().run_ended("shop", answer->progress.back().cutover->id, 0).has_value());
+  room.alarms.settle();
+  REQUIRE(answer->is_receipt());
+  CHECK(answer->receipt().outcome == Outcome::cut);
+  CHECK(answer->receipt().cut.size() == 1);
+}
+
+TEST_CASE("tunnels that are late do not end the wait for writes") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.workers->enter("shop", {.request_class = RequestClass::tunnel});
+  const auto write = room.workers->enter("shop", {.request_class = RequestClass::write});
+  core::CutoverCommand command;
+  command.site = "shop";
+  command.to = "green";
+  command.run = true;
+  const auto answer = room.submit({.what = command, .if_epoch = {}, .actor = ControlRoom::alice});
+  room.alarms.advance(base::Millis(5'000));
+  CHECK(room.workers->open_count() == 1);
+  CHECK(room.status_of("shop").cutover->stage == core::CutoverStage::drain);
+  room.workers->leave(write);
+  room.alarms.settle();
+  CHECK(room.status_of("shop").cutover->stage == core::CutoverStage::run);
+}
+
+TEST_CASE("writes that need not end are named before the command begins and in the receipt") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.workers->enter("shop", {.request_class = RequestClass::write, .exempt = true});
+  room.workers->parked.in_flight[RequestClass::write] = 1;
+  room.workers->parked.oldest_writes = {{.request_id = "exempt-one"}};
+  core::CutoverCommand command;
+  command.site = "shop";
+  command.to = "green";
+  command.run = true;
+  const auto answer = room.submit({.what = command, .if_epoch = {}, .actor = ControlRoom::alice});
+  room.alarms.settle();
+  const auto& told = answer->progress.back().cutover.value();
+  REQUIRE(told.stage == core::CutoverStage::run);
+  CHECK(told.open_at_run == 1);
+  CHECK(told.oldest_at_run.at(0).request_id == "exempt-one");
+  CHECK(room.controller().run_ended("shop", told.id, 0).has_value());
+  room.alarms.settle();
+  REQUIRE(answer->is_receipt());
+  const auto& cutover = answer->receipt().cutover.value();
+  CHECK(cutover.open_at_run == 1);
+  CHECK(cutover.open_at_flip[RequestClass::write] == 1);
+  CHECK_FALSE(cutover.last_write_at.has_value());
+}
