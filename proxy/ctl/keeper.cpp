@@ -90,7 +90,8 @@ void Watch::let_go() const {
   ::syscall(SYS_close_range, leash + 1, UINT_MAX, 0U);
 }
 
-// False: the leash was let go, or the time is over.
+// False: the leash was let go, or the time is over. A Ctrl-C ends the shell and us at the same instant: then the
+// leash counts.
 bool Watch::await_shell() const {
   const int shell = pidfd_of(shell_);
   const auto end = base::SteadyClock::now() + limit_ + stopped_margin;
@@ -102,8 +103,9 @@ bool Watch::await_shell() const {
     const int ready =
         ::poll(waited.data(), waited.size(), static_cast<int>(std::clamp<std::int64_t>(left, 0, INT_MAX)));
     if (ready < 0 && errno == EINTR) continue;
+    if (waited[1].revents != 0) return false;
     if (waited[0].revents != 0) return true;
-    if (waited[1].revents != 0 || left <= 0) return false;
+    if (left <= 0) return false;
   }
 }
 
@@ -136,7 +138,7 @@ void Watch::keep(const std::function<void()>& command) {
   let_go();
   if (await_shell()) {
     while (::waitpid(shell_, &status_, 0) < 0 && errno == EINTR) continue;
-    ::_exit(code_of(status_));
+    if (code_of(status_) == 0) ::_exit(0);
   }
   signal_family(SIGTERM);
   signal_family(SIGCONT);

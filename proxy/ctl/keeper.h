@@ -9,8 +9,9 @@ namespace drawbridge::ctl {
 
 // A process between us and a command of the operator's, which outlives us whatever ends us, SIGKILL included, and
 // lets nothing of the command outlive us: the kernel closes the leash when we are gone. Then, or when end_command()
-// was called, the command and all that it has started get SIGTERM, and SIGKILL after `last_wait`. It is deaf to the
-// signals of a terminal, and holds neither our terminal nor our connections. One thread.
+// was called, the command and all that it has started get SIGTERM, and SIGKILL after `last_wait`; so does what a
+// command leaves behind that failed. Only one that exits with 0 may leave a process running. The keeper is deaf to
+// the signals of a terminal, and holds neither our terminal nor our connections. One thread.
 class Keeper {
  public:
   static constexpr base::Millis last_wait{5'000};

@@ -1,11 +1,23 @@
 """A shop on pool blue that is to move to pool green, and proxyctl beside it."""
 
+import pathlib
 import subprocess
 
 from harness import BIN, PATIENCE, ProxyCase, answer, eventually
 
 POST = b"POST /%s HTTP/1.1\r\nHost: a.example\r\nContent-Length: 3\r\n\r\nabc"
 GREEN = '[pool.green]\nservers = ["{}"]\nhealth = {{ active = false }}\n'
+
+
+def children(pid):
+    return [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def has_ended(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
 
 
 class CutoverCase(ProxyCase):

@@ -10,7 +10,7 @@ import subprocess
 import threading
 import unittest
 
-from cutover_case import POST, CutoverCase
+from cutover_case import POST, CutoverCase, children, has_ended
 from harness import BIN, PATIENCE, answer, eventually
 
 
@@ -58,6 +58,26 @@ class Trouble(CutoverCase):
                 self.assert_on("blue")
                 for pid in pids.read_text().split():
                     eventually(lambda pid=pid: not pathlib.Path(f"/proc/{pid}").exists(), "the end of the command")
+
+    def test_an_interrupt_of_all_ends_what_the_command_has_started_though_its_shell_ended_first(self):
+        proxy = self.shop()
+        for trap in ("", "trap 'exit 0' INT; "):
+            with self.subTest(trap):
+                pid_file = proxy.folder / f"pid-{len(trap)}"
+                running = self.cut_over("--run", f"{trap}sleep 60 >/dev/null 2>&1 & echo $! >{pid_file}.new; "
+                                        f"mv {pid_file}.new {pid_file}; wait", start_new_session=True)
+                eventually(pid_file.exists, "the command")
+                keeper = children(running.pid)[0]
+                shell = children(keeper)[0]
+                os.kill(keeper, signal.SIGSTOP)
+                try:
+                    os.killpg(running.pid, signal.SIGINT)
+                    self.assertEqual(self.end_of(running)[0], 3)
+                    eventually(lambda shell=shell: has_ended(shell), "the end of the shell")
+                finally:
+                    os.kill(keeper, signal.SIGCONT)
+                self.assert_on("blue")
+                eventually(lambda pid=int(pid_file.read_text()): has_ended(pid), "the end of what it has started")
 
     def test_a_command_that_does_not_end_when_it_is_told_to_is_killed_though_proxyctl_is_gone(self):
         proxy = self.shop()

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <sys/socket.h>
 #include <unistd.h>
+#include <utility>
 
 using namespace drawbridge;
 
@@ -42,5 +43,17 @@ TEST_CASE("a daemon that has ended the cutover or hung up ends the command") {
     const auto end = run_beside(said, "exec sleep 20");
     CHECK(end.was_told);
     CHECK(end.exit_code == 128 + 15);
+  }
+}
+
+TEST_CASE("only a command that succeeds may leave a process running") {
+  const std::string behind = "sleep 300 >/dev/null 2>&1 & echo $!; ";
+  for (const auto& [last, code] : {std::pair{"exit 3", 3}, {"kill -INT $$", 128 + SIGINT}, {"exit 0", 0}}) {
+    CAPTURE(last);
+    const auto end = run_beside("\r\n", behind + last);
+    CHECK(end.exit_code == code);
+    CHECK_FALSE(end.was_told);
+    const auto left = static_cast<pid_t>(std::stol(end.output));
+    CHECK((::kill(left, SIGKILL) == 0) == (code == 0));
   }
 }
