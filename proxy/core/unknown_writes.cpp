@@ -22,7 +22,9 @@ UnknownWrites& UnknownWrites::operator+=(UnknownWrites other) {
 
 void UnknownWriteMemory::add(SiteId site, OpenRequest request, base::SteadyTime ended) {
   if (writes_.size() == unknown_writes_max) forget_one();
-  writes_.push_back({.site = site, .ended = ended, .request = std::move(request)});
+  // One may be told of long after it has ended: its client was still being answered.
+  const auto later = std::ranges::upper_bound(writes_, ended, {}, &Remembered::ended);
+  writes_.insert(later, {.site = site, .ended = ended, .request = std::move(request)});
 }
 
 // The oldest of the site that has the most.
@@ -31,7 +33,8 @@ void UnknownWriteMemory::forget_one() {
   for (const auto& write : writes_) ++counts[write.site];
   const auto most = std::ranges::max_element(counts, {}, [](const auto& entry) { return entry.second; })->first;
   const auto oldest = std::ranges::find(writes_, most, &Remembered::site);
-  forgotten_[most] = oldest->ended;
+  auto& forgotten = forgotten_[most];
+  forgotten = std::max(forgotten, oldest->ended);
   writes_.erase(oldest);
 }
 

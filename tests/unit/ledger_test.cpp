@@ -280,6 +280,26 @@ TEST_CASE("a write that has left without its upstream's answer is told to who as
   CHECK(office.ledger.unknown_writes({0}, start + 9s + 10min).count == 0);
 }
 
+TEST_CASE("such writes are told in the order in which they have ended, whenever they leave") {
+  Office office;
+  const auto leave = [&](base::SteadyTime at) {
+    auto write = office.enter(1, RequestClass::write);
+    write->admission.outcome_unknown(at);
+    write->admission.leave();
+  };
+  for (const auto at : {20s, 30s, 10s}) leave(start + at);
+  const auto told = office.ledger.unknown_writes({0}, start + 40s);
+  CHECK(told.newest == 10s);
+  REQUIRE(told.requests.size() == 3);
+  CHECK(told.requests.front().ended_ago == 10s);
+  CHECK(told.requests.back().ended_ago == 30s);
+  CHECK(office.ledger.unknown_writes({0}, start + 15s + 10min).count == 2);
+  // That of 10 s gives way, and then one of before it.
+  for (std::uint64_t i = 3; i < base::limits::unknown_writes_max; ++i) leave(start + 40s);
+  for (int i = 0; i < 2; ++i) leave(start + 1s);
+  CHECK_FALSE(office.ledger.unknown_writes({0}, start + 5s + 10min).exact);
+}
+
 TEST_CASE("a site with many such writes is said to have at least so many, and takes no place from another's") {
   Office office;
   for (std::uint64_t i = 0; i <= base::limits::unknown_writes_max + 5; ++i) {
