@@ -28,12 +28,13 @@ struct Call {
   std::string_view client_text;  // of the client's address
   base::SteadyTime since;
   obs::Record record;
-  bool head_sent = false;      // the final response head is on its way to the client
-  bool write_sent = false;     // counted as a write that left for a server
-  bool sent_upstream = false;  // at least one byte of the request has left for an upstream
-  bool keep = true;            // the connection may serve another request
-  bool late = false;           // its client's own deadline has passed (gRPC)
-  bool cut = false;            // ended by an operator's deadline or at shutdown
+  bool head_sent = false;     // the final response head is on its way to the client
+  bool write_sent = false;    // counted as a write that left for a server
+  bool answer_ended = false;  // all of its server's answer has come, whatever its client took of it
+  bool keep = true;           // the connection may serve another request
+  bool late = false;          // its client's own deadline has passed (gRPC)
+  bool cut = false;           // ended by an operator's deadline or at shutdown
+  std::string sent_to;        // servers that at least one byte of it has left for, in attempts that failed
 
   // Until when its client waits (gRPC); max: no end was set.
   base::SteadyTime client_deadline() const {
@@ -48,6 +49,8 @@ struct Call {
     if (until == base::SteadyTime::max() || now - since < base::Millis(1)) return {};
     return http::make_grpc_timeout(std::max(std::chrono::floor<base::Millis>(until - now), base::Millis(1)));
   }
+
+  bool sent_upstream() const { return !sent_to.empty(); }
 
   Workspace& space() { return channel.space(); }
   const http::RequestHead& request() const { return channel.request(); }

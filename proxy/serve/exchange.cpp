@@ -159,10 +159,9 @@ net::Task<> Exchange::forward() {
 net::Task<> Exchange::answer_failure(base::Failure failure) {
   call_.record.failure = call_.cut ? "cut" : call_.late ? "deadline" : base::name(failure.reason);
   const bool write = call_.plan.request_class == core::RequestClass::write;
-  // A server that breaks off in its answer, or falls silent there, may still be at the write.
-  const bool heard = call_.head_sent && failure.fault != base::Fault::upstream;
-  if (write && call_.sent_upstream && !heard)
-    admission_.outcome_unknown(call_.worker.loop().now(), call_.record.server);
+  // A server that breaks off in its answer, falls silent there, or is broken off by us may still be at the write.
+  if (write && call_.sent_upstream() && !call_.answer_ended)
+    admission_.outcome_unknown(call_.worker.loop().now(), call_.sent_to);
   call_.keep = false;
   if (call_.cut && call_.head_sent) call_.channel.fail_answer(Broken::cut);
   if (call_.head_sent) co_return;
@@ -184,7 +183,7 @@ net::Task<> Exchange::answer_failure(base::Failure failure) {
     co_await answer(call_.worker.no_server_answers(*call_.plan.site));
   } else {
     const auto& errors = call_.worker.shared().errors;
-    const bool untouched = !call_.sent_upstream && failure.fault != base::Fault::client;
+    const bool untouched = !call_.sent_upstream() && failure.fault != base::Fault::client;
     co_await answer(untouched ? errors.untouched(status) : errors.of(status));
   }
 }

@@ -160,13 +160,20 @@ void Forward::note_write() {
   if (call_.plan.slice != nullptr) counters.entered_slice(call_.plan.slice->id, call_.plan.request_class);
 }
 
+void Forward::note_sent() {
+  const auto server = call_.record.server;
+  if (call_.sent_to == server) return;
+  if (!call_.sent_to.empty()) call_.sent_to += ", ";
+  call_.sent_to += server;
+}
+
 void Forward::note_result(const Result<void>& result) {
   auto& servers = call_.worker.servers();
   if (result) {
     servers.board().report_success(lease_.server(), lease_.slot());
     return;
   }
-  call_.sent_upstream = call_.sent_upstream || upstream_->request_seen();
+  if (upstream_->request_seen()) note_sent();
   if (result.error().fault != Fault::upstream || call_.cut) return;
   if (is_no_failing(result.error())) return;
   call_.worker.counters().exchange_failed(lease_.server());

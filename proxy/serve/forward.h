@@ -38,6 +38,7 @@ class Forward final : private net::Stream::Reset, private net::Deadline::Owner {
   bool may_retry(const base::Failure& failure);
   bool asks_elsewhere(const base::Failure& failure) const;
   void note_write();
+  void note_sent();
   void note_result(const base::Result<void>& result);
 
   // Request.
@@ -61,6 +62,7 @@ class Forward final : private net::Stream::Reset, private net::Deadline::Owner {
   net::Task<base::Result<void>> relay_response();
   bool start_response();
   net::Task<base::Result<void>> run_tunnel();
+  bool rest_is_here();
   void end_response(const base::Result<void>& relayed);
 
   Call& call_;

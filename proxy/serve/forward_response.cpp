@@ -5,6 +5,7 @@
 #include "proxy/serve/tunnel.h"
 #include "proxy/serve/worker.h"
 
+#include <span>
 #include <string>
 #include <vector>
 
@@ -66,7 +67,7 @@ bool Forward::start_response() {
   http::ResponseSpec spec{.keep_alive = call_.keep,
                           .date = call_.worker.http_date(),
                           .request_id = call_.request_id,
-                          .not_processed = pool_.drawbridge && !call_.sent_upstream,
+                          .not_processed = pool_.drawbridge && !call_.sent_upstream(),
                           .edits = {.set = set, .remove = site.forward.response_remove}};
   std::vector<http::FieldSetting> notice;
   if (call_.plan.notice) {
@@ -109,9 +110,18 @@ net::Task<Result<void>> Forward::run_tunnel() {
   co_return Result<void>{};
 }
 
+// Nobody takes any more of the answer: whether all of it had come.
+bool Forward::rest_is_here() {
+  std::span<const char> piece;
+  auto state = IncomingBody::State::data;
+  while (state == IncomingBody::State::data) state = upstream_->take(piece);
+  return state == IncomingBody::State::ended;
+}
+
 void Forward::end_response(const Result<void>& relayed) {
   call_.record.response_bytes = upstream_->bytes();
   if (!relayed) {
+    call_.answer_ended = rest_is_here();
     call_.keep = false;
     const bool by_client = relayed.error().fault == Fault::client;
     call_.channel.fail_answer(call_.cut    ? Broken::cut

@@ -1,5 +1,6 @@
 """What is in flight when a mode changes: the command waits for its end, or its receipt names it; never less."""
 
+import contextlib
 import json
 import subprocess
 import threading
@@ -190,6 +191,26 @@ class Waiting(ReceiptCase):
             status, receipt, asked, _ = self.unanswered(Held(answer(BODY)[:-5]), fate, settings)
             self.assertEqual((status, receipt["result"]), (4, "unknown"), fate)
             self.assertNotEqual(asked.cut(), BODY)
+
+    def test_a_write_whose_client_leaves_in_the_midst_of_its_answer_is_named(self):
+        def run_on(exchange):
+            exchange.read_body()
+            exchange.send(answer(b"1%" * 100000)[:-199998])
+            with contextlib.suppress(OSError):
+                while not left.wait(0.02):
+                    exchange.send(b"1%")
+
+        left = threading.Event()
+        self.addCleanup(left.set)
+        server, proxy, asked = self.scene(run_on)
+        asked.read(2)
+        command = Command(proxy, "mode", "readonly")
+        eventually(lambda: self.is_draining(proxy), "the drain")
+        asked.leave("reset")
+        status, receipt = command.end()
+        self.assertEqual((status, receipt["result"], receipt["drained"]["writes"]), (4, "unknown", 0))
+        self.assert_lists_the_write(receipt["unknown"], server)
+        self.assertEqual(receipt["unknown"][0]["server"], server.address)
 
     def test_who_says_cut_has_accepted_that_the_outcome_of_a_write_is_unknown(self):
         status, receipt, _, _ = self.unanswered(Held(), "breaks", "", "--cut")
