@@ -4,16 +4,22 @@
 
 #include <boost/intrusive/list.hpp>
 
+#include <cstdint>
+
 namespace drawbridge::upstream {
 
 // Requests that wait for room on the carriers of one server: first come, first served. Loop thread only.
 class BoardingQueue {
  public:
   using Hook = boost::intrusive::list_base_hook<>;
+  // At the front comes back who had left it.
+  enum class At : std::uint8_t { back, front };
   // A request's place in it. Whoever leaves the front makes the next one look.
   class Place : public Hook {
    public:
-    Place(BoardingQueue& queue, net::Signal& told) : queue_(queue), told_(told) { queue_.places_.push_back(*this); }
+    Place(BoardingQueue& queue, net::Signal& told, At at) : queue_(queue), told_(told) {
+      queue_.places_.insert(at == At::front ? queue_.places_.begin() : queue_.places_.end(), *this);
+    }
     ~Place() {
       const bool was_first = first();
       queue_.places_.erase(Places::s_iterator_to(*this));

@@ -217,8 +217,10 @@ void H2Carrier::deadline_passed(net::Deadline&) {
   watch_.arm(now + watch_interval);
   if (riders_ == 0) {
     if (retired_ && now - retired_at_ >= goodbye_patience) return stream_->cancel(Reason::cancelled);
+    const bool awaited = owner_.carrier_awaited(*this);
+    if (awaited) used_at_ = now;
     if (!retired_ && (doubted_ || now - used_at_ >= timing_.idle)) retire();
-    return;
+    if (retired_ || !awaited) return;
   }
   // Riders that leave because they waited too long are no sign of life.
   const auto silent_since = std::max(heard_at_, awaited_at_);

@@ -26,6 +26,7 @@ class H2Carrier final : private http::H2Listener, private net::Deadline::Owner {
    public:
     virtual void carrier_gone(H2Carrier& carrier) = 0;     // its socket is closed, and nobody rides: the last call
     virtual void carrier_changed(H2Carrier& carrier) = 0;  // it may have room, or never have any again
+    virtual bool carrier_awaited(const H2Carrier& carrier) const = 0;  // requests wait for room: it is not unused
 
    protected:
     ~Owner() = default;
@@ -39,7 +40,7 @@ class H2Carrier final : private http::H2Listener, private net::Deadline::Owner {
     core::UpstreamTiming timing;
     std::size_t head_bytes_max = 64 * 1024;  // of an answer
     std::string_view scheme = "http";
-    std::uint32_t streams_max = 100;  // as far as is known
+    std::uint32_t streams_max = 100;  // as far as is known; 0: nobody boards before the server's SETTINGS
   };
   static H2Carrier& launch(net::Loop& loop, net::BufferPool& buffers, Owner& owner, Setup setup);
 
@@ -52,10 +53,8 @@ class H2Carrier final : private http::H2Listener, private net::Deadline::Owner {
     return !over_ && !retired_ && !doubted_ && session_.can_open() &&
            session_.streams_open() + expected_ < session_.streams_max();
   }
-  // The server says that it takes nobody now.
-  bool closed_to_all() const {
-    return !over_ && !retired_ && session_.settings_received() && session_.streams_max() == 0;
-  }
+  // The server says that it takes nobody now, or said so before and has not spoken yet.
+  bool closed_to_all() const { return !over_ && !retired_ && session_.streams_max() == 0; }
   // Who has been let in may use session() until leaving, and open() one stream, of which it says in leave() whether
   // it did. A place is kept for it until then. A rider's stream is closed or abandoned before it leaves.
   void enter() {
@@ -78,6 +77,7 @@ class H2Carrier final : private http::H2Listener, private net::Deadline::Owner {
 
   http::H2Session& session() { return session_; }
   std::uint32_t streams_max() const { return session_.streams_max(); }
+  bool settled() const { return session_.settings_received(); }  // streams_max() is the server's word
   // The session may have something to send.
   void changed() { output_.tell(); }
   std::string_view scheme() const { return scheme_; }

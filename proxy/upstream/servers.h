@@ -163,8 +163,9 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
     std::vector<H2Carrier*> carriers;  // they own themselves
     bool dialling = false;             // one more
     std::optional<base::Failure> dial_failure;
-    BoardingQueue queue;  // for it, or for room on the others
-    bool kept = true;     // connections to it are
+    BoardingQueue queue;                       // for it, or for room on the others
+    std::optional<std::uint32_t> streams_max;  // what it took on the carrier that went last
+    bool kept = true;                          // connections to it are
   };
   // Where a carrier would be dialled: at another address if the server's have changed meanwhile.
   struct Boarding {
@@ -192,7 +193,12 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
   net::Task<base::Result<void>> connect(const core::PoolView& pool, const core::PoolServer& wanted,
                                         std::size_t& slot, Tried& tried, Lease& lease);
   net::Task<base::Result<H2Carrier*>> board_carrier(const core::PoolView& pool, Boarding boarding, Tried& tried);
-  net::Task<base::Result<H2Carrier*>> wait_for_turn(const core::PoolView& pool, core::ServerId id, Tried& tried);
+  struct Turn {
+    core::ServerId server;
+    base::SteadyTime until;
+    BoardingQueue::At at;
+  };
+  net::Task<base::Result<H2Carrier*>> wait_for_turn(const core::PoolView& pool, Turn turn, Tried& tried);
   net::Task<base::Result<H2Carrier*>> dial_carrier(const core::PoolView& pool, Boarding boarding, Tried& tried);
   bool may_dial(core::ServerId id);
   bool take_seat(const core::PoolView& pool, core::ServerId id, Lease& lease);
@@ -202,6 +208,7 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
   void retire_carriers(Server& server, bool unused_only);
   void carrier_gone(H2Carrier& carrier) override;
   void carrier_changed(H2Carrier& carrier) override;
+  bool carrier_awaited(const H2Carrier& carrier) const override;
   void closed(std::size_t connections);
   void deadline_passed(net::Deadline& deadline) override;
 

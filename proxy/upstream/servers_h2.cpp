@@ -12,6 +12,9 @@ constexpr std::size_t carriers_max = 32;
 
 constexpr std::uint32_t first_streams_max = 100;
 
+// For one request, to a server that takes nobody on the connections it gets.
+constexpr int dials_max = 3;
+
 constexpr base::Failure gave_up{.fault = base::Fault::proxy, .reason = base::Reason::cancelled};
 constexpr base::Failure no_room{.fault = base::Fault::proxy, .reason = base::Reason::no_server};
 constexpr base::Failure too_slow{.fault = base::Fault::upstream, .reason = base::Reason::timed_out};
@@ -25,6 +28,7 @@ std::optional<http::H2StreamId> Lease::open_stream(const http::H2Session::Ask& a
 
 void Servers::carrier_gone(H2Carrier& carrier) {
   auto& target = server(carrier.server());
+  if (carrier.settled()) target.streams_max = carrier.streams_max();
   std::erase(target.carriers, &carrier);
   closed(1);
   target.queue.tell_first();
@@ -32,6 +36,10 @@ void Servers::carrier_gone(H2Carrier& carrier) {
 
 void Servers::carrier_changed(H2Carrier& carrier) {
   server(carrier.server()).queue.tell_first();
+}
+
+bool Servers::carrier_awaited(const H2Carrier& carrier) const {
+  return carrier.closed_to_all() && !servers_[carrier.server()]->queue.empty();
 }
 
 // One whose TLS was of other rules, before a reload, is not boarded.
@@ -86,16 +94,14 @@ bool Servers::may_dial(core::ServerId id) {
 
 // Until there is a carrier with room or, null, the caller may dial one. Who comes while one is dialled waits for
 // that, since it will most likely carry all of them.
-net::Task<base::Result<H2Carrier*>> Servers::wait_for_turn(const core::PoolView& pool, core::ServerId id,
-                                                           Tried& tried) {
-  auto& target = server(id);
-  const auto until = loop_.now() + pool.timing.connect;
+net::Task<base::Result<H2Carrier*>> Servers::wait_for_turn(const core::PoolView& pool, Turn turn, Tried& tried) {
+  auto& target = server(turn.server);
   net::Signal told(loop_);
-  const BoardingQueue::Place place(target.queue, told);
+  const BoardingQueue::Place place(target.queue, told, turn.at);
   for (;;) {
     const bool for_dial = target.dialling;
     tried.waiting_ = &told;
-    const bool in_time = co_await told.wait(for_dial ? loop_.now() + pool.timing.connect : until);
+    const bool in_time = co_await told.wait(for_dial ? loop_.now() + pool.timing.connect : turn.until);
     tried.waiting_ = nullptr;
     if (tried.given_up_) co_return std::unexpected(gave_up);
     if (for_dial && target.dial_failure) {
@@ -103,8 +109,8 @@ net::Task<base::Result<H2Carrier*>> Servers::wait_for_turn(const core::PoolView&
       co_return std::unexpected(*target.dial_failure);
     }
     if (place.first()) {
-      auto* const carrier = find_carrier(pool, id);
-      if (carrier != nullptr || may_dial(id)) co_return carrier;
+      auto* const carrier = find_carrier(pool, turn.server);
+      if (carrier != nullptr || may_dial(turn.server)) co_return carrier;
     }
     if (in_time) continue;
     tried.reported_ = for_dial;
@@ -112,18 +118,25 @@ net::Task<base::Result<H2Carrier*>> Servers::wait_for_turn(const core::PoolView&
   }
 }
 
+// Who dialled a server that took nobody before waits in front for what it says now.
 net::Task<base::Result<H2Carrier*>> Servers::board_carrier(const core::PoolView& pool, Boarding boarding,
                                                            Tried& tried) {
-  auto& target = server(boarding.server.id);
-  if (!target.queue.empty() || !may_dial(boarding.server.id)) {
-    const auto turn = co_await wait_for_turn(pool, boarding.server.id, tried);
-    if (!turn || *turn != nullptr) co_return turn;
-    const auto slot = choose_slot(target, board_.usable(boarding.server.id, loop_.now()));
-    if (!slot) co_return std::unexpected(no_room);
-    boarding.slot = *slot;
+  const auto id = boarding.server.id;
+  auto& target = server(id);
+  Turn next{.server = id, .until = loop_.now() + pool.timing.connect, .at = BoardingQueue::At::back};
+  for (int dials = 0; dials < dials_max; ++dials) {
+    if (dials > 0 || !target.queue.empty() || !may_dial(id)) {
+      const auto turn = co_await wait_for_turn(pool, next, tried);
+      if (!turn || *turn != nullptr) co_return turn;
+      const auto slot = choose_slot(target, board_.usable(id, loop_.now()));
+      if (!slot) co_return std::unexpected(no_room);
+      boarding.slot = *slot;
+    }
+    const auto dialled = co_await dial_carrier(pool, boarding, tried);
+    if (!dialled || (*dialled)->has_room()) co_return dialled;
+    next.at = BoardingQueue::At::front;
   }
-  const auto dialled = co_await dial_carrier(pool, boarding, tried);
-  co_return dialled;
+  co_return std::unexpected(no_room);
 }
 
 net::Task<base::Result<H2Carrier*>> Servers::dial_carrier(const core::PoolView& pool, Boarding boarding,
@@ -133,7 +146,8 @@ net::Task<base::Result<H2Carrier*>> Servers::dial_carrier(const core::PoolView& 
   target.dial_failure.reset();
   const auto generation = target.generation;
   // What it takes on the other connections it will take on this one.
-  const auto known = target.carriers.empty() ? 0 : target.carriers.back()->streams_max();
+  const auto known =
+      target.carriers.empty() ? target.streams_max : std::optional(target.carriers.back()->streams_max());
   auto dialled = co_await dial(pool, boarding.server, target.slots[boarding.slot], tried, {});
   target.dialling = false;
   // What was given up by who dialled says nothing about the server: who waits dials anew.
@@ -149,7 +163,7 @@ net::Task<base::Result<H2Carrier*>> Servers::dial_carrier(const core::PoolView& 
                                      .generation = generation,
                                      .timing = pool.timing,
                                      .scheme = pool.tls ? "https" : "http",
-                                     .streams_max = known > 0 ? known : first_streams_max});
+                                     .streams_max = known.value_or(first_streams_max)});
   target.carriers.push_back(&carrier);
   co_return &carrier;
 }

@@ -106,6 +106,32 @@ class Exchanges(H2PoolCase):
         go.set()
         client.pump(lambda: all(s.over for s in streams))
 
+    def test_a_connection_that_requests_wait_on_is_not_unused(self):
+        upstream = self.h2_upstream(settings=[(MAX_STREAMS, 0)])
+        client = self.h2_client(self.proxy(upstream, timeouts='upstream_connect = "1500ms"\nupstream_idle = "100ms"'))
+        client.request()
+        streams = [client.open("POST") for _ in range(3)]
+        client.pump(lambda: all(s.over for s in streams))
+        self.assertEqual([(s.status, s.value("drawbridge-not-processed")) for s in streams], [(503, "1")] * 3)
+        self.assertEqual((len(upstream.calls), len(upstream.peers)), (1, 1))
+        eventually(lambda: upstream.peers[0].goodbye, "the goodbye, as nobody waits any more")
+
+    def test_a_server_that_took_nobody_is_heard_again_before_it_is_sent_anything(self):
+        for takes in (0, 10):
+            upstream = self.h2_upstream(settings=[(MAX_STREAMS, 0)])
+            proxy = self.proxy(upstream, timeouts=f'upstream_connect = "{"20s" if takes else "1s"}"')
+            client = self.h2_client(proxy)
+            client.request()
+            streams = [client.open("POST", f"/{i}") for i in range(3)]
+            site = lambda: proxy.admin("GET", "/v1/status")[1]["sites"][0]  # noqa: E731, B023
+            eventually(lambda: site()["in_flight"]["writes"] == 3, "the writes")
+            upstream.settings = [(MAX_STREAMS, takes)]
+            upstream.peers[0].close()
+            client.pump(lambda: all(s.over for s in streams))  # noqa: B023
+            self.assertEqual([s.status for s in streams], [200 if takes else 503] * 3)
+            self.assertEqual([c.value(":path") for c in upstream.begun], ["/", *(["/0", "/1", "/2"] if takes else [])])
+            self.assertEqual(len(upstream.peers), 2)
+
     def _first(self, client, go):
         go.set()
         return client.request()
