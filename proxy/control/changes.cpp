@@ -265,10 +265,10 @@ void Changes::supersede(core::SiteId site, const std::string& name, core::ClassM
 void Changes::supersede_retirement(core::SiteId site, const std::string& name, const std::string& match,
                                    const std::string& pool, const std::string& by_what) {
   for (const auto& [id, change] : changes_) {
-    const bool same_part = match.empty() || change->order.match == match;
-    if (concerns(*change, site) && same_part && change->order.left == pool) {
-      take_back(*change, site, name, by_what);
-    }
+    const auto& order = change->order;
+    const bool may_meet = match.empty() || order.match.empty() || order.match == match;
+    const bool has_left = std::ranges::find(order.left, pool) != order.left.end();
+    if (concerns(*change, site) && may_meet && has_left) take_back(*change, site, name, by_what);
   }
   sweep_soon();
 }

@@ -33,8 +33,8 @@ struct ChangeOrder {
   bool cut = false;
   std::optional<core::ServerId> at_server;          // that is taken out: only what it has must end, of any site
   std::shared_ptr<const core::Placement> moved_by;  // of a part of a site: core::DrainScope. Immutable
-  std::string left;   // of a cutover that was made: the pool, or pools, that it left. No mode takes that back
-  std::string match;  // likewise: of a slice
+  std::vector<std::string> left;  // of a cutover that was made: the pools that it left. No mode takes that back
+  std::string match;              // likewise: of a slice
   core::Actor actor;
 
   static constexpr base::Millis tunnel_hurry{2'000};

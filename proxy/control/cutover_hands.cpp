@@ -142,7 +142,7 @@ void Controller::CutoverHands::fence(const std::string& site, Cutovers::Fence wh
   order.tunnel_spread = drain.tunnel_spread;
   order.hurries_tunnels = what.hurries_tunnels;
   order.cut = what.cut;
-  order.left = what.before;
+  order.left = what.left;
   order.match = what.match;
   if (what.moved_by) order.moved_by = placement_of(site, *what.moved_by, controller_.ids_);
   controller_.record_cutover(order, what);

@@ -39,10 +39,11 @@ class Cutovers {
 
   // What a change of a cutover waits for after its publication.
   struct Fence {
-    std::string what;           // of the history
-    std::string before, after;  // likewise: pools, where the change is one: the flip
-    std::string match;          // of a slice
-    std::string takes_back;     // the change of this name has come to nothing
+    std::string what;                    // of the history
+    std::string before, after;           // likewise: pools, where the change is one: the flip
+    std::vector<std::string> left = {};  // by a flip: the pools of `before`
+    std::string match;                   // of a slice
+    std::string takes_back;              // the change of this name has come to nothing
     std::string reason;
     std::string output;  // of the command, for the history
     core::ClassMask classes;

@@ -134,11 +134,13 @@ void Cutovers::fence(Transaction& transaction) {
   } else {
     completion.done = [passed = for_transaction(transaction, passed)](const Done&) { passed(); };
   }
+  const auto left = transaction.partial ? transaction.partial->from : std::vector{transaction.result.from};
   hands_.fence(
       transaction.command.site,
       {.what = transaction.what(retires ? "" : ": back"),
        .before = retires ? transaction.result.from : "",
        .after = retires ? transaction.result.to : "",
+       .left = retires ? left : std::vector<std::string>{},
        .match = transaction.command.match,
        .takes_back = retires ? "" : transaction.what(": hold"),
        .reason = retires ? transaction.command.reason : failure_text(transaction),

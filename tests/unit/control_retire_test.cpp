@@ -17,11 +17,18 @@ using tests::ControlRoom;
 
 namespace {
 
-std::shared_ptr<tests::Answer> move_to(ControlRoom& room, const std::string& pool, bool rollback = false) {
+std::string three_pools() {
+  return ControlRoom::default_config + "\n[pool.red]\nservers = [\"127.0.0.1:9201\"]\n";
+}
+
+std::shared_ptr<tests::Answer> move_to(ControlRoom& room, const std::string& pool, bool rollback = false,
+                                       const std::string& match = {}) {
   core::CutoverCommand command;
   command.site = "shop";
+  command.match = match;
   command.to = rollback ? "" : pool;
   command.rollback = rollback;
+  command.discard_writes = rollback;
   auto answer = room.submit({.what = command, .if_epoch = {}, .actor = ControlRoom::alice});
   room.alarms.settle();
   return answer;
@@ -97,6 +104,44 @@ TEST_CASE("a cutover that is rolled back before its old pool was left is superse
   room.workers->leave(of_green);
   room.workers->leave(of_blue);
   CHECK(is_drained(room));
+}
+
+TEST_CASE("a cutover of a site is superseded when a slice goes to the pool that it leaves") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  const auto of_blue = room.workers->enter("shop", {.request_class = RequestClass::read});
+  REQUIRE(move_to(room, "green")->is_receipt());
+  REQUIRE(move_to(room, "blue", false, "header:X-Tenant=acme")->is_receipt());
+  CHECK(end_of(room, "cutover to green") == Outcome::superseded);
+  room.workers->leave(of_blue);
+}
+
+TEST_CASE("a slice that goes to another pool than a cutover leaves takes nothing of that back") {
+  ControlRoom room(three_pools());
+  REQUIRE(room.start().has_value());
+  const auto of_blue = room.workers->enter("shop", {.request_class = RequestClass::read});
+  REQUIRE(move_to(room, "green")->is_receipt());
+  REQUIRE(move_to(room, "red", false, "header:X-Tenant=acme")->is_receipt());
+  CHECK_FALSE(end_of(room, "cutover to green").has_value());
+  room.workers->leave(of_blue);
+  room.alarms.settle();
+  CHECK(end_of(room, "cutover to green") == Outcome::done);
+}
+
+TEST_CASE("a cutover that leaves several pools is superseded by going back to one of them") {
+  for (const bool all : {true, false}) {
+    CAPTURE(all);
+    ControlRoom room(three_pools());
+    REQUIRE(room.start().has_value());
+    REQUIRE(move_to(room, "red", false, "header:X-Tenant=acme")->is_receipt());
+    const auto of_blue = room.workers->enter("shop", {.request_class = RequestClass::read});
+    REQUIRE(move_to(room, "green")->is_receipt());
+    CHECK_FALSE(end_of(room, "cutover to green").has_value());
+    const auto back = all ? move_to(room, "", true) : move_to(room, "red", false, "header:X-Tenant=acme");
+    REQUIRE(back->is_receipt());
+    CHECK(end_of(room, "cutover to green") == Outcome::superseded);
+    room.workers->leave(of_blue);
+  }
 }
 
 TEST_CASE("a cutover that is given up leaves no drain behind: writes go on") {
