@@ -23,8 +23,10 @@ class Tunnel final : private net::Deadline::Owner {
   // Sends the head that was started to the client and relays. Ends when the tunnel has.
   net::Task<> run();
 
-  // Worker thread: say goodbye at `at`.
-  void go(base::SteadyTime at) { go_at_.arm(at); }
+  // Worker thread: say goodbye at `at`. Nothing once it is cut.
+  void go(base::SteadyTime at) {
+    if (!cut_) go_at_.arm(at);
+  }
   // Ends soon whatever it does. True: what has not heard a goodbye hears it first, as far as it takes it at once.
   bool cut();
   static constexpr std::chrono::milliseconds last_words_time{200};
