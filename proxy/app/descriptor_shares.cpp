@@ -40,7 +40,8 @@ void DescriptorShares::share_out(const config::Limits& limits) {
 
 std::uint64_t DescriptorShares::measure_own() const {
   const auto open = admin::measure_descriptors().open;
-  return open - std::min(open, shared_.census.open() + shared_.upstream_connections.open());
+  const auto of_pipes = 2 * shared_.pipes_open.load(std::memory_order_relaxed);
+  return open - std::min(open, shared_.census.open() + shared_.upstream_connections.open() + of_pipes);
 }
 
 void DescriptorShares::exhausted() {

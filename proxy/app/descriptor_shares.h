@@ -22,11 +22,11 @@ class DescriptorShares {
   // All outlive it.
   DescriptorShares(serve::Shared& shared, control::Alarms& alarms, base::EventLog& events, Limits limits);
 
-  // What is open now, beside connections, is the process's own.
+  // What is open now, beside connections and pipes, is the process's own.
   void begin();
   // Counts nothing: a change may be one that clients wait for. Nothing before begin().
   void share_out(const config::Limits& limits);
-  // Something beside connections has taken what was reckoned with. Connections make do with less for a while.
+  // Something beside them has taken what was reckoned with. Connections make do with less for a while.
   void exhausted();
 
   admin::ClientFacts facts() const;
@@ -38,7 +38,7 @@ class DescriptorShares {
   control::Alarms& alarms_;
   base::EventLog& events_;
   Limits limits_;
-  std::uint64_t own_ = 0;  // beside those of connections; 0: not known before it listens
+  std::uint64_t own_ = 0;  // beside those of connections and pipes; 0: not known before it listens
   DescriptorPlan plan_;
   bool short_ = false;
 };

@@ -31,11 +31,12 @@ class Pipe {
   UniqueFd out_, in_;
 };
 
-// Opens pipes, at most `open_max` at a time, which others may change. One a loop; loop thread only; outlives its
-// pipes.
+// Opens pipes, at most `open_max` at a time, which others may change, and counts them in `open_of_all`, beside
+// those of other loops. One a loop; loop thread only; outlives its pipes.
 class Pipes {
  public:
-  explicit Pipes(const std::atomic<std::size_t>& open_max) : open_max_(open_max) {}
+  Pipes(const std::atomic<std::size_t>& open_max, std::atomic<std::size_t>& open_of_all)
+      : open_max_(open_max), open_of_all_(open_of_all) {}
 
   // None: enough are open, there is no descriptor for one more, or the process may not move bytes this way.
   std::optional<Pipe> open();
@@ -43,6 +44,7 @@ class Pipes {
  private:
   friend class Pipe;
   const std::atomic<std::size_t>& open_max_;
+  std::atomic<std::size_t>& open_of_all_;
   std::size_t open_ = 0;
   bool forbidden_ = false;
 };

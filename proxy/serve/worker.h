@@ -55,6 +55,7 @@ struct Shared {
   upstream::ServerSeats seats;
   upstream::ConnectionBudget upstream_connections;
   std::atomic<std::size_t> pipes_max{base::limits::pipes_max};  // of each worker
+  std::atomic<std::size_t> pipes_open{0};                       // of all
   core::ParkedCounts parked;
   pages::ErrorAnswers errors;
   // Hand a result to the control thread. Any thread.
@@ -142,7 +143,7 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   obs::AccessLog::Lane& log_;
   net::Loop loop_;
   net::BufferPool buffers_;
-  net::Pipes pipes_{shared_.pipes_max};
+  net::Pipes pipes_{shared_.pipes_max, shared_.pipes_open};
   WorkspacePool workspaces_;
   core::Ledger ledger_;
   upstream::Servers servers_;

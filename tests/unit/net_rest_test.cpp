@@ -117,10 +117,12 @@ TEST_CASE("a stream was not quiet if something has come that is still to be told
 
 TEST_CASE("no more pipes are open than may be, whenever that changes, and one that ends makes room") {
   std::atomic<std::size_t> open_max{2};
-  net::Pipes pipes(open_max);
+  std::atomic<std::size_t> open_of_all{5};
+  net::Pipes pipes(open_max, open_of_all);
   auto first = pipes.open();
   auto second = pipes.open();
   REQUIRE(second.has_value());
+  CHECK(open_of_all == 7);
   CHECK_FALSE(pipes.open().has_value());
   first.reset();
   CHECK(pipes.open().has_value());
@@ -128,4 +130,5 @@ TEST_CASE("no more pipes are open than may be, whenever that changes, and one th
   CHECK_FALSE(pipes.open().has_value());
   second.reset();
   CHECK(pipes.open().has_value());
+  CHECK(open_of_all == 5);
 }
