@@ -68,6 +68,7 @@ Drain::Action Drain::on_cut(Workers::OpenList cut, base::SteadyTime now) {
   const bool early = state_ == State::cutting_tunnels;
   if (!early && state_ != State::cutting) return Action::none;
   receipt_.cut_counts += cut.counts;
+  untouched_ += cut.untouched;
   std::ranges::move(cut.requests, std::back_inserter(receipt_.cut));
   if (early) {
     state_ = State::waiting;
@@ -111,7 +112,8 @@ Drain::Action Drain::finish(base::SteadyTime now) {
   state_ = State::over;
   if (waits_) receipt_.drained = elapsed(now);
   const bool superseded = !receipt_.note.empty();
-  const bool unaccounted = receipt_.outstanding_counts.total() + receipt_.cut_counts.total() == 0;
+  const bool unaccounted =
+      receipt_.outstanding_counts.total() + receipt_.cut_counts.total() + untouched_.total() == 0;
   if (drained_) {
     receipt_.ended = without(without(ended_, receipt_.cut_counts), receipt_.unknown_counts);
   } else if (!superseded) {

@@ -75,6 +75,7 @@ class Drain {
   bool drained_ = false;
   core::ClassCounts open_;
   core::ClassCounts ended_;
+  core::ClassCounts untouched_;  // cut before any server saw them: they have ended like others
 };
 
 }  // namespace drawbridge::control

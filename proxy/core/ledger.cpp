@@ -17,6 +17,10 @@ bool Admission::Owner::is_at(ServerId) const {
   return true;
 }
 
+bool Admission::Owner::untouched() const {
+  return false;
+}
+
 namespace {
 
 // A path that has become ambiguous may be any site's; one that no site claims any more stays where it was.
@@ -60,7 +64,7 @@ void Ledger::enter(Admission& admission, const Entry& entry) {
                          .read_tunnel = entry.read_tunnel};
   admission.now_ = admission.admitted_;
   admission.answered_ = entry.answered;
-  admission.told_ = admission.cut_ = admission.unknown_ = false;
+  admission.told_ = admission.cut_ = admission.untouched_ = admission.unknown_ = false;
   admission.marks_ = 0;
   admission.since_ = entry.since;
   admission.id_ = entry.id;
@@ -201,7 +205,12 @@ OpenList Ledger::cut(std::uint64_t drain_id, base::SteadyTime now, bool tunnels_
   visit(watch, [&](Admission& admission) {
     if (tunnels_only && admission.request_class() != RequestClass::tunnel) return;
     if (admission.cut_ && admission.cut_by_ == drain_id) return;
-    add(listed, watch, admission, now);
+    if (!admission.cut_) admission.untouched_ = admission.owner_->untouched();
+    if (admission.untouched_) {
+      ++listed.untouched[meant(watch, admission)->request_class];
+    } else {
+      add(listed, watch, admission, now);
+    }
     admission.cut_by_ = drain_id;
     if (!std::exchange(admission.cut_, true)) admission.owner_->cut();
   });

@@ -50,6 +50,7 @@ struct ClassCounts {
 // Requests that are still open: all counted, the oldest listed (at most limits::listed_requests_max a ledger).
 struct OpenList {
   ClassCounts counts;
+  ClassCounts untouched;  // of a cut: ended before any server saw a byte of them, and neither counted nor listed
   std::vector<OpenRequest> requests;
 
   std::size_t size() const { return requests.size(); }
@@ -82,6 +83,8 @@ class Admission {
     virtual bool moves(const Placement& to) const;
     // Whether a server has the request, or is being connected to for it. Likewise.
     virtual bool is_at(ServerId server) const;
+    // Asked as it is cut: no server has seen a byte of it, nor will one from now on. No where nobody can say.
+    virtual bool untouched() const;
 
    protected:
     ~Owner() = default;
@@ -112,6 +115,7 @@ class Admission {
   bool answered_ = false;
   bool told_ = false;
   bool cut_ = false;
+  bool untouched_ = false;  // when it was
   bool unknown_ = false;
   base::SteadyTime unknown_at_;
   std::string_view unknown_server_;

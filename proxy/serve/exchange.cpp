@@ -113,6 +113,10 @@ bool Exchange::is_at(core::ServerId server) const {
   return forward_ != nullptr && forward_->is_at(server);
 }
 
+bool Exchange::untouched() const {
+  return forward_ != nullptr && forward_->untouched();
+}
+
 net::Task<> Exchange::answer_options() {
   call_.keep = call_.channel.leave_body() && call_.keep;
   const auto& head = call_.request();

@@ -25,6 +25,7 @@ class Exchange final : public core::Admission::Owner, private Parking::Parked {
   void told_to_go(base::SteadyTime at) override;
   bool moves(const core::Placement& to) const override;
   bool is_at(core::ServerId server) const override;
+  bool untouched() const override;
 
  private:
   void identify();

@@ -198,6 +198,10 @@ bool Forward::is_at(core::ServerId server) const {
   return lease_ ? lease_.server() == server : tried_.asked() == server;
 }
 
+bool Forward::untouched() const {
+  return upstream_ == nullptr && !call_.sent_upstream();
+}
+
 // Nobody waits for this call any more.
 void Forward::deadline_passed(net::Deadline&) {
   call_.late = true;

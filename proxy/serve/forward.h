@@ -29,6 +29,7 @@ class Forward final : private net::Stream::Reset, private net::Deadline::Owner {
   bool cut();                            // ends waiting for the upstream; true: it ends by itself, in a moment
   void told_to_go(base::SteadyTime at);  // tunnels: close at `at`
   bool is_at(core::ServerId server) const;
+  bool untouched() const;  // nothing was sent, and nothing will be once it is cut
 
  private:
   void note_server(const upstream::Servers::Chosen& chosen);

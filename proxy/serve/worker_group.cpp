@@ -32,6 +32,7 @@ core::OpenList join(std::vector<core::OpenList> parts) {
   core::OpenList all;
   for (auto& part : parts) {
     all.counts += part.counts;
+    all.untouched += part.untouched;
     std::move(part.requests.begin(), part.requests.end(), std::back_inserter(all.requests));
   }
   by_age(all.requests, base::limits::listed_requests_max);

@@ -317,6 +317,26 @@ class Operations(H2PoolCase):
             self.assertEqual([c.value(":path") for c in blue.calls], ["/", "/waits"] if makes_room else ["/"])
             self.assertEqual(client.request("POST").body, b"green")
 
+    def test_a_write_that_is_cut_while_it_waits_for_room_has_ended_and_its_outcome_is_known(self):
+        blue = self.h2_upstream(settings=[(MAX_STREAMS, 0)])
+        green = self.h2_upstream()
+        more = f'[pool.green]\nservers = ["{green.address}"]\n{POOL}'
+        proxy = self.proxy(blue, more=more, timeouts='upstream_connect = "20s"')
+        client = self.h2_client(proxy)
+        client.request()
+        for command in (("mode", "readonly", "web"), ("cutover", "web", "--to", "green")):
+            write = client.open("POST", "/waits")
+            eventually(lambda: proxy.admin("GET", "/v1/status")[1]["sites"][0]["in_flight"]["writes"] == 1, "the write")
+            status, out, error = proxy.ctl(*command, "--drain", "50ms", "--cut")
+            self.assertEqual((status, "unknown" in out), (0, False), (out, error))
+            self.assertIn("ended meanwhile: 1 write", out)
+            client.finish(write)
+            self.assertEqual((write.status, write.value("drawbridge-not-processed")), (502, "1"))
+            if command[0] == "mode":
+                proxy.mode("live")
+        self.assertEqual([c.value(":path") for c in blue.calls], ["/"])
+        self.assertNotIn("unknown", proxy.ctl("history")[1])
+
     def test_max_connections_bounds_the_streams_of_a_server(self):
         go = threading.Event()
         upstream = self.h2_upstream(lambda c: (go.wait(20), c.answer()))

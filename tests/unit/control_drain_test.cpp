@@ -313,10 +313,28 @@ TEST_CASE("a write that had no answer does not hide one that is open still") {
   drain.on_unknown({.request_id = "r1", .site = "shop", .request_class = core::RequestClass::write});
   CHECK(drain.on_deadline(start) == Drain::Action::cut_tunnels);
   CHECK(drain.on_cut({}, start) == Drain::Action::list);
-  CHECK(drain.on_listed({.counts = one, .requests = {}}, start) == Drain::Action::finish);
+  CHECK(drain.on_listed({.counts = one, .untouched = {}, .requests = {}}, start) == Drain::Action::finish);
   CHECK(drain.receipt().outcome == core::Outcome::outstanding);
   CHECK(drain.receipt().unknown_counts.total() == 1);
   CHECK(drain.receipt().ended.total() == 0);
+}
+
+TEST_CASE("what was cut before any server saw it has ended like others, also while its answer is on its way") {
+  using control::Drain;
+  const auto start = base::SteadyTime{};
+  core::ClassCounts one;
+  one[core::RequestClass::write] = 1;
+  for (const bool left_in_time : {true, false}) {
+    Drain drain({}, start, true, true);
+    drain.on_fenced(one, start);
+    CHECK(drain.on_deadline(start) == Drain::Action::cut_all);
+    CHECK(drain.on_cut({.counts = {}, .untouched = one, .requests = {}}, start) == Drain::Action::await_departure);
+    const auto end = left_in_time ? drain.on_drained(one, start) : drain.on_grace_over(start);
+    CHECK(end == Drain::Action::finish);
+    CHECK(drain.receipt().outcome == core::Outcome::done);
+    CHECK(drain.receipt().ended.total() == 1);
+    CHECK(drain.receipt().cut_counts.total() == 0);
+  }
 }
 
 TEST_CASE("a receipt names the writes that had ended without an answer before the command, where writes must end") {

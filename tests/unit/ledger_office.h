@@ -38,6 +38,7 @@ struct Request final : Admission::Owner {
   std::function<void()> on_cut;
   int cuts = 0;
   ServerId server = 0;
+  bool unseen = false;
   std::vector<base::SteadyTime> told;
 
   void cut() override {
@@ -46,6 +47,7 @@ struct Request final : Admission::Owner {
   }
   void told_to_go(base::SteadyTime at) override { told.push_back(at); }
   bool is_at(ServerId asked) const override { return asked == server; }
+  bool untouched() const override { return unseen; }
 };
 
 struct Office {

@@ -116,6 +116,24 @@ TEST_CASE("a request that another drain has cut is still named by a drain that w
   CHECK(slow->cuts == 1);
 }
 
+TEST_CASE("a cut names nobody that no server has seen, whatever it is by the time that another drain cuts it") {
+  Office office;
+  auto unseen = office.enter(1, RequestClass::write);
+  auto seen = office.enter(1, RequestClass::write);
+  unseen->unseen = true;
+  office.ledger.fence(1, {.epoch = 2, .sites = {0}, .classes = writes});
+  office.ledger.fence(2, {.epoch = 3, .sites = {0}, .classes = writes});
+  for (const std::uint64_t drain : {1U, 2U}) {
+    const auto cut = office.ledger.cut(drain, start, false);
+    CHECK(cut.size() == 1);
+    CHECK(cut.counts[RequestClass::write] == 1);
+    CHECK(cut.untouched[RequestClass::write] == 1);
+    unseen->unseen = false;
+  }
+  CHECK(unseen->cuts + seen->cuts == 2);
+  CHECK(office.ledger.outstanding(2, start).empty());
+}
+
 TEST_CASE("a cut stays sound when one request takes others along") {
   Office office;
   std::vector<std::unique_ptr<Request>> requests;
