@@ -10,6 +10,8 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <memory>
+#include <new>
 #include <span>
 #include <string_view>
 
@@ -42,6 +44,11 @@ struct H2Engine final : H2Library::Events {
   H2Engine(const H2Options& chosen, H2Listener& user)
       : options(chosen), listener(user), scanner(is_server()), library(chosen, *this) {}
   ~H2Engine() { streams.clear_and_dispose(std::default_delete<H2Stream>()); }
+
+  // Where the options say: one lasts as long as its connection.
+  static void* operator new(std::size_t bytes, const base::Heap* heap);
+  static void operator delete(void* memory, const base::Heap* heap);
+  static void operator delete(H2Engine* engine, std::destroying_delete_t);
 
   static constexpr std::uint64_t shutdown_token = 0x6472'6177'6272'6467;
 

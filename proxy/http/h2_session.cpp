@@ -5,12 +5,29 @@
 #include "proxy/http/h2_fields.h"
 
 #include <memory>
+#include <new>
 #include <utility>
 
 namespace drawbridge::http {
 
+void* H2Engine::operator new(std::size_t bytes, const base::Heap* heap) {
+  void* const memory = heap != nullptr ? heap->take(bytes) : ::operator new(bytes);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+void H2Engine::operator delete(void* memory, const base::Heap* heap) {
+  heap != nullptr ? heap->give_back(memory) : ::operator delete(memory);
+}
+
+void H2Engine::operator delete(H2Engine* engine, std::destroying_delete_t) {
+  const auto* const heap = engine->options.heap;
+  engine->~H2Engine();
+  operator delete(static_cast<void*>(engine), heap);
+}
+
 H2Session::H2Session(const H2Options& options, H2Listener& listener)
-    : engine_(std::make_unique<H2Engine>(options, listener)) {}
+    : engine_(new(options.heap) H2Engine(options, listener)) {}
 
 H2Session::~H2Session() = default;
 

@@ -121,7 +121,7 @@ struct H2Options {
   HeadLimits heads;
   bool extended_connect = false;          // server: RFC 8441, WebSocket over a stream
   std::uint32_t first_streams_max = 100;  // client: until the server has said what it takes
-  const base::Heap* heap = nullptr;       // what nghttp2 keeps is there, and outlives the session; null: malloc's
+  const base::Heap* heap = nullptr;       // what a session keeps is there; outlives it. null: malloc's
 };
 
 struct H2Engine;

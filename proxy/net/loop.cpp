@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::size_t events_per_turn_max = 256;
 // Between two looks at what a burst has left behind, and while there is more of it.
-constexpr std::chrono::milliseconds sleep_max{1'000}, tidy_interval{50};
+constexpr std::chrono::milliseconds sleep_max{1'000}, tidy_interval{10};
 
 // Nobody cancels our threads, but glibc prepares for it at each system call that may block, with two locked
 // instructions; where a thread counts as cancellable at any point it sees nothing to prepare. 2 % of a small

@@ -9,7 +9,7 @@
 namespace drawbridge::net {
 namespace {
 
-constexpr std::size_t put_away_max = 128;  // at one call: what lies unused is cold
+constexpr std::size_t put_away_max = 64;  // at one call: what lies unused is cold
 constexpr std::size_t header_bytes = 64;
 
 }  // namespace
