@@ -53,7 +53,7 @@ class FewDescriptors(ProxyCase):
         carried = int(proxy.wait_until_said(r'descriptors_low limit=60 .*connections_max=(\d+)')[1])
         self.assertGreaterEqual(carried, 4)
         self.assertEqual(proxy.metric("drawbridge_client_connections_max"), carried)
-        clients = [self.client(proxy) for _ in range(80)]
+        clients = [self.client(proxy) for _ in range(4 * carried)]
         for _ in range(3):
             self.assertEqual(proxy.ctl("status")[0], 0)
         self.assertEqual(proxy.ctl("mode", "readonly")[0], 0)

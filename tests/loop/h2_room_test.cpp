@@ -153,18 +153,21 @@ TEST_CASE("a server that takes nobody on a connection which is to end is asked f
   auto& waiting = town.ride();
   CHECK_FALSE(waiting.seated());
   tests::RawServer elsewhere;
+  auto* next = &town.server;
   SUBCASE("it says goodbye") {
     link.say(h2::goaway(1, 0));
-    town.settle();
   }
   SUBCASE("it breaks off") {
     link.close();
-    town.settle();
   }
   SUBCASE("its address is not in use any more") {
     town.set_addresses({elsewhere.address()});
-    town.settle();
+    next = &elsewhere;
   }
+  town.settle();
+  CHECK_FALSE(waiting.seated());  // before the next connection has said that it takes anybody
+  town.links.emplace_back(next->accept()).say(takes(1) + h2::settings_ack());
+  town.settle();
   CHECK(town.dials() == 2);
   CHECK(rider.seated());
   CHECK(waiting.seated());
