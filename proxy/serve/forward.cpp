@@ -43,6 +43,7 @@ Forward::~Forward() = default;
 net::Task<Result<void>> Forward::run() {
   const bool replayable = call_.channel.body_is_here();
   call_.channel.limit_body(bounds_.request_body_bytes_max);
+  wish_.certain = call_.plan.request_class != core::RequestClass::read;
   if (pool_.send_proxy != http::ProxyVersion::none) wish_.greeting = introduction(pool_, call_);
   std::optional<Failure> first_failure;
   for (;;) {

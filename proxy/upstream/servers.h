@@ -97,6 +97,7 @@ class Tried {
 // How a lease is wanted.
 struct LeaseWish {
   bool fresh = false;         // a new connection: the last attempt met a stale one
+  bool certain = false;       // a kept connection is looked at right before its use: for writes
   std::string greeting = {};  // what it has begun with, or begins with; not in pools that speak HTTP/2
 };
 
@@ -185,7 +186,7 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
                                               Lease& lease, std::optional<std::size_t> place);
   bool make_room_to_keep(const core::PoolView& pool, Server& server, const Lease& lease);
   std::unique_ptr<net::Stream> take_idle(const core::PoolView& pool, Server& server, EndpointMask usable,
-                                         Lease& lease);
+                                         bool certain, Lease& lease);
   net::Task<base::Result<std::unique_ptr<net::Stream>>> dial(const core::PoolView& pool,
                                                              const core::PoolServer& wanted, net::Endpoint endpoint,
                                                              Tried& tried, std::string_view greeting);
