@@ -56,7 +56,8 @@ class Slabs {
   };
 
   static Slab& slab_of(void* object) {
-    return *reinterpret_cast<Slab*>(reinterpret_cast<std::uintptr_t>(object) & ~(slab_bytes - 1));
+    const auto offset = reinterpret_cast<std::uintptr_t>(object) & (slab_bytes - 1);
+    return *reinterpret_cast<Slab*>(static_cast<char*>(object) - offset);
   }
   [[gnu::noinline]] void* take_from_slab();
   void return_to_slab(void* object);

@@ -47,8 +47,9 @@ void empty(EVP_PKEY* key) {
 
 void forget_exchanged_keys(SSL& ssl) {
   EVP_PKEY* key = nullptr;
-  if (SSL_get_tmp_key(&ssl, &key) == 1) empty(key);
-  if (SSL_get_peer_tmp_key(&ssl, &key) == 1) empty(key);
+  for (const int whose : {SSL_CTRL_GET_TMP_KEY, SSL_CTRL_GET_PEER_TMP_KEY}) {
+    if (SSL_ctrl(&ssl, whose, 0, static_cast<void*>(&key)) == 1) empty(key);
+  }
   ERR_clear_error();
 }
 
