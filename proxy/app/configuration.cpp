@@ -3,6 +3,10 @@
 #include "config/load.h"
 #include "proxy/admin/peer.h"
 #include "proxy/app/tls_checks.h"
+#include "proxy/control/file_notes.h"
+#include "proxy/control/file_system.h"
+#include "proxy/control/reconcile.h"
+#include "proxy/control/state_json.h"
 
 #include <fmt/format.h>
 
@@ -64,6 +68,18 @@ std::vector<std::string> missing_folders(const config::Server& server) {
   look("admin_socket", fs::path(server.admin_socket).parent_path(), true);
   if (server.access_log.starts_with('/')) look("access_log", fs::path(server.access_log).parent_path(), false);
   return missing;
+}
+
+std::vector<std::string> state_warnings(const config::Config& config) {
+  const auto files = control::make_file_system();
+  const auto name = config.server.state_dir + "/state.json";
+  const auto text = files->read(name, control::state_bytes_max);
+  if (!text || !*text) return {};
+  const auto state = control::parse_state(**text);
+  if (!state) return {fmt::format("{} {}", name, state.error().message)};
+  auto fitted = control::reconcile(config, *state, base::now().wall);
+  if (!fitted) return {"as things stand a start with it, or a reload, is refused: " + fitted.error().message};
+  return control::unfollowed_edits(config, fitted->state);
 }
 
 Configured parse_configuration(std::string_view text, const std::string& file) {

@@ -27,7 +27,12 @@ Configured load_configuration(const std::string& path);
 // file: a service manager may make them before the start.
 std::vector<std::string> missing_folders(const config::Server& server);
 
-// The same for a text in memory; `file` is only named in problems.
+// What a start with `config`, or a reload, would say because of the state on this machine, as sentences: it would
+// be refused, or would not follow an edit of a site's pool or mode. Nothing where there is no state that this user
+// may read. Blocks on the disk.
+std::vector<std::string> state_warnings(const config::Config& config);
+
+// Configured from a text in memory; `file` is only named in problems.
 Configured parse_configuration(std::string_view text, const std::string& file);
 
 }  // namespace drawbridge::app

@@ -27,8 +27,9 @@ int check(const std::string& file) {
   const auto configuration = app::load_configuration(file);
   if (!configuration) return print_problems(configuration.error());
   const auto& config = configuration->values;
-  for (const auto& warning : app::missing_folders(config.server))
-    fmt::print(stderr, "{}: warning: {}\n", file, warning);
+  auto warnings = app::missing_folders(config.server);
+  for (auto& warning : app::state_warnings(config)) warnings.push_back(std::move(warning));
+  for (const auto& warning : warnings) fmt::print(stderr, "{}: warning: {}\n", file, warning);
   fmt::print("{}: good: {}, {}\n", file, control::counted(config.sites.size(), "site"),
              control::counted(config.pools.size(), "pool"));
   return 0;

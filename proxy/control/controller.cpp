@@ -1,6 +1,7 @@
 #include "proxy/control/controller.h"
 
 #include "proxy/control/cutover_hands.h"
+#include "proxy/control/file_notes.h"
 #include "proxy/control/history.h"
 #include "proxy/control/mode_order.h"
 #include "proxy/control/reconcile.h"
@@ -50,6 +51,7 @@ base::Expected<void> Controller::start() {
   const auto before = std::exchange(loaded->state, {});
   install(std::move(*built));
   for (const auto& [name, writes] : accepted) cutovers_.restore(name, writes);
+  (void)tell_unfollowed_edits();
   record_start(before);
   return {};
 }
@@ -88,6 +90,7 @@ void Controller::note_fit(const Reconciled& fitted) {
 std::expected<Controller::Built, Refusal> Controller::build(Next next) {
   next.state.epoch = state_.epoch + 1;
   fix_ends(next.state, parts_.alarms.now(), parts_.boot_id);
+  follow_file(next.state, next.config ? *next.config : config_);
   Built built{.next = std::move(next), .ids = ids_, .answers = answers_, .snapshot = nullptr};
   // A new configuration may bring other pages under the same names.
   if (built.next.config) built.answers = AnswerCache(parts_.render);
@@ -122,11 +125,7 @@ Controller::Checked Controller::store(const State& state) {
 
 void Controller::install(Built built) {
   state_ = std::move(built.next.state);
-  if (built.next.config) {
-    config_ = std::move(*built.next.config);  // what it says otherwise than the state is for reload() to find
-  } else {
-    file_notes_.follow(config_, state_);
-  }
+  if (built.next.config) config_ = std::move(*built.next.config);
   ids_ = std::move(built.ids);
   answers_ = std::move(built.answers);
   rules_epoch_ = built.snapshot->rules_epoch;

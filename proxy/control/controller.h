@@ -6,7 +6,6 @@
 #include "proxy/control/changes.h"
 #include "proxy/control/completion.h"
 #include "proxy/control/cutovers.h"
-#include "proxy/control/file_notes.h"
 #include "proxy/control/history_entry.h"
 #include "proxy/control/mode_timer.h"
 #include "proxy/control/publisher.h"
@@ -166,6 +165,7 @@ class Controller {
   void record(const ChangeOrder& order, const std::string& reason, const State& before, bool is_mode_change);
   void record_end(const core::Receipt& receipt, const core::Actor& actor);
   void record_start(const State& before);
+  std::string tell_unfollowed_edits();
   void append_history(HistoryEntry entry);
   void warn_of_load(std::string text);
   void note_seen(const std::vector<std::string>& sites);
@@ -200,8 +200,8 @@ class Controller {
     std::set<std::string> sites;
   };
   std::vector<LoadWarning> load_warnings_;
-  std::string store_warning_;  // until a change is stored
-  FileNotes file_notes_;
+  std::string store_warning_;   // until a change is stored
+  std::string refused_reload_;  // until one is carried out
 };
 
 }  // namespace drawbridge::control

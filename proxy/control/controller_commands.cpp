@@ -2,6 +2,7 @@
 #include "config/restart.h"
 #include "proxy/base/limits.h"
 #include "proxy/control/controller.h"
+#include "proxy/control/file_notes.h"
 #include "proxy/control/mode_order.h"
 #include "proxy/control/reconcile.h"
 #include "proxy/control/text.h"
@@ -90,7 +91,7 @@ void Controller::submit(core::Command command, Completion completion) {
 void Controller::note_reload_refused(const core::Command& command, const Refusal& refusal) {
   const bool looked = refusal.code != RefusalCode::epoch_changed && refusal.code != RefusalCode::shutting_down;
   if (!looked || !std::holds_alternative<core::ReloadCommand>(command.what)) return;
-  file_notes_.reload_refused(refusal, command.actor, parts_.alarms.now().wall);
+  refused_reload_ = describe_refused_reload(refusal, command.actor, parts_.alarms.now().wall);
 }
 
 void Controller::refuse(Completion completion, const core::Actor& actor, Refusal refusal) {
@@ -220,11 +221,10 @@ Controller::Checked Controller::reload(const core::Actor& actor, Completion& com
   }
   std::vector<std::string> sites;
   for (const auto& site : loaded->sites) sites.push_back(site.name);
-  const auto before = config_;
   auto committed = commit({.state = std::move(fitted->state), .config = std::move(*loaded)});
   if (!committed) return committed;
-  auto not_followed = file_notes_.reloaded(before, config_, state_);
-  if (!not_followed.empty()) parts_.events.warning("file_not_followed", {{"problem", not_followed}});
+  refused_reload_.clear();
+  auto not_followed = tell_unfollowed_edits();
   note_fit(*fitted);
   std::vector<std::string> gone;
   for (const auto& [name, site] : state_.sites) {
@@ -237,6 +237,13 @@ Controller::Checked Controller::reload(const core::Actor& actor, Completion& com
   record(order, {}, state_, false);
   begin(std::move(order), std::move(completion));
   return {};
+}
+
+std::string Controller::tell_unfollowed_edits() {
+  std::string all;
+  for (const auto& sentence : unfollowed_edits(config_, state_)) all += (all.empty() ? "" : "; ") + sentence;
+  if (!all.empty()) parts_.events.warning("file_not_followed", {{"problem", all}});
+  return all;
 }
 
 bool Controller::expire(const std::vector<std::string>& sites) {

@@ -1,4 +1,5 @@
 #include "proxy/control/controller.h"
+#include "proxy/control/file_notes.h"
 #include "proxy/control/history.h"
 #include "proxy/control/reconcile.h"
 #include "proxy/control/text.h"
@@ -76,7 +77,8 @@ SiteStatus Controller::site_status(const core::SiteView& site, const base::Now& 
 }
 
 std::vector<std::string> Controller::warnings() const {
-  auto warnings = file_notes_.warnings(config_, state_);
+  auto warnings = unfollowed_edits(config_, state_);
+  if (!refused_reload_.empty()) warnings.insert(warnings.begin(), refused_reload_);
   for (const auto& warning : load_warnings_) warnings.push_back(warning.text);
   if (!store_warning_.empty()) warnings.push_back(store_warning_);
   std::vector<std::string> recovering;

@@ -1,6 +1,7 @@
 #include "proxy/control/cutover_hands.h"
 
 #include "proxy/base/check.h"
+#include "proxy/control/file_notes.h"
 #include "proxy/control/mode_timer.h"
 #include "proxy/control/text.h"
 
@@ -109,6 +110,7 @@ void Controller::CutoverHands::foresee(const std::string& site, const std::vecto
     auto& wanted = state.sites.at(site) = stage.wanted;
     wanted.epoch = state.epoch;
     fix_ends(state, controller_.parts_.alarms.now(), controller_.parts_.boot_id);
+    follow_file(state, controller_.config_);
   }
   controller_.parts_.store.foresee(states);
 }

@@ -19,67 +19,55 @@ std::string reason_of(const Refusal& refusal) {
   return text + "; proxyd would not start with it";
 }
 
-// What the file says otherwise than the state, of what was edited.
-std::vector<std::string> differences(const config::Site& site, const SiteState& state,
-                                     const std::string& pool_before, config::InitialMode mode_before) {
-  std::vector<std::string> found;
-  if (site.pool != pool_before && site.pool != state.pool) {
+bool is_pool_edited(const config::Site& site, const SiteState& state) {
+  return state.file_word && site.pool != state.file_word->pool && site.pool != state.pool;
+}
+
+bool is_mode_edited(const config::Site& site, const SiteState& state) {
+  const auto mode = initial_mode(site.mode);
+  return state.file_word && mode != state.file_word->mode && mode != state.mode.mode;
+}
+
+void tell_edits(const config::Site& site, const SiteState& state, std::vector<std::string>& found) {
+  if (is_pool_edited(site, state)) {
     found.push_back(
         fmt::format("the file says pool {0} for {1}, which stays on {2}: `proxyctl cutover {1} --to {0}` moves it",
                     site.pool, site.name, state.pool));
   }
-  const auto mode = initial_mode(site.mode);
-  if (site.mode != mode_before && mode != state.mode.mode) {
+  if (is_mode_edited(site, state)) {
     found.push_back(fmt::format(
         "the file says mode {0} for {1}, which stays {2} as since {3}: `proxyctl mode {0} {1}` changes it",
-        core::name(mode), site.name, core::name(state.mode.mode), base::format_time(state.mode.since)));
+        core::name(initial_mode(site.mode)), site.name, core::name(state.mode.mode),
+        base::format_time(state.mode.since)));
   }
-  return found;
 }
 
 }  // namespace
 
-void FileNotes::reload_refused(const Refusal& refusal, const core::Actor& actor, base::WallTime now) {
-  refused_ = fmt::format("the configuration file is not in force, its reload at {} by {} was refused: {}",
-                         base::format_time(now), describe(actor), reason_of(refusal));
-}
-
-std::string FileNotes::reloaded(const config::Config& before, const config::Config& after, const State& state) {
-  refused_.clear();
-  for (const auto& site : after.sites) {
-    const auto* old = before.find_site(site.name);
-    if (old == nullptr || (old->pool == site.pool && old->mode == site.mode)) continue;
-    edited_.try_emplace(site.name, Edited{.pool = old->pool, .mode = old->mode});
+void follow_file(State& state, const config::Config& config) {
+  for (const auto& site : config.sites) {
+    auto& known = state.sites.at(site.name);
+    const bool pool_edited = is_pool_edited(site, known);
+    const bool mode_edited = is_mode_edited(site, known);
+    if (!known.file_word) known.file_word.emplace();
+    if (!pool_edited) known.file_word->pool = site.pool;
+    if (!mode_edited) known.file_word->mode = initial_mode(site.mode);
   }
-  follow(after, state);
-  std::string all;
-  for (const auto& sentence : warnings(after, state)) all += (all.empty() ? "" : "; ") + sentence;
-  return all;
 }
 
-void FileNotes::follow(const config::Config& config, const State& state) {
-  std::erase_if(edited_, [&](const auto& entry) {
-    const auto* site = config.find_site(entry.first);
-    return site == nullptr ||
-           differences(*site, state.sites.at(entry.first), entry.second.pool, entry.second.mode).empty();
-  });
-}
-
-std::vector<std::string> FileNotes::warnings(const config::Config& config, const State& state) const {
+std::vector<std::string> unfollowed_edits(const config::Config& config, const State& state) {
   std::vector<std::string> all;
-  if (!refused_.empty()) all.push_back(refused_);
-  std::size_t left = 0;
-  for (const auto& [name, edited] : edited_) {
-    for (auto& sentence : differences(*config.find_site(name), state.sites.at(name), edited.pool, edited.mode)) {
-      if (all.size() < sentences_max) {
-        all.push_back(std::move(sentence));
-      } else {
-        ++left;
-      }
-    }
-  }
-  if (left > 0) all.push_back(fmt::format("the file says another pool or mode in {} more places", left));
+  for (const auto& site : config.sites) tell_edits(site, state.sites.at(site.name), all);
+  if (all.size() <= sentences_max) return all;
+  const auto left = all.size() - sentences_max;
+  all.resize(sentences_max);
+  all.push_back(fmt::format("the file says another pool or mode in {} more places", left));
   return all;
+}
+
+std::string describe_refused_reload(const Refusal& refusal, const core::Actor& actor, base::WallTime now) {
+  return fmt::format("the configuration file is not in force, its reload at {} by {} was refused: {}",
+                     base::format_time(now), describe(actor), reason_of(refusal));
 }
 
 }  // namespace drawbridge::control

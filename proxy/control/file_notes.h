@@ -6,36 +6,21 @@
 #include "proxy/control/state.h"
 #include "proxy/core/command.h"
 
-#include <map>
 #include <string>
 #include <vector>
 
 namespace drawbridge::control {
 
-// What the configuration file says and is not in force: a reload that was refused, and a `pool` or `mode` that was
-// edited for a site whose state rules. Sentences for status and doctor. Control thread only.
-class FileNotes {
- public:
-  // Until the next reload that is carried out.
-  void reload_refused(const Refusal& refusal, const core::Actor& actor, base::WallTime now);
+// Takes into the state, pure, what `config` says of each site's pool and mode, but for edits that the state does
+// not follow: of these it keeps what the file said before, also over a restart, so that they are told until the
+// site has come to what the file says, or the edit was taken back.
+void follow_file(State& state, const config::Config& config);
 
-  // The sites that the edit of a reload does not move, as a sentence for its receipt; empty if there are none.
-  std::string reloaded(const config::Config& before, const config::Config& after, const State& state);
+// These edits, as sentences: a `pool` or `mode` that was edited for a site whose state rules. A few; then how many
+// more.
+std::vector<std::string> unfollowed_edits(const config::Config& config, const State& state);
 
-  // A site that has come to what the file says is forgotten.
-  void follow(const config::Config& config, const State& state);
-
-  std::vector<std::string> warnings(const config::Config& config, const State& state) const;
-
- private:
-  // What the file said before the edits, so that taking them back is no edit.
-  struct Edited {
-    std::string pool;
-    config::InitialMode mode = config::InitialMode::live;
-  };
-
-  std::string refused_;
-  std::map<std::string, Edited> edited_;  // by site
-};
+// Why the configuration file is not in force, as a sentence.
+std::string describe_refused_reload(const Refusal& refusal, const core::Actor& actor, base::WallTime now);
 
 }  // namespace drawbridge::control

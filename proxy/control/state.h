@@ -64,6 +64,12 @@ struct AcceptedWrites {
   bool exact = false;  // false: at least so many
 };
 
+// What the configuration file says of a site that its first start alone goes by.
+struct FileWord {
+  std::string pool;
+  core::Mode mode = core::Mode::live;
+};
+
 // What is on now for one site.
 struct SiteState {
   core::ModeState mode;
@@ -76,6 +82,7 @@ struct SiteState {
   std::vector<SliceState> previous_slices;  // that the last cutover of the whole site ended
   std::optional<AcceptedWrites> accepted;   // beside previous_pool
   std::optional<CutoverRecord> cutover;
+  std::optional<FileWord> file_word;  // before the edits that the state does not follow (file_notes.h)
 };
 
 // The mode that visitors meet: that of the state, or the hold of a cutover under way. A cutover holds only what the

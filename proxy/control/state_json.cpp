@@ -67,6 +67,9 @@ json::object site_object(const SiteState& site) {
                                  {"exact", site.accepted->exact}};
   }
   if (site.cutover) object["cutover"] = cutover_object(*site.cutover);
+  if (site.file_word) {
+    object["file"] = {{"pool", site.file_word->pool}, {"mode", core::name(site.file_word->mode)}};
+  }
   if (!site.slices.empty()) object["slices"] = slice_list(site.slices);
   if (!site.previous_slices.empty()) object["previous_slices"] = slice_list(site.previous_slices);
   return object;
@@ -84,6 +87,13 @@ std::string read_accepted(const json::value& value, const std::string& where, Ac
   JsonFields fields(value, where + " accepted_writes");
   accepted.count = fields.number("count");
   accepted.exact = fields.boolean("exact");
+  return fields.finish();
+}
+
+std::string read_file_word(const json::value& value, const std::string& where, FileWord& word) {
+  JsonFields fields(value, where + " file");
+  word.pool = fields.text("pool");
+  word.mode = fields.word("mode", core::parse_mode);
   return fields.finish();
 }
 
@@ -153,6 +163,10 @@ std::string read_site(const json::value& value, const std::string& name, SiteSta
   if (fields.has("previous_pool")) site.previous_pool = fields.text("previous_pool");
   if (fields.has("accepted_writes")) {
     const auto problem = read_accepted(fields.value("accepted_writes"), where, site.accepted.emplace());
+    if (!problem.empty()) return problem;
+  }
+  if (fields.has("file")) {
+    const auto problem = read_file_word(fields.value("file"), where, site.file_word.emplace());
     if (!problem.empty()) return problem;
   }
   for (const auto& [key, slices] :

@@ -2,6 +2,7 @@
 
 #include "pages/reply.h"
 #include "proxy/app/page_renderer.h"
+#include "proxy/control/state_json.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -91,6 +92,35 @@ TEST_CASE("a folder that a start would miss is named") {
   const auto missing = app::missing_folders(server);
   REQUIRE(missing.size() == 1);
   CHECK(missing[0] == fmt::format("'access_log' of [server]: the folder {}/log is missing", folder.path.string()));
+}
+
+TEST_CASE("a check says what a start would say because of the state on this machine") {
+  const PagesFolder folder;
+  folder.write("night", "<p>we sleep</p>");
+  auto text = folder.config("night");
+  text.insert(text.find("pages_dir"), fmt::format("state_dir = \"{}\"\n", folder.path.string()));
+  const auto configured = app::parse_configuration(text, "test.toml");
+  REQUIRE(configured.has_value());
+  const auto said = [&](const control::State& state) {
+    CHECK_FALSE(folder.file("state.json", control::format_state(state)).empty());
+    return app::state_warnings(configured->values);
+  };
+  CHECK(app::state_warnings(configured->values).empty());  // there is none
+  control::State state{.epoch = 3, .sites = {{"web", {.pool = "blue"}}}, .servers = {}};
+  CHECK(said(state).empty());
+  auto& web = state.sites.at("web");
+  web.mode.mode = core::Mode::readonly;
+  web.file_word = control::FileWord{.pool = "blue", .mode = core::Mode::maintenance};
+  REQUIRE(said(state).size() == 1);
+  CHECK(said(state)[0].starts_with("the file says mode live for web, which stays readonly as since "));
+  web.pool = "green";
+  REQUIRE(said(state).size() == 1);
+  CHECK(
+      said(state)[0].starts_with("as things stand a start with it, or a reload, is refused: site web: its active "
+                                 "pool 'green' is not in the configuration"));
+  CHECK_FALSE(folder.file("state.json", "{}").empty());
+  REQUIRE(app::state_warnings(configured->values).size() == 1);
+  CHECK(app::state_warnings(configured->values)[0].ends_with("/state.json has no version"));
 }
 
 TEST_CASE("a page is shown from memory, whatever becomes of its folder") {

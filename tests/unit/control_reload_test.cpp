@@ -18,6 +18,13 @@ std::string without(const std::string& text, const std::string& from, const std:
   return std::string(text).replace(at, from.size(), to);
 }
 
+// The file says another pool and another mode for the shop.
+std::string edited_shop() {
+  auto edited = ControlRoom::default_config;
+  const auto shop = edited.find("[site.shop]");
+  return edited.replace(edited.find("pool = \"blue\"", shop), 13, "pool = \"green\"\nmode = \"maintenance\"");
+}
+
 const std::string forum_section = R"([site.forum]
 hosts = ["forum.example"]
 pool = "blue"
@@ -204,9 +211,7 @@ idle_connections = 5
 TEST_CASE("an edited pool or mode of a site that runs is no silent nothing") {
   ControlRoom room;
   REQUIRE(room.start().has_value());
-  const auto shop = ControlRoom::default_config.find("[site.shop]");
-  auto edited = ControlRoom::default_config;
-  edited.replace(edited.find("pool = \"blue\"", shop), 13, "pool = \"green\"\nmode = \"maintenance\"");
+  const auto edited = edited_shop();
   const auto reload = [&](const std::string& text) {
     room.set_config(text);
     const auto answer = room.reload();
@@ -225,8 +230,57 @@ TEST_CASE("an edited pool or mode of a site that runs is no silent nothing") {
   room.mode(Mode::maintenance, {"shop"});
   room.alarms.settle();
   CHECK(warnings().size() == 1);
+  room.mode(Mode::live, {"shop"});
+  room.alarms.settle();
+  CHECK(warnings().size() == 1);                       // it was followed once
   CHECK(reload(ControlRoom::default_config).empty());  // taken back
   CHECK(warnings().empty());
+}
+
+TEST_CASE("a start says of an edited pool or mode what a reload says, and until it is followed or taken back") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  const auto warnings = [&] { return room.controller().status().warnings; };
+  room.restart();
+  CHECK_FALSE(room.has_event("file_not_followed"));
+  room.set_config(edited_shop());
+  for (int i = 0; i < 2; ++i) {  // as the one before the restart, it knows what the file said first
+    room.restart();
+    CHECK(room.has_event("file_not_followed"));
+    REQUIRE(warnings().size() == 2);
+    CHECK(warnings()[0].contains("the file says pool green for shop, which stays on blue"));
+    CHECK(warnings()[1].contains("the file says mode maintenance for shop, which stays live as since "));
+    CHECK(room.mode_of("shop") == Mode::live);
+  }
+  SUBCASE("the mode is followed, and left again") {
+    room.mode(Mode::maintenance, {"shop"});
+    room.mode(Mode::live, {"shop"});
+    room.alarms.settle();
+    room.restart();
+    REQUIRE(warnings().size() == 1);
+    CHECK(warnings()[0].contains("pool green"));
+  }
+  SUBCASE("the edit is taken back while proxyd is down") {
+    room.set_config(ControlRoom::default_config);
+    room.restart();
+    CHECK(warnings().empty());
+    room.set_config(edited_shop());
+    room.restart();
+    CHECK(warnings().size() == 2);
+  }
+}
+
+TEST_CASE("what a cutover or a command has changed is no edit of the file, whenever proxyd starts") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.submit({.what = core::CutoverCommand{.site = "shop", .to = "green"}, .if_epoch = {}, .actor = {}});
+  room.alarms.settle();
+  room.mode(Mode::readonly, {"shop"});
+  room.alarms.settle();
+  REQUIRE(room.view("shop").pool->name == "green");
+  room.restart();
+  CHECK(room.controller().status().warnings.empty());
+  CHECK_FALSE(room.has_event("file_not_followed"));
 }
 
 TEST_CASE("a refused reload stands in status until one is carried out") {

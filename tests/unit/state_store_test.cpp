@@ -32,6 +32,7 @@ State numbered(std::uint64_t n) {
     shop.mode.until = shop.mode.since + base::Millis(60'000);
     shop.ends = control::SteadyEnd{.boot = "b", .at = base::Millis(5), .lasts = base::Millis(60'000)};
   }
+  if (n % 2 == 0) shop.file_word = control::FileWord{.pool = "green", .mode = core::Mode::maintenance};
   state.servers[{"blue", "127.0.0.1:" + std::to_string(n)}] = core::ServerAdmin::drain;
   return state;
 }
@@ -86,7 +87,7 @@ TEST_CASE("a state that is not whole is refused") {
                                 with("\"admin\":\"drain\"", "\"admin\":\"\""),
                                 with("\"sites\":{", "\"sites\":[{"),
                                 with("\"since\":\"2026", "\"since\":\"x026"),
-                                with("\"version\":3", "\"version\":0")};
+                                with("\"version\":4", "\"version\":0")};
   for (const auto& text : broken) {
     CAPTURE(text);
     const auto parsed = control::parse_state(text);
@@ -304,7 +305,7 @@ TEST_CASE("a state damaged together with its copy is told as lost with both reas
 }
 
 TEST_CASE("a state of a newer version is never replaced by an older copy") {
-  const auto newer = std::string("{\"version\": 4, \"anything\": true}");
+  const auto newer = std::string("{\"version\": 5, \"anything\": true}");
   for (const bool damaged : {false, true}) {
     MemoryFileSystem files;
     files.overwrite("/state/state.json", damaged ? "x" : newer);
