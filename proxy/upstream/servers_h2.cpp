@@ -124,10 +124,11 @@ net::Task<base::Result<H2Carrier*>> Servers::board_carrier(const core::PoolView&
   const auto id = boarding.server.id;
   auto& target = server(id);
   Turn next{.server = id, .until = loop_.now() + pool.timing.connect, .at = BoardingQueue::At::back};
-  for (int dials = 0; dials < dials_max; ++dials) {
+  for (int dials = 0;; ++dials) {
     if (dials > 0 || !target.queue.empty() || !may_dial(id)) {
       const auto turn = co_await wait_for_turn(pool, next, tried);
       if (!turn || *turn != nullptr) co_return turn;
+      if (dials == dials_max) co_return std::unexpected(no_room);
       const auto slot = choose_slot(target, board_.usable(id, loop_.now()));
       if (!slot) co_return std::unexpected(no_room);
       boarding.slot = *slot;
@@ -136,7 +137,6 @@ net::Task<base::Result<H2Carrier*>> Servers::board_carrier(const core::PoolView&
     if (!dialled || (*dialled)->has_room()) co_return dialled;
     next.at = BoardingQueue::At::front;
   }
-  co_return std::unexpected(no_room);
 }
 
 net::Task<base::Result<H2Carrier*>> Servers::dial_carrier(const core::PoolView& pool, Boarding boarding,

@@ -173,6 +173,24 @@ TEST_CASE("a server that takes nobody on a connection which is to end is asked f
   CHECK(waiting.seated());
 }
 
+TEST_CASE("for one request a server that takes nobody and ends its connections is asked for three, not for ever") {
+  Town town;
+  town.ride();
+  town.accept(takes(0)).close();
+  town.settle();
+  const auto dialled_before = town.dials();
+  auto& rider = town.ride();
+  for (std::uint64_t dialled = 1; dialled <= 3; ++dialled) {
+    CHECK(town.dials() == dialled_before + dialled);
+    REQUIRE_FALSE(rider.failure.has_value());
+    town.accept(takes(0)).close();
+    town.settle();
+  }
+  REQUIRE(rider.failure.has_value());
+  CHECK(rider.failure->reason == base::Reason::no_server);
+  CHECK(town.dials() == dialled_before + 3);
+}
+
 TEST_CASE("who waits in front and has not yet begun to send keeps nobody behind it from its place") {
   Town town;
   town.fill();

@@ -4,10 +4,19 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <condition_variable>
+#include <filesystem>
+#include <fstream>
 #include <functional>
+#include <linux/capability.h>
 #include <mutex>
 #include <optional>
+#include <string>
+#include <sys/resource.h>
+#include <sys/syscall.h>
+#include <thread>
+#include <unistd.h>
 #include <vector>
 
 using namespace drawbridge;
@@ -75,7 +84,56 @@ struct Group {
   }
 };
 
+int own_nice() {
+  return ::getpriority(PRIO_PROCESS, 0);  // of this thread alone
+}
+
+std::vector<int> nice_of_workers() {
+  std::vector<int> found;
+  for (const auto& task : std::filesystem::directory_iterator("/proc/self/task")) {
+    std::string name;
+    std::getline(std::ifstream(task.path() / "comm"), name);
+    const auto id = static_cast<id_t>(std::stoul(task.path().filename()));
+    if (name == "worker") found.push_back(::getpriority(PRIO_PROCESS, id));
+  }
+  return found;
+}
+
+// This thread, and who it starts, may not go before others any more.
+void renounce_precedence() {
+  __user_cap_header_struct header{.version = _LINUX_CAPABILITY_VERSION_3, .pid = 0};
+  __user_cap_data_struct data[2]{};
+  ::syscall(SYS_capget, &header, data);
+  data[0].effective &= ~(1U << CAP_SYS_NICE);
+  ::syscall(SYS_capset, &header, data);
+}
+
+// Tried by a thread that ends with it.
+bool may_go_before_others() {
+  bool may = false;
+  std::thread([&] { may = ::setpriority(PRIO_PROCESS, 0, own_nice() - 10) == 0; }).join();
+  return may;
+}
+
 }  // namespace
+
+TEST_CASE("the control thread goes before its workers where it may, and does its work where it may not") {
+  for (const bool renounces : {false, true}) {
+    CAPTURE(renounces);
+    std::thread control([&] {
+      if (renounces) renounce_precedence();
+      const int nice = own_nice();
+      const int wanted = may_go_before_others() ? std::max(nice - 10, -20) : nice;
+      Group group;
+      CHECK(own_nice() == wanted);
+      CHECK(group.answers());
+      CHECK(nice_of_workers() == std::vector<int>(2, nice));
+      group.shut_down();
+      CHECK(group.control.turn_until([&] { return group.stopped; }));
+    });
+    control.join();
+  }
+}
 
 TEST_CASE("a question is answered though one worker has ended at shutdown and another is still busy") {
   Group group;

@@ -107,3 +107,17 @@ TEST_CASE("between the two GOAWAYs of a shutdown a stream is served, and behind 
   CHECK(bench.server().nobody_came());
   bench.join();
 }
+
+TEST_CASE("the end of the grace time waits for no client that leaves no room for what it is told of its request") {
+  WorkerBench bench;
+  bench.bounds().body_timeout = base::Millis(600'000);
+  bench.start();
+  Wire wire(bench);
+  wire.greet(h2::get(1), h2::settings({{initial_window, 0}}));
+  auto server = bench.take_request();
+  bench.begin_shutdown();
+  bench.end_all();
+  wire.next(h2::type_headers);
+  wire.socket.read_to_end();
+  bench.join();
+}
