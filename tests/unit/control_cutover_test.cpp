@@ -1,4 +1,4 @@
-#include "tests/unit/control_room.h"
+#include "tests/unit/cutover_room.h"
 
 #include <doctest/doctest.h>
 
@@ -11,34 +11,14 @@ using core::CutoverStage;
 using core::Mode;
 using core::Outcome;
 using core::RequestClass;
-using tests::ControlRoom;
+using tests::back;
+using tests::CutoverRoom;
+using tests::to_green;
 
 namespace {
 
-core::CutoverCommand to_green() {
-  core::CutoverCommand command;
-  command.site = "shop";
-  command.to = "green";
-  return command;
-}
-
-core::CutoverCommand back() {
-  core::CutoverCommand command;
-  command.site = "shop";
-  command.rollback = true;
-  return command;
-}
-
-std::shared_ptr<tests::Answer> submit(ControlRoom& room, core::CutoverCommand command) {
-  return room.submit({.what = std::move(command), .if_epoch = {}, .actor = ControlRoom::alice});
-}
-
-std::string pool_of(const ControlRoom& room) {
-  return room.view("shop").pool->name;
-}
-
-void check_before(const ControlRoom& room, Mode mode = Mode::live) {
-  CHECK(pool_of(room) == "blue");
+void check_before(const CutoverRoom& room, Mode mode = Mode::live) {
+  CHECK(room.pool() == "blue");
   CHECK(room.mode_of("shop") == mode);
   CHECK_FALSE(room.status_of("shop").cutover.has_value());
 }
@@ -52,33 +32,21 @@ void check_failed(const tests::Answer& answer, CutoverFailure failure, CutoverSt
   CHECK(answer.receipt().cutover->failed_at == stage);
 }
 
-// In stage run, with the id to continue by.
-std::uint64_t begin_run(ControlRoom& room, tests::Answer& answer) {
-  room.alarms.settle();
-  REQUIRE_FALSE(answer.progress.empty());
-  const auto& last = answer.progress.back();
-  REQUIRE(last.cutover.has_value());
-  REQUIRE(last.cutover->stage == CutoverStage::run);
-  CHECK(room.mode_of("shop") == Mode::hold);
-  return last.cutover->id;
-}
-
 }  // namespace
 
 TEST_CASE("a cutover holds, waits for the old pool's writes, and flips pool and mode in one snapshot") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  CutoverRoom room;
   const auto write = room.workers->enter("shop", {.request_class = RequestClass::write});
-  const auto answer = submit(room, to_green());
+  const auto answer = room.submit(to_green());
   room.alarms.settle();
   CHECK(room.mode_of("shop") == Mode::hold);
-  CHECK(pool_of(room) == "blue");
+  CHECK(room.pool() == "blue");
   CHECK(room.status_of("shop").cutover->stage == CutoverStage::drain);
   const auto held_epoch = room.controller().current().epoch;
   room.workers->leave(write);
   room.alarms.settle();
   CHECK(room.controller().current().epoch == held_epoch + 1);
-  CHECK(pool_of(room) == "green");
+  CHECK(room.pool() == "green");
   CHECK(room.mode_of("shop") == Mode::live);
   REQUIRE(answer->is_receipt());
   CHECK(answer->receipt().outcome == Outcome::done);
@@ -86,33 +54,31 @@ TEST_CASE("a cutover holds, waits for the old pool's writes, and flips pool and 
   CHECK(answer->receipt().cutover->flip_at.has_value());
   CHECK(room.status_of("shop").previous_pool == "blue");
   room.restart();
-  CHECK(pool_of(room) == "green");
+  CHECK(room.pool() == "green");
   CHECK(room.controller().status().warnings.empty());
 }
 
 TEST_CASE("a cutover keeps readonly and maintenance, or brings the mode that it was told") {
   for (const auto mode : {Mode::readonly, Mode::maintenance}) {
-    ControlRoom room;
-    REQUIRE(room.start().has_value());
+    CutoverRoom room;
     room.mode(mode, {"shop"});
     room.alarms.settle();
-    const auto answer = submit(room, to_green());
+    const auto answer = room.submit(to_green());
     CHECK(room.mode_of("shop") == mode);
     room.alarms.settle();
-    CHECK(pool_of(room) == "green");
+    CHECK(room.pool() == "green");
     CHECK(room.mode_of("shop") == mode);
     auto command = back();
     command.then = Mode::live;
-    submit(room, command);
+    room.submit(command);
     room.alarms.settle();
-    CHECK(pool_of(room) == "blue");
+    CHECK(room.pool() == "blue");
     CHECK(room.mode_of("shop") == Mode::live);
   }
 }
 
 TEST_CASE("what makes no sense is refused and nothing has changed") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  CutoverRoom room;
   std::vector<std::pair<core::CutoverCommand, RefusalCode>> commands(8, {to_green(), RefusalCode::bad_request});
   commands[0].first.site = "shpo";
   commands[0].second = RefusalCode::unknown_site;
@@ -127,7 +93,7 @@ TEST_CASE("what makes no sense is refused and nothing has changed") {
   commands[7] = {back(), RefusalCode::refused};
   const auto epoch = room.controller().current().epoch;
   for (const auto& [command, code] : commands) {
-    const auto answer = submit(room, command);
+    const auto answer = room.submit(command);
     room.alarms.settle();
     REQUIRE(answer->done.has_value());
     REQUIRE_FALSE(answer->is_receipt());
@@ -138,18 +104,17 @@ TEST_CASE("what makes no sense is refused and nothing has changed") {
 }
 
 TEST_CASE("servers that do not answer keep the site where it is; a dry run changes nothing") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  CutoverRoom room;
   const auto epoch = room.controller().current().epoch;
   auto dry = to_green();
   dry.dry_run = true;
-  const auto rehearsed = submit(room, dry);
+  const auto rehearsed = room.submit(dry);
   room.alarms.settle();
   REQUIRE(rehearsed->is_receipt());
   CHECK(rehearsed->receipt().cutover->dry_run);
   room.servers_answer = false;
-  const auto refused = submit(room, to_green());
-  const auto refused_dry = submit(room, dry);
+  const auto refused = room.submit(to_green());
+  const auto refused_dry = room.submit(dry);
   room.alarms.settle();
   CHECK_FALSE(refused->is_receipt());
   CHECK(refused->refusal().message.find("status 500") != std::string::npos);
@@ -160,19 +125,18 @@ TEST_CASE("servers that do not answer keep the site where it is; a dry run chang
 
 TEST_CASE("writes that do not end in time bring the site back, or are cut and named") {
   for (const bool cut : {false, true}) {
-    ControlRoom room;
-    REQUIRE(room.start().has_value());
+    CutoverRoom room;
     room.workers->enter("shop", {.request_class = RequestClass::write});
     auto command = to_green();
     command.drain_timeout = base::Millis(5'000);
     command.cut = cut;
-    const auto answer = submit(room, command);
+    const auto answer = room.submit(command);
     room.alarms.advance(base::Millis(4'900));
     CHECK(room.mode_of("shop") == Mode::hold);
     room.alarms.advance(base::Millis(2'000));
     if (cut) {
       REQUIRE(answer->is_receipt());
-      CHECK(pool_of(room) == "green");
+      CHECK(room.pool() == "green");
       CHECK(answer->receipt().outcome == Outcome::cut);
       CHECK(answer->receipt().cut.size() == 1);
     } else {
@@ -185,12 +149,11 @@ TEST_CASE("writes that do not end in time bring the site back, or are cut and na
 
 TEST_CASE("the operator's command decides: exit code 0 flips, another brings the site back") {
   for (const int code : {0, 3}) {
-    ControlRoom room;
-    REQUIRE(room.start().has_value());
+    CutoverRoom room;
     auto command = to_green();
     command.run = true;
-    const auto answer = submit(room, command);
-    const auto id = begin_run(room, *answer);
+    const auto answer = room.submit(command);
+    const auto id = room.begin_run(*answer);
     CHECK_FALSE(room.controller().run_ended("shop", id + 1, 0).has_value());
     CHECK(room.controller().run_ended("shop", id, code).has_value());
     CHECK_FALSE(room.controller().run_ended("shop", id, 0).has_value());
@@ -198,7 +161,7 @@ TEST_CASE("the operator's command decides: exit code 0 flips, another brings the
     if (code == 0) {
       REQUIRE(answer->is_receipt());
       CHECK(answer->receipt().cutover->exit_code == 0);
-      CHECK(pool_of(room) == "green");
+      CHECK(room.pool() == "green");
     } else {
       check_failed(*answer, CutoverFailure::run, CutoverStage::run);
       check_before(room);
@@ -208,18 +171,17 @@ TEST_CASE("the operator's command decides: exit code 0 flips, another brings the
 
 TEST_CASE("an operator who hangs up, or a command that takes too long, brings the site back") {
   for (const bool hangs_up : {true, false}) {
-    ControlRoom room;
-    REQUIRE(room.start().has_value());
+    CutoverRoom room;
     auto command = to_green();
     command.run = true;
     command.deadline = base::Millis(20'000);
     auto answer = std::make_shared<tests::Answer>();
     bool there = true;
-    room.controller().submit({.what = command, .if_epoch = {}, .actor = ControlRoom::alice},
+    room.controller().submit({.what = command, .if_epoch = {}, .actor = CutoverRoom::alice},
                              {.progress = [&](const control::Progress& one) { answer->progress.push_back(one); },
                               .done = [&](control::Done done) { answer->done = std::move(done); },
                               .is_there = [&] { return there; }});
-    begin_run(room, *answer);
+    room.begin_run(*answer);
     there = !hangs_up;
     room.alarms.advance(base::Millis(hangs_up ? 200 : 19'900));
     CHECK((room.mode_of("shop") == Mode::hold) == !hangs_up);
@@ -231,19 +193,18 @@ TEST_CASE("an operator who hangs up, or a command that takes too long, brings th
 
 TEST_CASE("the check of the new pool comes last before the flip") {
   for (const bool passes : {true, false}) {
-    ControlRoom room;
-    REQUIRE(room.start().has_value());
+    CutoverRoom room;
     room.check_passes = passes;
     auto command = to_green();
     command.run = true;
     command.check = "/ready";
-    const auto answer = submit(room, command);
-    const auto id = begin_run(room, *answer);
+    const auto answer = room.submit(command);
+    const auto id = room.begin_run(*answer);
     CHECK(room.controller().run_ended("shop", id, 0).has_value());
     room.alarms.settle();
     if (passes) {
       REQUIRE(answer->is_receipt());
-      CHECK(pool_of(room) == "green");
+      CHECK(room.pool() == "green");
     } else {
       check_failed(*answer, CutoverFailure::check, CutoverStage::check);
       CHECK(answer->receipt().note.find("status 500") != std::string::npos);
@@ -253,14 +214,13 @@ TEST_CASE("the check of the new pool comes last before the flip") {
 }
 
 TEST_CASE("while a site is cut over every other change of it is refused and told who holds it") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  CutoverRoom room;
   auto command = to_green();
   command.run = true;
-  const auto answer = submit(room, command);
-  const auto id = begin_run(room, *answer);
+  const auto answer = room.submit(command);
+  const auto id = room.begin_run(*answer);
   const auto mode = room.mode(Mode::maintenance);
-  const auto second = submit(room, to_green());
+  const auto second = room.submit(to_green());
   const auto reload = room.reload();
   const auto other = room.mode(Mode::readonly, {"forum"});
   room.alarms.settle();
@@ -272,72 +232,69 @@ TEST_CASE("while a site is cut over every other change of it is refused and told
   CHECK(other->is_receipt());
   CHECK(room.controller().run_ended("shop", id, 0).has_value());
   room.alarms.settle();
-  CHECK(pool_of(room) == "green");
+  CHECK(room.pool() == "green");
   CHECK(room.mode(Mode::live, {"shop"}) != nullptr);
 }
 
 TEST_CASE("a mode whose time is over during a cutover ends after it") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  CutoverRoom room;
   room.readonly_for(base::Millis(10'000));
   room.alarms.settle();
   auto command = to_green();
   command.run = true;
-  const auto answer = submit(room, command);
+  const auto answer = room.submit(command);
   room.alarms.settle();
   const auto id = answer->progress.back().cutover->id;
   room.alarms.advance(base::Millis(12'000));
   CHECK(room.mode_of("shop") == Mode::readonly);
   CHECK(room.controller().run_ended("shop", id, 0).has_value());
   room.alarms.advance(base::Millis(1));
-  CHECK(pool_of(room) == "green");
+  CHECK(room.pool() == "green");
   CHECK(room.mode_of("shop") == Mode::live);
 }
 
 TEST_CASE("a rollback that would leave writes behind wants to be told so") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
-  submit(room, to_green());
+  CutoverRoom room;
+  room.submit(to_green());
   room.alarms.settle();
-  REQUIRE(pool_of(room) == "green");
-  const auto clean = submit(room, back());
+  REQUIRE(room.pool() == "green");
+  const auto clean = room.submit(back());
   room.alarms.settle();
   REQUIRE(clean->is_receipt());
   CHECK(clean->receipt().cutover->writes == 0);
-  CHECK(pool_of(room) == "blue");
+  CHECK(room.pool() == "blue");
 
-  submit(room, to_green());
+  room.submit(to_green());
   room.alarms.settle();
   room.writes += 2;
-  const auto refused = submit(room, back());
+  const auto refused = room.submit(back());
   room.alarms.settle();
   CHECK_FALSE(refused->is_receipt());
   CHECK(refused->refusal().message.find("2 writes") != std::string::npos);
   auto anyway = back();
   anyway.discard_writes = true;
-  const auto done = submit(room, anyway);
+  const auto done = room.submit(anyway);
   room.alarms.settle();
   REQUIRE(done->is_receipt());
   CHECK(done->receipt().cutover->writes == 2);
-  CHECK(pool_of(room) == "blue");
+  CHECK(room.pool() == "blue");
 }
 
 TEST_CASE(
     "a write that the new pool accepts between the guard and the hold stops a rollback; so does not knowing") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
-  submit(room, to_green());
+  CutoverRoom room;
+  room.submit(to_green());
   room.alarms.settle();
   const auto write = room.workers->enter("shop", {.request_class = RequestClass::write});
-  const auto answer = submit(room, back());
+  const auto answer = room.submit(back());
   room.alarms.settle();
   room.writes += 1;
   room.workers->leave(write);
   room.alarms.settle();
   check_failed(*answer, CutoverFailure::writes, CutoverStage::drain);
-  CHECK(pool_of(room) == "green");
+  CHECK(room.pool() == "green");
   room.restart();
-  const auto unknown = submit(room, back());
+  const auto unknown = room.submit(back());
   room.alarms.settle();
   CHECK_FALSE(unknown->is_receipt());
   CHECK(unknown->refusal().message.find("not known") != std::string::npos);
@@ -345,12 +302,11 @@ TEST_CASE(
 
 TEST_CASE("a process that is killed in any stage comes up on one pool and says which") {
   for (const bool in_run : {false, true}) {
-    ControlRoom room;
-    REQUIRE(room.start().has_value());
+    CutoverRoom room;
     const auto write = room.workers->enter("shop", {.request_class = RequestClass::write});
     auto command = to_green();
     command.run = true;
-    const auto answer = submit(room, command);
+    const auto answer = room.submit(command);
     room.alarms.settle();
     if (in_run) room.workers->leave(write);
     room.alarms.settle();
@@ -374,22 +330,21 @@ TEST_CASE("whichever operation of the disk fails, the site is wholly on one pool
     int flipped = 0;
     for (int nth = 0; nth < 60; ++nth) {
       CAPTURE(nth);
-      ControlRoom room;
-      REQUIRE(room.start().has_value());
+      CutoverRoom room;
       room.files.fail_after(nth, killed);
       auto command = to_green();
       command.check = "/ready";
-      const auto answer = submit(room, command);
+      const auto answer = room.submit(command);
       room.alarms.settle();
       CHECK(room.mode_of("shop") == Mode::live);
-      const auto pool = pool_of(room);
+      const auto pool = room.pool();
       REQUIRE(answer->done.has_value());
       CHECK((answer->is_receipt() && answer->receipt().outcome == Outcome::done) == (pool == "green"));
       room.files.heal();
       room.restart();
       CHECK(room.mode_of("shop") == Mode::live);
       // Only a folder that could not be synced leaves it open which of the two a restart finds.
-      if (pool == "green") CHECK(pool_of(room) == "green");
+      if (pool == "green") CHECK(room.pool() == "green");
       flipped += pool == "green" ? 1 : 0;
     }
     CHECK(flipped > 0);

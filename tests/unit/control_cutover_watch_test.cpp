@@ -1,4 +1,4 @@
-#include "tests/unit/control_room.h"
+#include "tests/unit/cutover_room.h"
 
 #include <doctest/doctest.h>
 
@@ -9,44 +9,22 @@ using core::CutoverStage;
 using core::Mode;
 using core::Outcome;
 using core::RequestClass;
-using tests::ControlRoom;
+using tests::back;
+using tests::CutoverRoom;
+using tests::to_green;
 
 namespace {
-
-core::CutoverCommand to_green(base::Millis watch = {}) {
-  core::CutoverCommand command;
-  command.site = "shop";
-  command.to = "green";
-  command.watch = watch;
-  return command;
-}
-
-core::CutoverCommand back() {
-  core::CutoverCommand command;
-  command.site = "shop";
-  command.rollback = true;
-  return command;
-}
-
-std::shared_ptr<tests::Answer> submit(ControlRoom& room, core::CutoverCommand command) {
-  return room.submit({.what = std::move(command), .if_epoch = {}, .actor = ControlRoom::alice});
-}
-
-std::string pool_of(const ControlRoom& room) {
-  return room.view("shop").pool->name;
-}
 
 constexpr base::Millis half_a_minute{30'000};
 
 }  // namespace
 
 TEST_CASE("a watch tells what the new pool answers and ends well with few errors") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  CutoverRoom room;
   room.answered = {.requests = 1'000, .errors = 900};  // before the flip: nobody's fault
-  const auto answer = submit(room, to_green(half_a_minute));
+  const auto answer = room.submit(to_green(half_a_minute));
   room.alarms.settle();
-  REQUIRE(pool_of(room) == "green");
+  REQUIRE(room.pool() == "green");
   CHECK(room.status_of("shop").cutover->stage == CutoverStage::watch);
   room.answered = {.requests = 1'100, .errors = 904};
   room.alarms.advance(half_a_minute + base::Millis(600));
@@ -66,12 +44,11 @@ TEST_CASE(
         CAPTURE(returns);
         CAPTURE(wrote);
         CAPTURE(discards);
-        ControlRoom room;
-        REQUIRE(room.start().has_value());
+        CutoverRoom room;
         auto command = to_green(half_a_minute);
         command.return_on_errors = returns;
         command.discard_writes = discards;
-        const auto answer = submit(room, command);
+        const auto answer = room.submit(command);
         room.alarms.settle();
         room.writes += wrote ? 3 : 0;
         room.answered = {.requests = 100, .errors = 6};
@@ -80,7 +57,7 @@ TEST_CASE(
         const bool went_back = returns && (!wrote || discards);
         CHECK(answer->receipt().outcome == (went_back ? Outcome::returned : Outcome::watch_failed));
         CHECK(answer->receipt().note.find("6 of 100 answers of green were errors") != std::string::npos);
-        CHECK(pool_of(room) == (went_back ? "blue" : "green"));
+        CHECK(room.pool() == (went_back ? "blue" : "green"));
         CHECK(room.mode_of("shop") == Mode::live);
       }
     }
@@ -88,11 +65,10 @@ TEST_CASE(
 }
 
 TEST_CASE("a way back that is not open leaves the site where it is and says so") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  CutoverRoom room;
   auto command = to_green(half_a_minute);
   command.return_on_errors = true;
-  const auto answer = submit(room, command);
+  const auto answer = room.submit(command);
   room.alarms.settle();
   room.servers_answer = false;
   room.answered = {.requests = 100, .errors = 100};
@@ -100,44 +76,41 @@ TEST_CASE("a way back that is not open leaves the site where it is and says so")
   REQUIRE(answer->is_receipt());
   CHECK(answer->receipt().outcome == Outcome::watch_failed);
   CHECK(answer->receipt().note.find("the way back to blue failed") != std::string::npos);
-  CHECK(pool_of(room) == "green");
+  CHECK(room.pool() == "green");
 }
 
 TEST_CASE("a watch holds nobody up: modes change, a rollback ends it, and so does an abort") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
-  const auto watched = submit(room, to_green(half_a_minute));
+  CutoverRoom room;
+  const auto watched = room.submit(to_green(half_a_minute));
   room.alarms.settle();
   const auto mode = room.mode(Mode::readonly, {"shop"});
   room.alarms.advance(base::Millis(600));
   CHECK(mode->is_receipt());
   CHECK(room.mode_of("shop") == Mode::readonly);
-  const auto rollback = submit(room, back());
+  const auto rollback = room.submit(back());
   room.alarms.settle();
   REQUIRE(watched->is_receipt());
   CHECK(watched->receipt().note.find("ended the watch") != std::string::npos);
   REQUIRE(rollback->is_receipt());
-  CHECK(pool_of(room) == "blue");
+  CHECK(room.pool() == "blue");
   CHECK(room.mode_of("shop") == Mode::readonly);
 }
 
 TEST_CASE("a process that ends while it watches comes up on the new pool") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
-  submit(room, to_green(half_a_minute));
+  CutoverRoom room;
+  room.submit(to_green(half_a_minute));
   room.alarms.settle();
   room.alarms.advance(base::Millis(1'000));
   room.restart();
-  CHECK(pool_of(room) == "green");
+  CHECK(room.pool() == "green");
   CHECK(room.has_event("cutover_found_made"));
 }
 
 TEST_CASE("how many writes the new pool has accepted is known after a restart, or at least so many") {
   for (const bool in_order : {true, false}) {
     CAPTURE(in_order);
-    ControlRoom room;
-    REQUIRE(room.start().has_value());
-    submit(room, to_green());
+    CutoverRoom room;
+    room.submit(to_green());
     room.alarms.settle();
     room.writes += 2;
     room.mode(Mode::live, {"forum"});  // stored, and the count with it
@@ -146,7 +119,7 @@ TEST_CASE("how many writes the new pool has accepted is known after a restart, o
     if (in_order) room.controller().stop();
     room.restart();
     room.writes += 4;
-    const auto refused = submit(room, back());
+    const auto refused = room.submit(back());
     room.alarms.settle();
     REQUIRE_FALSE(refused->is_receipt());
     CHECK(refused->refusal().message.find(in_order ? "has accepted 7 writes" : "at least 6 writes") !=
@@ -159,9 +132,8 @@ TEST_CASE(
     "refused") {
   for (const bool dry_run : {false, true}) {
     CAPTURE(dry_run);
-    ControlRoom room;
-    REQUIRE(room.start().has_value());
-    const auto there = submit(room, to_green());
+    CutoverRoom room;
+    const auto there = room.submit(to_green());
     room.alarms.settle();
     REQUIRE(there->is_receipt());
     CHECK_FALSE(there->receipt().cutover->writes.has_value());
@@ -169,10 +141,10 @@ TEST_CASE(
     auto command = to_green();
     command.to = "blue";
     command.dry_run = dry_run;
-    const auto answer = submit(room, command);
+    const auto answer = room.submit(command);
     room.alarms.settle();
     REQUIRE(answer->is_receipt());
-    CHECK(pool_of(room) == (dry_run ? "green" : "blue"));
+    CHECK(room.pool() == (dry_run ? "green" : "blue"));
     CHECK(answer->receipt().cutover->writes == 29);
     CHECK(answer->receipt().cutover->writes_exact);
     CHECK_FALSE(answer->receipt().cutover->discards);
@@ -182,11 +154,10 @@ TEST_CASE(
 TEST_CASE("after a command the new servers are asked again, and nobody waits for the disk meanwhile") {
   for (const bool answer_then : {true, false}) {
     CAPTURE(answer_then);
-    ControlRoom room;
-    REQUIRE(room.start().has_value());
+    CutoverRoom room;
     auto command = to_green();
     command.run = true;
-    const auto answer = submit(room, command);
+    const auto answer = room.submit(command);
     room.alarms.settle();
     const auto id = answer->progress.back().cutover->id;
     const auto operations = room.files.operations();
@@ -195,21 +166,20 @@ TEST_CASE("after a command the new servers are asked again, and nobody waits for
     CHECK(room.status_of("shop").cutover->stage == CutoverStage::check);
     CHECK(room.files.operations() == operations);
     room.alarms.settle();
-    CHECK(pool_of(room) == (answer_then ? "green" : "blue"));
+    CHECK(room.pool() == (answer_then ? "green" : "blue"));
     REQUIRE(answer->is_receipt());
     CHECK(answer->receipt().outcome == (answer_then ? Outcome::done : Outcome::failed_back));
   }
 }
 
 TEST_CASE("an operator who leaves a watch does not end it, nor the way back that it begins") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  CutoverRoom room;
   auto command = to_green(half_a_minute);
   command.return_on_errors = true;
   bool is_there = true;
   control::Completion completion;
   completion.is_there = [&] { return is_there; };
-  room.controller().submit({.what = std::move(command), .if_epoch = {}, .actor = ControlRoom::alice},
+  room.controller().submit({.what = std::move(command), .if_epoch = {}, .actor = CutoverRoom::alice},
                            std::move(completion));
   room.alarms.settle();
   REQUIRE(room.status_of("shop").cutover->stage == CutoverStage::watch);
@@ -223,25 +193,23 @@ TEST_CASE("an operator who leaves a watch does not end it, nor the way back that
   REQUIRE(room.status_of("shop").cutover->stage == CutoverStage::drain);
   room.workers->release_fences();
   room.alarms.advance(base::Millis(1'000));
-  CHECK(pool_of(room) == "blue");
+  CHECK(room.pool() == "blue");
   CHECK_FALSE(room.status_of("shop").cutover.has_value());
 }
 
 TEST_CASE("the old pool is left by all, exempt requests too") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
-  submit(room, to_green());
+  CutoverRoom room;
+  room.submit(to_green());
   room.alarms.settle();
-  CHECK(pool_of(room) == "green");
+  CHECK(room.pool() == "green");
   CHECK(room.workers->last_scope.exempt_too);
 }
 
 TEST_CASE("the receipt comes when nobody waits any more and names all who did") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  CutoverRoom room;
   auto command = to_green();
   command.run = true;
-  const auto answer = submit(room, command);
+  const auto answer = room.submit(command);
   room.alarms.settle();
   room.workers->parked = {.parked = 2,
                           .hold = {.since = room.status_of("shop").mode.since,
@@ -252,7 +220,7 @@ TEST_CASE("the receipt comes when nobody waits any more and names all who did") 
                                    .longest = base::Millis(77)}};
   CHECK(room.controller().run_ended("shop", answer->progress.back().cutover->id, 0).has_value());
   room.alarms.advance(base::Millis(100));
-  CHECK(pool_of(room) == "green");
+  CHECK(room.pool() == "green");
   CHECK_FALSE(answer->done.has_value());
   room.workers->parked.parked = 0;
   room.alarms.advance(base::Millis(100));

@@ -1,4 +1,4 @@
-#include "tests/unit/control_room.h"
+#include "tests/unit/cutover_room.h"
 
 #include <doctest/doctest.h>
 
@@ -11,34 +11,15 @@ using core::CutoverStage;
 using core::Mode;
 using core::Outcome;
 using core::RequestClass;
-using tests::ControlRoom;
+using tests::back;
+using tests::CutoverRoom;
+using tests::to_green;
 
 namespace {
 
-core::CutoverCommand to_green() {
-  core::CutoverCommand command;
-  command.site = "shop";
-  command.to = "green";
-  return command;
-}
-
-std::shared_ptr<tests::Answer> submit(ControlRoom& room, core::CutoverCommand command) {
-  return room.submit({.what = std::move(command), .if_epoch = {}, .actor = ControlRoom::alice});
-}
-
-std::string pool_of(const ControlRoom& room) {
-  return room.view("shop").pool->name;
-}
-
-CutoverStage stage_of(const ControlRoom& room) {
-  const auto status = room.status_of("shop").cutover;
-  REQUIRE(status.has_value());
-  return status->stage;
-}
-
 using Waited = std::optional<std::expected<control::Waited, control::Refusal>>;
 
-std::shared_ptr<Waited> wait_until_drained(ControlRoom& room) {
+std::shared_ptr<Waited> wait_until_drained(CutoverRoom& room) {
   auto result = std::make_shared<Waited>();
   room.controller().wait({.sites = {"shop"}}, [result](auto waited) { *result = std::move(waited); });
   room.alarms.settle();
@@ -48,104 +29,99 @@ std::shared_ptr<Waited> wait_until_drained(ControlRoom& room) {
 }  // namespace
 
 TEST_CASE("a cutover that is given up goes back and names who ended it; after the flip it is too late") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  CutoverRoom room;
   const core::Actor bob{.name = "bob", .uid = 1001, .pid = 8};
   CHECK_FALSE(room.controller().abort_cutover("shop", bob).has_value());
   auto command = to_green();
   command.run = true;
-  const auto answer = submit(room, command);
+  const auto answer = room.submit(command);
   room.alarms.settle();
-  REQUIRE(stage_of(room) == CutoverStage::run);
+  REQUIRE(room.stage() == CutoverStage::run);
   CHECK(room.controller().abort_cutover("shop", bob).has_value());
   room.alarms.settle();
   REQUIRE(answer->is_receipt());
   CHECK(answer->receipt().outcome == Outcome::failed_back);
   CHECK(answer->receipt().cutover->failure == CutoverFailure::aborted);
   CHECK(answer->receipt().note == "bob (uid 1001) ended it in stage run");
-  CHECK(pool_of(room) == "blue");
+  CHECK(room.pool() == "blue");
   room.workers->hold_fences();
-  submit(room, to_green());
+  room.submit(to_green());
   room.alarms.settle();
   room.workers->release_fences();
   room.alarms.settle();
   room.workers->hold_fences();
-  REQUIRE(pool_of(room) == "green");
+  REQUIRE(room.pool() == "green");
   CHECK_FALSE(room.controller().abort_cutover("shop", bob).has_value());
 }
 
 TEST_CASE("a site that an operator holds moves within that hold and stays held") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  CutoverRoom room;
   auto hold = tests::mode_command(Mode::hold, {"shop"});
   hold.scope = core::HoldScope::all;
   hold.lasts = base::Millis(20'000);
-  room.submit({.what = hold, .if_epoch = {}, .actor = ControlRoom::alice});
+  room.submit({.what = hold, .if_epoch = {}, .actor = CutoverRoom::alice});
   room.alarms.settle();
   const auto since = room.status_of("shop").mode.since;
   auto command = to_green();
   command.run = true;
-  const auto answer = submit(room, command);
+  const auto answer = room.submit(command);
   room.alarms.settle();
-  REQUIRE(stage_of(room) == CutoverStage::run);
+  REQUIRE(room.stage() == CutoverStage::run);
   CHECK(room.status_of("shop").mode.scope == core::HoldScope::all);
   CHECK(room.status_of("shop").mode.since == since);
   CHECK(room.controller().run_ended("shop", answer->progress.back().cutover->id, 0).has_value());
   room.alarms.settle();
   REQUIRE(answer->is_receipt());
-  CHECK(pool_of(room) == "green");
+  CHECK(room.pool() == "green");
   CHECK(room.mode_of("shop") == Mode::hold);
   room.alarms.advance(base::Millis(20'000));
   CHECK(room.mode_of("shop") == Mode::live);
 }
 
 TEST_CASE("a cutover in an operator's hold must end before that hold; --then ends both in one snapshot") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  CutoverRoom room;
   auto hold = tests::mode_command(Mode::hold, {"shop"});
   hold.lasts = base::Millis(20'000);
-  room.submit({.what = hold, .if_epoch = {}, .actor = ControlRoom::alice});
+  room.submit({.what = hold, .if_epoch = {}, .actor = CutoverRoom::alice});
   room.alarms.settle();
   auto command = to_green();
   command.deadline = base::Millis(30'000);
-  const auto refused = submit(room, command);
+  const auto refused = room.submit(command);
   room.alarms.settle();
   REQUIRE_FALSE(refused->is_receipt());
   CHECK(refused->refusal().message.find("which ends in 20s") != std::string::npos);
   command.deadline.reset();
   command.then = Mode::live;
   const auto epoch = room.controller().current().epoch;
-  const auto answer = submit(room, command);
+  const auto answer = room.submit(command);
   room.alarms.settle();
   REQUIRE(answer->is_receipt());
   CHECK(room.mode_of("shop") == Mode::live);
-  CHECK(pool_of(room) == "green");
+  CHECK(room.pool() == "green");
   CHECK(room.controller().current().epoch == epoch + 2);
 }
 
 TEST_CASE("a new pool that dies while the command runs is noticed before the flip") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  CutoverRoom room;
   auto command = to_green();
   command.run = true;
-  const auto answer = submit(room, command);
+  const auto answer = room.submit(command);
   room.alarms.settle();
   room.servers_answer = false;
   CHECK(room.controller().run_ended("shop", answer->progress.back().cutover->id, 0).has_value());
   room.alarms.settle();
   REQUIRE(answer->is_receipt());
   CHECK(answer->receipt().cutover->failure == CutoverFailure::check);
-  CHECK(pool_of(room) == "blue");
+  CHECK(room.pool() == "blue");
 }
 
 TEST_CASE("who waits for the old pool to drain waits through the cutover, and hears if it comes to nothing") {
   for (const bool flips : {true, false}) {
-    ControlRoom room;
-    REQUIRE(room.start().has_value());
+    CutoverRoom room;
     const auto read = room.workers->enter("shop", {.request_class = RequestClass::read});
     auto command = to_green();
     command.run = true;
-    const auto answer = submit(room, command);
+    const auto answer = room.submit(command);
     room.alarms.settle();
     const auto waited = wait_until_drained(room);
     CHECK_FALSE(waited->has_value());
@@ -161,11 +137,10 @@ TEST_CASE("who waits for the old pool to drain waits through the cutover, and he
 }
 
 TEST_CASE("the history keeps the end of what the command printed") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  CutoverRoom room;
   auto command = to_green();
   command.run = true;
-  const auto answer = submit(room, command);
+  const auto answer = room.submit(command);
   room.alarms.settle();
   const auto id = answer->progress.back().cutover->id;
   CHECK(room.controller().run_ended("shop", id, 0, "promoted\nat 4711\n").has_value());
@@ -183,18 +158,17 @@ TEST_CASE("whoever reads that a flip was not stored learns when a restart may fi
   bool said = false;
   for (int nth = 0; nth < 60; ++nth) {
     CAPTURE(nth);
-    ControlRoom room;
-    REQUIRE(room.start().has_value());
+    CutoverRoom room;
     room.files.fail_after(nth, true);
-    const auto answer = submit(room, to_green());
+    const auto answer = room.submit(to_green());
     room.alarms.settle();
-    if (pool_of(room) == "green") break;
+    if (room.pool() == "green") break;
     const bool warned =
         answer->is_receipt() && answer->receipt().note.find("come up on green") != std::string::npos;
     said = said || warned;
     room.files.heal();
     room.restart();
-    if (pool_of(room) == "green") CHECK(warned);
+    if (room.pool() == "green") CHECK(warned);
   }
   CHECK(said);
 }

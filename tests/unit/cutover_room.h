@@ -1,0 +1,27 @@
+#pragma once
+
+#include "tests/unit/control_room.h"
+
+#include <cstdint>
+#include <memory>
+#include <string>
+
+namespace drawbridge::tests {
+
+// Of the site shop: from blue to green, and back.
+core::CutoverCommand to_green(base::Millis watch = {});
+core::CutoverCommand back();
+
+// A room that has started, whose site shop is moved.
+struct CutoverRoom : ControlRoom {
+  explicit CutoverRoom(const std::string& config_text = default_config);
+
+  using ControlRoom::submit;
+  std::shared_ptr<Answer> submit(core::CutoverCommand command);
+  std::string pool() const { return view("shop").pool->name; }
+  core::CutoverStage stage() const;  // of the cutover that there must be
+  // The cutover that is now in stage run, by the id to continue it with.
+  std::uint64_t begin_run(const Answer& answer);
+};
+
+}  // namespace drawbridge::tests
