@@ -38,7 +38,8 @@ class Pipes {
   Pipes(const std::atomic<std::size_t>& open_max, std::atomic<std::size_t>& open_of_all)
       : open_max_(open_max), open_of_all_(open_of_all) {}
 
-  // None: enough are open, there is no descriptor for one more, or the process may not move bytes this way.
+  // None: enough are open, there is no descriptor or no room for one more, or the process may not move bytes this
+  // way.
   std::optional<Pipe> open();
 
  private:

@@ -18,7 +18,7 @@ constexpr std::size_t rounds_in_a_row_max = 4;
 // What is left of a body of 1 MiB costs half as much through a pipe as through our memory; a small rest is not
 // worth the pipe.
 constexpr std::uint64_t poured_bytes_min = 128 * 1024;
-constexpr std::uint64_t poured_at_once_max = 1024 * 1024;
+constexpr std::uint64_t poured_at_once_max = 256 * 1024;
 
 // What one gathered write takes of a body.
 class Batch {

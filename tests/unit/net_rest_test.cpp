@@ -6,6 +6,7 @@
 
 #include <array>
 #include <atomic>
+#include <fcntl.h>
 #include <optional>
 #include <sys/socket.h>
 #include <vector>
@@ -131,4 +132,13 @@ TEST_CASE("no more pipes are open than may be, whenever that changes, and one th
   second.reset();
   CHECK(pipes.open().has_value());
   CHECK(open_of_all == 5);
+}
+
+TEST_CASE("a pipe holds what a sender is ahead of a receiver: more than the kernel gives unasked") {
+  std::atomic<std::size_t> open_max{1};
+  std::atomic<std::size_t> open_of_all{0};
+  net::Pipes pipes(open_max, open_of_all);
+  const auto pipe = pipes.open();
+  REQUIRE(pipe.has_value());
+  CHECK(fcntl(pipe->in(), F_GETPIPE_SZ) >= 256 * 1024);
 }
