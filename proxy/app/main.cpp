@@ -4,7 +4,7 @@
 #include "proxy/app/demo/stage.h"
 #include "proxy/app/options.h"
 #include "proxy/control/text.h"
-#include "proxy/net/tls_heap.h"
+#include "proxy/net/library_heap.h"
 
 #include <CLI/CLI.hpp>
 #include <fmt/format.h>
@@ -83,7 +83,7 @@ int run(int argc, char** argv) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  net::TlsHeap::install();
+  net::LibraryHeap::install();
   try {
     return run(argc, argv);
   } catch (const std::exception& error) {

@@ -15,23 +15,6 @@
 
 namespace drawbridge::net {
 
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-
-void* FineHeap::take(std::size_t bytes) {
-  return std::malloc(bytes);
-}
-void FineHeap::give_back(void* memory) noexcept {
-  std::free(memory);
-}
-void* FineHeap::change(void* memory, std::size_t bytes) {
-  return std::realloc(memory, bytes);
-}
-bool FineHeap::put_away() {
-  return false;
-}
-
-#else
-
 namespace {
 
 constexpr std::uint32_t slabs_max = 64 * 1024;  // 4 GiB
@@ -158,12 +141,26 @@ bool FineHeap::put_away() {
   return more;
 }
 
-#endif
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
+
+void* Fine::operator new(std::size_t bytes) {
+  return ::operator new(bytes);
+}
+void Fine::operator delete(void* memory) noexcept {
+  ::operator delete(memory);
+}
+
+#else
 
 void* Fine::operator new(std::size_t bytes) {
   void* const memory = FineHeap::take(bytes);
   if (memory == nullptr) throw std::bad_alloc();
   return memory;
 }
+void Fine::operator delete(void* memory) noexcept {
+  FineHeap::give_back(memory);
+}
+
+#endif
 
 }  // namespace drawbridge::net

@@ -1,7 +1,7 @@
 #include "proxy/serve/h2_connection.h"
 
 #include "proxy/net/fork.h"
-#include "proxy/net/tls_heap.h"
+#include "proxy/net/library_heap.h"
 #include "proxy/serve/exchange.h"
 #include "proxy/serve/refused_head.h"
 #include "proxy/serve/worker.h"
@@ -23,7 +23,7 @@ http::H2Options options_of(const core::ClientBounds& bounds) {
                           .concurrent_streams_max = bounds.h2_streams_max,
                           .heads = bounds.head,
                           .extended_connect = true,
-                          .heap = &net::TlsHeap::functions};
+                          .heap = &net::LibraryHeap::functions};
   options.heads.head_bytes_max = std::min(options.heads.head_bytes_max, head_bytes_cap);
   return options;
 }

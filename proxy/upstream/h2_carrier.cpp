@@ -2,7 +2,7 @@
 
 #include "proxy/base/check.h"
 #include "proxy/net/fork.h"
-#include "proxy/net/tls_heap.h"
+#include "proxy/net/library_heap.h"
 
 #include <algorithm>
 #include <array>
@@ -42,7 +42,7 @@ http::H2Options options_of(const H2Carrier::Setup& setup) {
           .heads = {.head_bytes_max = std::min(setup.head_bytes_max, head_bytes_cap),
                     .headers_max = http::header_capacity},
           .first_streams_max = setup.streams_max,
-          .heap = &net::TlsHeap::functions};
+          .heap = &net::LibraryHeap::functions};
 }
 
 struct Later {

@@ -1,4 +1,4 @@
-#include "proxy/net/tls_heap.h"
+#include "proxy/net/library_heap.h"
 
 #include "proxy/net/fine_heap.h"
 #include "proxy/net/region.h"
@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
 #include <new>
 #include <utility>
@@ -63,23 +64,24 @@ void give_block_back(void* block) {
 }  // namespace
 
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-constinit const base::Heap TlsHeap::functions = FineHeap::functions;
+constinit const base::Heap LibraryHeap::functions{
+    .take = std::malloc, .change = std::realloc, .give_back = std::free};
 #else
-constinit const base::Heap TlsHeap::functions{.take = take_untouched, .change = change, .give_back = give_back};
+constinit const base::Heap LibraryHeap::functions{.take = take_untouched, .change = change, .give_back = give_back};
 #endif
 
-bool TlsHeap::is_block(const void* memory) {
+bool LibraryHeap::is_block(const void* memory) {
   return region().has(memory);
 }
 
-void* TlsHeap::take(std::size_t bytes) {
+void* LibraryHeap::take(std::size_t bytes) {
   if (bytes >= least_bytes && bytes <= block_bytes) {
     if (auto* block = take_block(); block != nullptr) return block;
   }
   return FineHeap::take(bytes);
 }
 
-void* TlsHeap::change(void* memory, std::size_t bytes) {
+void* LibraryHeap::change(void* memory, std::size_t bytes) {
   if (memory == nullptr) return take(bytes);
   if (bytes == 0) return give_back(memory), nullptr;
   if (!is_block(memory)) return FineHeap::change(memory, bytes);
@@ -91,11 +93,11 @@ void* TlsHeap::change(void* memory, std::size_t bytes) {
   return moved;
 }
 
-void TlsHeap::give_back(void* memory) {
+void LibraryHeap::give_back(void* memory) {
   is_block(memory) ? give_block_back(memory) : FineHeap::give_back(memory);
 }
 
-void TlsHeap::install() {
+void LibraryHeap::install() {
 #if !__has_feature(address_sanitizer) && !__has_feature(thread_sanitizer)
   CRYPTO_set_mem_functions([](std::size_t bytes, const char*, int) { return take(bytes); },
                            [](void* memory, std::size_t bytes, const char*, int) { return change(memory, bytes); },

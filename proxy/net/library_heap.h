@@ -6,11 +6,11 @@
 
 namespace drawbridge::net {
 
-// OpenSSL's memory, and nghttp2's. Buffers of 16 to 24 KiB, which connections need while bytes pass or during a
-// handshake, and those of HTTP/2 for frames as long as they last, are blocks of a region of our own: what malloc
-// has had of thousands of them never goes back to the kernel (14 KiB a connection of HTTP/2 that has ended,
-// measured). The rest is FineHeap's. Any thread.
-class TlsHeap {
+// Memory of the libraries that keep something for each connection: OpenSSL's and nghttp2's. Buffers of 16 to 24
+// KiB, which connections need while bytes pass or during a handshake, and those of HTTP/2 for frames as long as
+// they last, are blocks of a region of our own: what malloc has had of thousands of them never goes back to the
+// kernel (14 KiB a connection of HTTP/2 that has ended, measured). The rest is FineHeap's. Any thread.
+class LibraryHeap {
  public:
   // Under sanitizers all is malloc's.
   static const base::Heap functions;
