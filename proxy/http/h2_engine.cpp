@@ -70,6 +70,26 @@ void H2Engine::close(H2Stream& stream, const H2Close& close) {
   if (user != nullptr) user->on_closed(close);
 }
 
+// Also when nothing came to wait: others may have left room meanwhile.
+void H2Engine::make_room() {
+  const std::size_t kept = options.connection_window_bytes / 4;
+  if (waiting <= kept || options.spare == nullptr) return;
+  const auto bytes = std::min(waiting - kept, options.spare->bytes_left);
+  options.spare->bytes_left -= bytes;
+  in_spare += bytes;
+  waiting -= bytes;
+  library.consume_of_connection(bytes);
+}
+
+// The room that all share is the first to be given back.
+void H2Engine::dealt_with(std::size_t bytes) {
+  const auto of_spare = std::min(bytes, in_spare);
+  if (of_spare > 0) options.spare->bytes_left += of_spare;
+  in_spare -= of_spare;
+  waiting -= bytes - of_spare;
+  library.consume_of_connection(bytes - of_spare);
+}
+
 // What a stream has gained it leaves to others; the connection's window stays.
 void H2Engine::widen(H2Stream& stream, std::size_t consumed) {
   stream.in_window += consumed;
@@ -257,8 +277,12 @@ void H2Engine::finish_trailers(H2Stream& stream, bool ended) {
 
 void H2Engine::data(H2StreamId id, std::span<const char> data) {
   auto* const stream = library.find(id);
-  if (stream == nullptr || stream->dead) return library.consume(id, data.size());
+  if (stream == nullptr || stream->dead) {
+    library.consume_of_stream(id, data.size());
+    return library.consume_of_connection(data.size());
+  }
   stream->outstanding += data.size();
+  waiting += data.size();
   stream->user->on_data(data);
 }
 
@@ -327,7 +351,7 @@ void H2Engine::reset_sent(H2StreamId id, H2Code code) {
 void H2Engine::stream_closed(H2StreamId id, H2Code code) {
   auto* const stream = library.find(id);
   if (stream == nullptr) return;
-  library.consume_of_connection(stream->outstanding);
+  dealt_with(stream->outstanding);
   // Of DATA that is more or less than was announced the library only shows that it has reset the stream.
   const bool reset_unasked = code == H2Code::protocol_error && !stream->reset_by_user && !stream->reset_received;
   if (reset_unasked && stream->rule.empty()) stream->rule = refuse(Rule::h2_length).rule;

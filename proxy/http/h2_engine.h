@@ -43,7 +43,10 @@ struct H2Engine final : H2Library::Events {
 
   H2Engine(const H2Options& chosen, H2Listener& user)
       : options(chosen), listener(user), scanner(is_server()), library(chosen, *this) {}
-  ~H2Engine() { streams.clear_and_dispose(std::default_delete<H2Stream>()); }
+  ~H2Engine() {
+    streams.clear_and_dispose(std::default_delete<H2Stream>());
+    if (in_spare > 0) options.spare->bytes_left += in_spare;
+  }
 
   // Where the options say: one lasts as long as its connection.
   static void* operator new(std::size_t bytes, const base::Heap* heap);
@@ -71,6 +74,8 @@ struct H2Engine final : H2Library::Events {
   Judgment judge_window_update(const H2Frame& frame);
   bool judge_stray(H2StreamId id);
   void open(H2StreamId id);
+  void make_room();
+  void dealt_with(std::size_t bytes);
   void widen(H2Stream& stream, std::size_t consumed);
   std::size_t window_wanted(H2Stream& stream, std::size_t window) const;
   void look_again(H2Stream& stream);
@@ -109,6 +114,8 @@ struct H2Engine final : H2Library::Events {
   H2StreamId goaway_last = 0;      // what it takes
   bool ending = false;             // we said the last one
   bool any_wanted = false;         // of `streams`
+  std::size_t waiting = 0;         // bytes that the connection's window is closed by
+  std::size_t in_spare = 0;        // and of those that it is not
   std::uint32_t widened = 0;       // by how much the windows of streams are larger than at first, now
   std::uint32_t widened_most = 0;  // and when it was most: so is the connection's
   H2Library library;

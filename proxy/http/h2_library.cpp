@@ -366,8 +366,8 @@ void H2Library::resume(H2StreamId stream) {
   nghttp2_session_resume_data(session_, number(stream));
 }
 
-void H2Library::consume(H2StreamId stream, std::size_t bytes) {
-  nghttp2_session_consume(session_, number(stream), bytes);
+void H2Library::consume_of_stream(H2StreamId stream, std::size_t bytes) {
+  nghttp2_session_consume_stream(session_, number(stream), bytes);
 }
 
 void H2Library::consume_of_connection(std::size_t bytes) {

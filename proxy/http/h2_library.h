@@ -69,7 +69,8 @@ class H2Library {
   void submit_goaway();         // of what was received so far
   void terminate(H2Code code);  // GOAWAY, and nothing after
   void resume(H2StreamId stream);
-  void consume(H2StreamId stream, std::size_t bytes);
+  // What came opens its window again: the stream's, the connection's.
+  void consume_of_stream(H2StreamId stream, std::size_t bytes);
   void consume_of_connection(std::size_t bytes);
   void set_window(H2StreamId stream, std::uint32_t bytes);  // of what comes; 0: the connection's. Not smaller
 

@@ -36,6 +36,7 @@ bool H2Session::receive(std::span<const char> bytes, base::SteadyTime now) {
   if (engine.broken) return false;
   engine.now = now;
   if (!engine.receive(bytes)) engine.broken = true;
+  if (!engine.broken) engine.make_room();
   return !engine.broken;
 }
 
@@ -133,7 +134,8 @@ void H2Session::consume(H2StreamId id, std::size_t bytes) {
   if (stream == nullptr) return;
   DRAWBRIDGE_CHECK(bytes <= stream->outstanding);
   stream->outstanding -= bytes;
-  engine_->library.consume(id, bytes);
+  engine_->library.consume_of_stream(id, bytes);
+  engine_->dealt_with(bytes);
   engine_->widen(*stream, bytes);
 }
 

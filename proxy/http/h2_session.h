@@ -4,6 +4,7 @@
 #include "proxy/base/time.h"
 #include "proxy/http/h2_bounds.h"
 #include "proxy/http/h2_code.h"
+#include "proxy/http/h2_spare.h"
 #include "proxy/http/head.h"
 #include "proxy/http/rules.h"
 
@@ -118,6 +119,9 @@ struct H2Options {
   // first; all streams of a connection together get the second more than at first, and the connection as much.
   std::uint32_t stream_window_bytes_max = 1024 * 1024;
   std::uint32_t widened_bytes_max = 1024 * 1024;
+  // Of what waits for consume(), what is more than a quarter of the connection's window moves here, as far as there
+  // is room. null: there is none.
+  H2Spare* spare = nullptr;
   HeadLimits heads;
   bool extended_connect = false;          // server: RFC 8441, WebSocket over a stream
   std::uint32_t first_streams_max = 100;  // client: until the server has said what it takes

@@ -18,9 +18,10 @@ constexpr std::size_t head_bytes_cap = net::Buffer::size() - 4096;
 // How long a client has to answer the first GOAWAY before new streams are refused (RFC 9113 section 6.8).
 constexpr std::chrono::milliseconds goodbye_time{500};
 
-http::H2Options options_of(const core::ClientBounds& bounds) {
+http::H2Options options_of(const core::ClientBounds& bounds, http::H2Spare& spare) {
   http::H2Options options{.role = http::H2Options::Role::server,
                           .concurrent_streams_max = bounds.h2_streams_max,
+                          .spare = &spare,
                           .heads = bounds.head,
                           .extended_connect = true,
                           .heap = &net::LibraryHeap::functions};
@@ -34,7 +35,7 @@ H2Connection::H2Connection(Worker& worker, net::Stream& stream, const Client& cl
     : worker_(worker),
       stream_(stream),
       client_(client),
-      session_(options_of(worker.snapshot().bounds), *this),
+      session_(options_of(worker.snapshot().bounds, worker.h2_spare()), *this),
       output_(worker.loop(), net::Signal::Resume::last),
       flushed_(worker.loop()),
       streams_ended_(worker.loop()),

@@ -96,6 +96,7 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   net::Loop& loop() { return loop_; }
   WorkspacePool& workspaces() { return workspaces_; }
   net::BufferPool& buffers() { return buffers_; }
+  http::H2Spare& h2_spare() { return h2_spare_; }
   // For large bodies; null while descriptors are scarce.
   net::Pipes* pipes() { return shared_.upstream_connections.scarce() ? nullptr : &pipes_; }
   core::Ledger& ledger() { return ledger_; }
@@ -143,6 +144,7 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   obs::AccessLog::Lane& log_;
   net::Loop loop_;
   net::BufferPool buffers_;
+  http::H2Spare h2_spare_{base::limits::h2_spare_bytes};
   net::Pipes pipes_{shared_.pipes_max, shared_.pipes_open};
   WorkspacePool workspaces_;
   core::Ledger ledger_;

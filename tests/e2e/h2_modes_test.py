@@ -27,6 +27,26 @@ class Modes(H2Case):
         self.assertEqual(client.finish(write).status, 200)
         self.assertEqual(upstream.requests[2].body, b"abc")
 
+    def test_held_uploads_keep_no_body_of_another_site_from_coming_on_their_connection(self):
+        upstream = self.upstream()
+        proxy = self.proxy(upstream, more='[site.shop]\nhosts = ["shop.example"]\npool = "blue"')
+        proxy.mode("hold", sites=["web"])
+        client = self.h2_client(proxy)
+        held = []
+        for _ in range(40):
+            held.append(client.open("POST", "/held", end=False))
+            client.send_data(held[-1], bytes(h2_client.WINDOW))
+        eventually(lambda: self.parked(proxy) == 40, "the parked uploads")
+        other = client.open("POST", "/order", end=False, authority="shop.example")
+        client.send_data(other, bytes(60_000), end=True)
+        self.assertEqual(client.finish(other).status, 200)
+        self.assertEqual([(r.target, len(r.body)) for r in upstream.requests], [("/order", 60_000)])
+        proxy.mode("live", sites=["web"])
+        for stream in held:
+            client.send_data(stream, b"the end", end=True)
+            self.assertEqual(client.finish(stream).status, 200)
+        self.assertEqual({len(r.body) for r in upstream.requests[1:]}, {h2_client.WINDOW + 7})
+
     def test_a_held_write_that_its_client_resets_is_never_sent(self):
         upstream = self.upstream()
         proxy = self.proxy(upstream)

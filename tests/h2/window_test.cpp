@@ -19,7 +19,7 @@ constexpr std::uint32_t first_window = 20'000, largest_window = 80'000, connecti
 // A client that sends as much as it may, and a server that takes it when told to.
 class Uploads {
  public:
-  Uploads() : bench_(Bench::server_options()) {
+  explicit Uploads(http::H2Spare* spare = nullptr) : bench_(options_with(spare)) {
     bench_.greet();
     windows_[0] = connection_window;
   }
@@ -57,6 +57,11 @@ class Uploads {
   }
 
  private:
+  static http::H2Options options_with(http::H2Spare* spare) {
+    auto options = Bench::server_options();
+    options.spare = spare;
+    return options;
+  }
   void account() {
     for (const auto& frame : bench_.take_frames()) {
       CHECK(frame.type != type_goaway);
@@ -108,6 +113,38 @@ TEST_CASE(
   for (http::H2StreamId id = 1; id < 20; id += 2) held += uploads.send_all(id);
   CHECK(held <= connection_window + 100'000);
   CHECK(held > connection_window);
+}
+
+TEST_CASE("bodies that nobody takes leave the windows of other streams open, as far as there is room to spare") {
+  http::H2Spare spare{.bytes_left = 1'000'000};
+  {
+    Uploads uploads(&spare);
+    for (http::H2StreamId id = 1; id < 20; id += 2) {
+      uploads.begin(id);
+      CHECK(uploads.send_all(id) == first_window);
+    }
+    CHECK(spare.bytes_left == 1'000'000 - 10 * first_window + connection_window / 4);
+    uploads.take_all(1);
+    uploads.give_up(3);
+    CHECK(spare.bytes_left == 1'000'000 - 8 * first_window + connection_window / 4);
+  }
+  CHECK(spare.bytes_left == 1'000'000);
+}
+
+TEST_CASE("without room to spare the window of the connection is the bound, until there is room again") {
+  http::H2Spare spare{.bytes_left = first_window};
+  Uploads uploads(&spare);
+  std::uint32_t sent = 0;
+  for (http::H2StreamId id = 1; id < 20; id += 2) {
+    uploads.begin(id);
+    sent += uploads.send_all(id);
+  }
+  CHECK(spare.bytes_left == 0);
+  CHECK(sent == connection_window);
+  uploads.give_up(19);
+  spare.bytes_left = 10 * first_window;
+  uploads.begin(21);
+  CHECK(uploads.send_all(21) == first_window);
 }
 
 TEST_CASE("what a stream has gained goes to another when it ends") {
