@@ -152,6 +152,10 @@ void H2Session::reset(H2StreamId id, H2Code code) {
   engine_->library.submit_reset(id, code);
 }
 
+bool H2Session::unsent(H2StreamId id) const {
+  return !engine_->is_server() && engine_->library.find(id) == nullptr;
+}
+
 void H2Session::abandon(H2StreamId id, H2Code code) {
   auto* const stream = engine_->find(id);
   if (stream == nullptr) return;

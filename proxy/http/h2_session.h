@@ -208,6 +208,8 @@ class H2Session {
   void end_early(H2StreamId stream, std::string_view trailers);
   // Ends the stream now: nothing more of it but on_closed() follows. Nothing for a stream that is closed.
   void reset(H2StreamId stream, H2Code code);
+  // Client: the request of a stream that is not closed has not begun to leave. If it is reset now, it never will.
+  bool unsent(H2StreamId stream) const;
 
   // Like reset(), but the stream's user hears nothing any more, not even the end: it may die.
   void abandon(H2StreamId stream, H2Code code);

@@ -200,7 +200,7 @@ bool Forward::is_at(core::ServerId server) const {
 }
 
 bool Forward::untouched() const {
-  return upstream_ == nullptr && !call_.sent_upstream();
+  return (upstream_ == nullptr || !upstream_->request_seen()) && !call_.sent_upstream();
 }
 
 // Nobody waits for this call any more.

@@ -44,7 +44,9 @@ class H2Upstream final : public UpstreamChannel, private http::H2StreamUser {
   void become_tunnel() override {}
   void interrupt() override { reading_.interrupt(); }
   void cancel(base::Failure failure) override;
-  bool request_seen() const override { return stream_ && !(closed_ && closed_->not_processed); }
+  bool request_seen() const override {
+    return stream_ && !(closed_ ? closed_->not_processed : carrier_.session().unsent(*stream_));
+  }
   bool answer_seen() const override { return answer_seen_; }
   bool reusable() const override { return closed_ && answer_ended_ && request_ended_; }
 

@@ -31,8 +31,9 @@ class UpstreamChannel : public IncomingBody, public OutgoingMessage {
   // Ends whoever waits here, now and from now on, with this failure; nothing more comes of this exchange.
   virtual void cancel(base::Failure failure) = 0;
 
-  virtual bool request_seen() const = 0;  // at least one byte of the request may have reached the server
-  virtual bool answer_seen() const = 0;   // at least one byte of an answer has come
+  // At least one byte of the request may have reached the server. If not, none will once this is cancelled.
+  virtual bool request_seen() const = 0;
+  virtual bool answer_seen() const = 0;  // at least one byte of an answer has come
   // The answer has ended and, if the request has too, the connection can carry another exchange.
   virtual bool reusable() const = 0;
 

@@ -81,7 +81,18 @@ struct Bench : WorkerBench {
   void wait_until_idle() {
     while (in_flight().total() != 0) std::this_thread::yield();
   }
+  // A drain of writes whose time is over when its worker hears of it.
+  core::OpenList cut_writes() {
+    return ask<core::OpenList>([](serve::Worker& worker) {
+      const auto classes = core::ClassMask{}.with(RequestClass::write);
+      worker.ledger().fence(1, {.epoch = 2, .sites = {0}, .classes = classes});
+      return worker.ledger().cut(1, worker.loop().now(), false);
+    });
+  }
 };
+
+const std::string widest =
+    h2::settings({{initial_window_size, 0x7fff'ffff}}) + h2::settings_ack() + h2::window_update(0, 0x7fff'0000);
 
 // Sends as much of the bodies on these streams as may be, until nothing more is taken.
 std::size_t send_all(Link& server, Windows& windows, const std::vector<std::uint32_t>& streams) {
@@ -217,4 +228,28 @@ TEST_CASE("a request whose client leaves while it waits for a connection is neve
     client.say(h2::reset(1));
     bench.wait_until_idle();
   }
+}
+
+TEST_CASE("a write that is cut behind what its server does not read was never sent, and never will be") {
+  Bench bench;
+  bench.start();
+  auto uploader = bench.client(h2::post(1));
+  Link server(bench.server().accept());
+  server.say(widest);
+  Windows windows;
+  CHECK(send_all(uploader, windows, {1}) < endless);
+  const auto visitor = bench.visitor();
+  visitor->post("order");
+  while (bench.in_flight()[RequestClass::write] < 2) std::this_thread::yield();
+  const auto cut = bench.cut_writes();
+  CHECK(cut.counts[RequestClass::write] == 1);
+  CHECK(cut.untouched[RequestClass::write] == 1);
+  const auto answer = visitor->answer();
+  CHECK(answer.status == 502);
+  CHECK(answer.not_processed());
+  bench.wait_until_idle();
+  CHECK(server.await(h2::type_rst_stream).stream == 1);
+  server.say(h2::ping("all said"));
+  server.await(h2::type_ping);
+  CHECK(server.heard(h2::type_headers) == 1);
 }
