@@ -191,6 +191,22 @@ TEST_CASE("for one request a server that takes nobody and ends its connections i
   CHECK(town.dials() == dialled_before + 3);
 }
 
+TEST_CASE("who dialled a server that took nobody, and dials it anew, stays in front of those who came after") {
+  Town town;
+  town.ride();
+  town.accept(takes(0)).close();
+  town.settle();
+  auto& first = town.ride(Town::Opens::later);
+  town.ride();
+  town.accept(takes(0)).close();
+  town.settle();
+  auto& link = town.links.emplace_back(town.server.accept());
+  link.say(takes(1) + h2::settings_ack());
+  town.settle();
+  CHECK(first.seated());
+  CHECK(link.heard(h2::type_headers) == 0);  // the place is that of the first, who has not begun to send
+}
+
 TEST_CASE("who waits in front and has not yet begun to send keeps nobody behind it from its place") {
   Town town;
   town.fill();

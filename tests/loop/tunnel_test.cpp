@@ -110,11 +110,14 @@ TEST_CASE("the goodbye waits for the end of a frame, also byte by byte") {
 TEST_CASE("cut before it was told to go, a WebSocket gets close 1012 first, and ends though nobody answers it") {
   Chat chat;
   chat.switch_over();
+  const auto begun = base::SteadyClock::now();
   chat.cut();
   CHECK(chat.client->read(4) == going);
   CHECK(chat.masked_close() == "\x88\x82\x03\xf4");
   CHECK(chat.server->read_to_end().empty());
   while (chat.bench.in_flight().total() != 0) std::this_thread::yield();
+  CHECK(base::SteadyClock::now() - begun <
+        std::chrono::seconds(5));  // that one which is told to go has for its close
 }
 
 TEST_CASE("cut in the middle of a frame, a WebSocket gets nothing that could be taken for its rest") {

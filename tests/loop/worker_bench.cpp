@@ -43,9 +43,24 @@ WorkerBench::WorkerBench(std::size_t servers) : door_{.tls = tls_of_this_run(), 
 }
 
 void WorkerBench::hold_all() {
-  auto& site = *snapshot_->sites.front();
-  site.mode = {.mode = core::Mode::hold, .scope = core::HoldScope::all};
-  site.answers = pages::make_mode_answers({.site = site.name, .mode = site.mode}, nullptr);
+  be({.mode = core::Mode::hold, .scope = core::HoldScope::all});
+}
+
+void WorkerBench::maintain() {
+  be({.mode = core::Mode::maintenance});
+}
+
+void WorkerBench::be(core::ModeState mode) {
+  site().mode = std::move(mode);
+  site().answers = pages::make_mode_answers({.site = site().name, .mode = site().mode}, nullptr);
+}
+
+void WorkerBench::blink() {
+  ask<int>([this](serve::Worker& worker) {
+    const auto live = make_snapshot(snapshot_->epoch, pool());
+    worker.parking().review(*live);
+    return 0;
+  });
 }
 
 void WorkerBench::publish_live() {

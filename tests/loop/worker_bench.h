@@ -30,7 +30,10 @@ class WorkerBench {
   core::ClientBounds& bounds() { return snapshot_->bounds; }
   core::UpstreamTiming& timing() { return snapshot_->pools.front()->timing; }
   core::PoolView& pool() { return *snapshot_->pools.front(); }
-  void hold_all();  // the site's mode
+  core::SiteView& site() { return *snapshot_->sites.front(); }
+  void hold_all();                                                  // the site's mode
+  void maintain();                                                  // likewise; `site().notice` may answer
+  void of_workers(std::size_t count) { shared_->workers = count; }  // one of so many
   void limit_io(std::size_t bytes) { shared_->io_bytes_max = bytes; }
   serve::Door& door() { return door_; }
   serve::Census& census() { return shared_->census; }
@@ -42,6 +45,8 @@ class WorkerBench {
   void withhold_addresses() { withheld_ = true; }
   // The next snapshot is there, live again, and no worker has been told yet.
   void publish_live();
+  // Live for a moment, which the worker hears of, and held again before anybody who waits has gone on.
+  void blink();
   std::unique_ptr<Visitor> visitor() const { return Visitor::connect(port_); }
   std::unique_ptr<Visitor> arrival() const { return Visitor::arrive(port_); }  // nobody has let it in yet
   // For what only one protocol has: its bytes, with TLS below them if this run's transport has it.
@@ -69,6 +74,8 @@ class WorkerBench {
   void wait_for_parked(std::uint64_t count);
 
  private:
+  void be(core::ModeState mode);
+
   std::vector<std::unique_ptr<RawServer>> servers_;
   base::EventLog events_{false};
   upstream::HealthBoard board_;

@@ -209,3 +209,21 @@ TEST_CASE("a write is in flight until its server has answered, also when its cli
   server.send(ok);
   while (bench.in_flight()[core::RequestClass::write] != 0) std::this_thread::yield();
 }
+
+TEST_CASE(
+    "a notice server that had the request and broke off is told of; only one that had nothing gets the page") {
+  for (const bool reached : {true, false}) {
+    CAPTURE(reached);
+    WorkerBench bench;
+    bench.maintain();
+    bench.site().notice = &bench.pool();
+    if (!reached) bench.server().refuse();
+    bench.start();
+    auto visitor = bench.visitor();
+    visitor->post("x");
+    if (reached) bench.take_request().close();
+    const auto answer = visitor->answer();
+    CHECK(answer.status == (reached ? 502 : 503));
+    CHECK(answer.not_processed() == !reached);
+  }
+}

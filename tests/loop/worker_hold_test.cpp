@@ -2,7 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <memory>
 #include <string>
+#include <vector>
 
 using namespace drawbridge;
 using tests::WorkerBench;
@@ -53,4 +56,40 @@ TEST_CASE("a shutdown while a hold ends refuses who still waits, and says that n
   visitor->check_end();
   CHECK(bench.server().nobody_came());
   bench.join();
+}
+
+TEST_CASE("a request waits as long as it may and no longer, however often its hold ends and begins anew") {
+  WorkerBench bench;
+  bench.hold_all();
+  bench.site().hold.wait_max = base::Millis(300);
+  bench.start();
+  auto visitor = bench.visitor();
+  visitor->post("x");
+  bench.wait_for_parked(1);
+  const auto end = base::SteadyClock::now() + std::chrono::seconds(10);
+  while (visitor->quiet_for(20) && base::SteadyClock::now() < end) bench.blink();
+  CHECK(visitor->answer().status == 503);
+  CHECK(base::SteadyClock::now() < end);
+}
+
+TEST_CASE("of several workers each lets its part of those go on that may in a second") {
+  WorkerBench bench;
+  bench.hold_all();
+  bench.site().hold.release_per_second = 40;
+  bench.of_workers(4);
+  bench.start();
+  std::vector<std::unique_ptr<tests::Visitor>> visitors;
+  for (std::uint64_t i = 1; i <= 6; ++i) {
+    visitors.push_back(bench.visitor());
+    visitors.back()->post("x");
+    bench.wait_for_parked(i);
+  }
+  const auto begun = base::SteadyClock::now();
+  bench.publish_live();
+  bench.ask<int>([](serve::Worker& worker) {
+    worker.parking().review(worker.snapshot());
+    return 0;
+  });
+  bench.wait_for_parked(0);
+  CHECK(base::SteadyClock::now() - begun >= std::chrono::milliseconds(500));  // ten in a second, the first at once
 }

@@ -2,7 +2,6 @@
 
 #include <doctest/doctest.h>
 
-#include <optional>
 #include <string>
 
 using namespace drawbridge;
@@ -14,19 +13,6 @@ using core::RequestClass;
 using tests::back;
 using tests::CutoverRoom;
 using tests::to_green;
-
-namespace {
-
-using Waited = std::optional<std::expected<control::Waited, control::Refusal>>;
-
-std::shared_ptr<Waited> wait_until_drained(CutoverRoom& room) {
-  auto result = std::make_shared<Waited>();
-  room.controller().wait({.sites = {"shop"}}, [result](auto waited) { *result = std::move(waited); });
-  room.alarms.settle();
-  return result;
-}
-
-}  // namespace
 
 TEST_CASE("a cutover that is given up goes back and names who ended it; after the flip it is too late") {
   CutoverRoom room;
@@ -48,10 +34,13 @@ TEST_CASE("a cutover that is given up goes back and names who ended it; after th
   room.submit(to_green());
   room.alarms.settle();
   room.workers->release_fences();
-  room.alarms.settle();
   room.workers->hold_fences();
+  room.alarms.settle();
   REQUIRE(room.pool() == "green");
-  CHECK_FALSE(room.controller().abort_cutover("shop", bob).has_value());
+  REQUIRE(room.stage() == CutoverStage::retire);
+  const auto late = room.controller().abort_cutover("shop", bob);
+  REQUIRE_FALSE(late.has_value());
+  CHECK(late.error().message == "shop is on green already");
 }
 
 TEST_CASE("a site that an operator holds moves within that hold and stays held") {
@@ -123,7 +112,7 @@ TEST_CASE("who waits for the old pool to drain waits through the cutover, and he
     command.run = true;
     const auto answer = room.submit(command);
     room.alarms.settle();
-    const auto waited = wait_until_drained(room);
+    const auto waited = room.wait_until_drained();
     CHECK_FALSE(waited->has_value());
     CHECK(room.controller().run_ended("shop", answer->progress.back().cutover->id, flips ? 0 : 1).has_value());
     room.alarms.settle();

@@ -45,4 +45,11 @@ std::uint64_t CutoverRoom::begin_run(const Answer& answer) {
   return last.cutover->id;
 }
 
+std::shared_ptr<CutoverRoom::Waited> CutoverRoom::wait_until_drained() {
+  auto result = std::make_shared<Waited>();
+  controller().wait({.sites = {"shop"}}, [result](auto waited) { *result = std::move(waited); });
+  alarms.settle();
+  return result;
+}
+
 }  // namespace drawbridge::tests

@@ -3,7 +3,9 @@
 #include "tests/unit/control_room.h"
 
 #include <cstdint>
+#include <expected>
 #include <memory>
+#include <optional>
 #include <string>
 
 namespace drawbridge::tests {
@@ -22,6 +24,9 @@ struct CutoverRoom : ControlRoom {
   core::CutoverStage stage() const;  // of the cutover that there must be
   // The cutover that is now in stage run, by the id to continue it with.
   std::uint64_t begin_run(const Answer& answer);
+
+  using Waited = std::optional<std::expected<control::Waited, control::Refusal>>;
+  std::shared_ptr<Waited> wait_until_drained();
 };
 
 }  // namespace drawbridge::tests

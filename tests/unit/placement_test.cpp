@@ -1,3 +1,4 @@
+#include "proxy/core/answer.h"
 #include "proxy/core/explain.h"
 #include "proxy/core/ledger.h"
 #include "proxy/core/plan.h"
@@ -7,8 +8,10 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <memory>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 using namespace drawbridge;
@@ -62,6 +65,34 @@ TEST_CASE("a cutover of a slice holds the writes of that slice, and nothing else
   const Town readonly(now, to, HoldScope::writes, Mode::readonly);
   CHECK(readonly.at(Asked("POST", "/orders", acme)) == "refuse");
   CHECK(readonly.at(Asked("GET", "/orders", acme)) == "blue");
+}
+
+TEST_CASE("who waits for a slice's move is told of that hold, all others of the site's mode") {
+  const auto now = Town::placement(0, {}), to = Town::placement(0, {{"header:X-Tenant=acme", PoolId{1}}});
+  const auto of_site = std::make_shared<AnswerSet>(), of_move = std::make_shared<AnswerSet>();
+  Town town(now, to);
+  auto split = std::make_unique<Split>(*town.site->split);
+  split->move->answers = of_move;
+  town.site->split = std::move(split);
+  CHECK(answers_of(decide(town.snapshot, Asked("POST", "/x", acme).facts())) == of_move.get());
+  town.site->answers = of_site;
+  town.site->mode.mode = Mode::readonly;
+  CHECK(answers_of(decide(town.snapshot, Asked("POST", "/x", acme).facts())) == of_site.get());
+  Town held(now, nullptr, HoldScope::writes, Mode::hold);
+  held.site->answers = of_site;
+  CHECK(answers_of(decide(held.snapshot, Asked("POST", "/x", acme).facts())) == of_site.get());
+}
+
+TEST_CASE("what went to the notice pool moves with no slice: no drain waits for it") {
+  const auto to = Town::placement(0, {{"header:X-Tenant=acme", PoolId{1}}});
+  Town town(Town::placement(0, {}), nullptr, HoldScope::writes, Mode::maintenance);
+  town.site->notice = town.snapshot.pools[2].get();
+  const Asked asked("POST", "/x", acme);
+  const auto plan = decide(town.snapshot, asked.facts());
+  REQUIRE(plan.notice);
+  CHECK_FALSE(core::moves(plan, asked.facts(), *to));
+  town.site->mode.mode = Mode::live;
+  CHECK(core::moves(decide(town.snapshot, asked.facts()), asked.facts(), *to));
 }
 
 TEST_CASE("a percentage that grows holds those who join, not those who are there") {
