@@ -12,6 +12,7 @@
 #include <fstream>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -23,8 +24,12 @@ namespace {
 
 constexpr base::Millis stopped_margin{1'000};  // while proxyctl runs it ends the command itself
 constexpr base::Millis kill_wait{1'000};       // what SIGKILL does not end in that time it may never end
+constexpr base::Millis told_wait{300};         // who goes on after it is named
 constexpr int look_ms = 20;
 constexpr std::size_t family_max = 1'000;
+constexpr char told_word = 't';  // what a line of the keeper's begins with
+constexpr char killed_word = 'k';
+constexpr std::size_t named_max = 5;
 
 int pidfd_of(pid_t process) {
   return static_cast<int>(::syscall(SYS_pidfd_open, process, 0));
@@ -50,6 +55,19 @@ void signal_family(int signal) {
   for (const auto member : family()) ::kill(member, signal);
 }
 
+std::string names_of(std::vector<pid_t> processes) {
+  const auto more = processes.size() > named_max ? fmt::format(", {} more", processes.size() - named_max) : "";
+  processes.resize(std::min(processes.size(), named_max));
+  std::string names;
+  for (const pid_t process : processes) {
+    std::string name;
+    std::getline(std::ifstream(fmt::format("/proc/{}/comm", process)), name);
+    std::ranges::replace_if(name, [](char c) { return c < ' ' || c > '~'; }, '?');
+    names += fmt::format("{}{} ({})", names.empty() ? "" : ", ", name, process);
+  }
+  return names + more;
+}
+
 // The keeper's own life, in its own process.
 class Watch {
  public:
@@ -62,6 +80,8 @@ class Watch {
   void let_go() const;
   bool await_shell() const;
   bool await_all(base::Millis limit);
+  void end_all();
+  void say(char kind) const;
 
   int leash_;
   base::Millis limit_;
@@ -122,6 +142,22 @@ bool Watch::await_all(base::Millis limit) {
   }
 }
 
+// One line each. Nobody may be there to hear it.
+void Watch::say(char kind) const {
+  const auto word = fmt::format("{}{}\n", kind, names_of(family()));
+  (void)::send(leash_, word.data(), word.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
+}
+
+void Watch::end_all() {
+  signal_family(SIGTERM);
+  signal_family(SIGCONT);
+  if (await_all(told_wait)) return;
+  say(told_word);
+  if (await_all(Keeper::last_wait - told_wait)) return;
+  signal_family(SIGKILL);
+  if (!await_all(kill_wait)) say(killed_word);
+}
+
 void Watch::keep(const std::function<void()>& command) {
   for (const int signal : deaf_to) std::signal(signal, SIG_IGN);
   ::prctl(PR_SET_NAME, "drawbridge-run");  // who kills all processes of our name means others
@@ -140,12 +176,7 @@ void Watch::keep(const std::function<void()>& command) {
     while (::waitpid(shell_, &status_, 0) < 0 && errno == EINTR) continue;
     if (code_of(status_) == 0) ::_exit(0);
   }
-  signal_family(SIGTERM);
-  signal_family(SIGCONT);
-  if (!await_all(Keeper::last_wait)) {
-    signal_family(SIGKILL);
-    await_all(kill_wait);
-  }
+  end_all();
   ::_exit(code_of(status_));
 }
 
@@ -153,7 +184,7 @@ void Watch::keep(const std::function<void()>& command) {
 
 Keeper::Keeper(const std::function<void()>& command, base::Millis limit) {
   std::array<int, 2> ends{-1, -1};
-  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return;
+  if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) return;
   keeper_ = ::fork();
   if (keeper_ == 0) {
     ::close(ends[1]);
@@ -165,12 +196,26 @@ Keeper::Keeper(const std::function<void()>& command, base::Millis limit) {
 }
 
 Keeper::~Keeper() {
-  end_command();
+  if (leash_ >= 0) ::close(leash_);
   if (process_ >= 0) ::close(process_);
 }
 
 void Keeper::end_command() {
-  if (leash_ >= 0) ::close(std::exchange(leash_, -1));
+  if (leash_ >= 0) ::shutdown(leash_, SHUT_WR);
+}
+
+std::vector<Keeper::Word> Keeper::hear() {
+  std::array<char, 4'096> bytes{};
+  const auto count = ::recv(leash_, bytes.data(), bytes.size(), MSG_DONTWAIT);
+  if (count < 0) return {};
+  is_silent_ = count == 0;
+  heard_.append(bytes.data(), static_cast<std::size_t>(count));
+  std::vector<Word> words;
+  for (auto end = heard_.find('\n'); end != std::string::npos; end = heard_.find('\n')) {
+    words.push_back({.killed = heard_[0] == killed_word, .names = heard_.substr(1, end - 1)});
+    heard_.erase(0, end + 1);
+  }
+  return words;
 }
 
 int Keeper::exit_code() {

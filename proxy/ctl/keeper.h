@@ -3,7 +3,9 @@
 #include "proxy/base/time.h"
 
 #include <functional>
+#include <string>
 #include <sys/types.h>
+#include <vector>
 
 namespace drawbridge::ctl {
 
@@ -27,12 +29,24 @@ class Keeper {
   // Becomes readable when the command has ended, or could not be begun. Below 0: wait with exit_code().
   int descriptor() const { return process_; }
   void end_command();
+
+  // Who of the command goes on, "rsync (4711), psql (4712)": a moment after it was told to end, or even after
+  // SIGKILL.
+  struct Word {
+    bool killed = false;
+    std::string names;
+  };
+  // Becomes readable when hear() has something; below 0 when nothing will come any more.
+  int words() const { return is_silent_ ? -1 : leash_; }
+  std::vector<Word> hear();
   // Waits for the end. 128 and the signal if one ended the command.
   int exit_code();
 
  private:
   pid_t keeper_ = -1;
-  int leash_ = -1;
+  int leash_ = -1;  // a socket: what comes on it are the keeper's words
+  bool is_silent_ = false;
+  std::string heard_;  // the beginning of a word
   int process_ = -1;
 };
 

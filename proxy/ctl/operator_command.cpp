@@ -87,10 +87,11 @@ class Run {
 
   void become() const;
   Wake await_end(base::Millis limit, bool listens);
+  void hear();
 
   const OperatorCommand& command_;
   Passage out_, error_;
-  int process_ = -1;
+  Keeper* keeper_ = nullptr;  // while run() runs
   CommandEnd end_;
 };
 
@@ -118,11 +119,12 @@ Run::Wake Run::await_end(base::Millis limit, bool listens) {
     const auto now = base::SteadyClock::now();
     const auto left = std::chrono::ceil<base::Millis>(end - now).count();
     const bool looks = listens && now >= next_look;
-    std::array<pollfd, 4> waited{};
-    waited[0] = {.fd = process_, .events = POLLIN, .revents = 0};
+    std::array<pollfd, 5> waited{};
+    waited[0] = {.fd = keeper_->descriptor(), .events = POLLIN, .revents = 0};
     waited[1] = {.fd = out_.reader(), .events = POLLIN, .revents = 0};
     waited[2] = {.fd = error_.reader(), .events = POLLIN, .revents = 0};
     waited[3] = {.fd = looks ? command_.line : -1, .events = POLLIN, .revents = 0};
+    waited[4] = {.fd = keeper_->words(), .events = POLLIN, .revents = 0};
     const std::int64_t longest = listens && !looks ? look_interval.count() : std::numeric_limits<int>::max();
     const int wait_ms = static_cast<int>(std::clamp<std::int64_t>(left, 0, longest));
     const int ready = ::poll(waited.data(), waited.size(), wait_ms);
@@ -130,6 +132,7 @@ Run::Wake Run::await_end(base::Millis limit, bool listens) {
     if (ready < 0) continue;
     if (waited[1].revents != 0) out_.pass(end_.output);
     if (waited[2].revents != 0) error_.pass(end_.output);
+    if (waited[4].revents != 0) hear();
     if (waited[0].revents != 0) return Wake::ended;
     if (waited[3].revents != 0 && is_over(command_.line)) return Wake::not_awaited;
     if (waited[3].revents != 0) next_look = now + look_interval;
@@ -137,17 +140,30 @@ Run::Wake Run::await_end(base::Millis limit, bool listens) {
   }
 }
 
+void Run::hear() {
+  for (auto& word : keeper_->hear()) {
+    if (word.killed) {
+      end_.survivors = std::move(word.names);
+    } else if (command_.goes_on) {
+      command_.goes_on(word.names, end_.was_told);
+    }
+  }
+}
+
 CommandEnd Run::run() {
   Keeper keeper([this] { become(); }, command_.limit);
+  keeper_ = &keeper;
   out_.close_writer();
   error_.close_writer();
-  process_ = keeper.descriptor();
-  if (process_ >= 0 && await_end(command_.limit, true) != Wake::ended) {
+  if (keeper.descriptor() >= 0 && await_end(command_.limit, true) != Wake::ended) {
+    const auto told = base::SteadyClock::now();
     end_.was_told = true;
     keeper.end_command();
     await_end(Keeper::last_wait + keeper_margin, false);
+    end_.ran_on = std::chrono::duration_cast<base::Millis>(base::SteadyClock::now() - told);
   }
   end_.exit_code = keeper.exit_code();
+  hear();
   out_.pass(end_.output);
   error_.pass(end_.output);
   return end_;

@@ -3,6 +3,7 @@
 #include "proxy/base/limits.h"
 #include "proxy/base/time.h"
 
+#include <functional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,11 +17,16 @@ struct OperatorCommand {
   base::Millis limit{0};                                         // after it the command is told to end
   int line = -1;              // to the daemon, which says nothing meanwhile but that it does not wait any more
   bool quiet_output = false;  // its standard output goes to the standard error: ours is read by a program
+  // Called once if it goes on, or what it left when it failed, though it was told to end: Keeper::Word::names, and
+  // whether it was we who told it.
+  std::function<void(const std::string& names, bool by_us)> goes_on = {};
 };
 
 struct CommandEnd {
   int exit_code = 0;      // 128 and the signal if one ended it, as shells say
   bool was_told = false;  // to end, by us
+  base::Millis ran_on{};  // after that
+  std::string survivors;  // of SIGKILL: they run still
   std::string output;     // the last of what it printed, at most limits::command_output_bytes_max
 };
 

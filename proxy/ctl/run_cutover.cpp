@@ -1,6 +1,7 @@
 #include "proxy/ctl/run_cutover.h"
 
 #include "proxy/ctl/document.h"
+#include "proxy/ctl/keeper.h"
 #include "proxy/ctl/operator_command.h"
 #include "proxy/ctl/print.h"
 #include "proxy/ctl/wire.h"
@@ -17,6 +18,8 @@ namespace json = boost::json;
 
 namespace {
 
+constexpr base::Millis noticed_after{1'000};
+
 // What the stream has told so far.
 struct Followed {
   std::string last_line;
@@ -24,12 +27,24 @@ struct Followed {
   std::string watched_on;  // the new pool, once it is watched
 };
 
-CommandEnd run_command(const Options& options, const json::object& progress, int descriptor) {
-  OperatorCommand command{.text = options.run,
-                          .environment = {},
-                          .limit = base::Millis{number(progress, "left_ms")},
-                          .line = descriptor,
-                          .quiet_output = options.json};
+// The rule is: as long as something of a command that failed may still act on the new side, writes wait.
+std::string print_goes_on(const std::string& names, bool by_us) {
+  return fmt::format("proxyctl: {}: {}; SIGKILL follows in {}s{}\n",
+                     by_us ? "it does not end when told to"
+                           : "the command failed, and what it left running does not end when told to",
+                     names, std::chrono::floor<std::chrono::seconds>(Keeper::last_wait).count(),
+                     by_us ? ", and the site does not wait for it" : "; writes wait until nothing of it runs");
+}
+
+CommandEnd run_command(const Options& options, const Console& console, const json::object& progress,
+                       int descriptor) {
+  OperatorCommand command{
+      .text = options.run,
+      .environment = {},
+      .limit = base::Millis{number(progress, "left_ms")},
+      .line = descriptor,
+      .quiet_output = options.json,
+      .goes_on = [&](const std::string& names, bool by_us) { console.error(print_goes_on(names, by_us)); }};
   const json::object& environment = object_in(progress, "env");
   for (const auto& variable : environment) {
     const std::string name(variable.key().data(), variable.key().size());
@@ -43,6 +58,16 @@ std::string printable(const std::string& output) {
   std::string out;
   for (const char c : output) out += (c >= ' ' && c < 0x7f) || c == '\n' || c == '\t' ? c : '?';
   return out;
+}
+
+std::string print_end(const CommandEnd& ended) {
+  auto text = fmt::format("proxyctl: the command ended with {}", ended.exit_code);
+  if (ended.ran_on > noticed_after) {
+    text +=
+        fmt::format(", {} after it was told to: see what it did meanwhile", base::describe_duration(ended.ran_on));
+  }
+  if (!ended.survivors.empty()) text += fmt::format("; not even SIGKILL ended {}", ended.survivors);
+  return text + "\n";
 }
 
 // If the word is not taken the stream says how it ends, later.
@@ -78,9 +103,9 @@ void follow(const Options& options, const Console& console, const json::object& 
     console.error("proxyctl: " + open);
   }
   console.error(fmt::format("proxyctl: held and drained; running: {}\n", options.run));
-  const auto ended = run_command(options, progress, descriptor);
+  const auto ended = run_command(options, console, progress, descriptor);
   if (ended.was_told) console.error("proxyctl: proxyd no longer waits for the command: it was told to end\n");
-  console.error(fmt::format("proxyctl: the command ended with {}\n", ended.exit_code));
+  console.error(print_end(ended));
   if (!ended.was_told) tell_end(options, console, progress, ended);
 }
 

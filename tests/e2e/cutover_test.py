@@ -151,6 +151,21 @@ class Cutover(unittest.TestCase):
         self.assertIn("the command ended with 3", out)
         self.assert_as_before()
 
+    def test_writes_wait_as_long_as_something_of_a_command_that_failed_may_still_act(self):
+        is_deaf, may_end = self.proxy.folder / "is-deaf", self.proxy.folder / "may-end"
+        deaf = f"trap '' TERM; touch {is_deaf}; until [ -e {may_end} ]; do sleep 0.05; done"
+        running = self.begin("cutover", "shop", "--to", "green", "--run",
+                             f'sh -c "{deaf}" & until [ -e {is_deaf} ]; do sleep 0.05; done; exit 3')
+        lines = iter(running.stderr.readline, "")
+        said = next(line for line in lines if "does not end when told to" in line)
+        self.assertIn("the command failed, and what it left running", said)
+        self.assertIn("sh (", said)
+        self.assertEqual(self.proxy.admin("GET", "/v1/status")[1]["sites"][0]["cutover"]["stage"], "run")
+        may_end.touch()
+        out, error = running.communicate(timeout=3 * PATIENCE)
+        self.assertEqual(running.returncode, 1, out + error)
+        self.assert_as_before()
+
     def test_a_check_that_fails_brings_the_site_back(self):
         self.green.is_healthy = True
         break_it = f"touch {self.proxy.folder}/broken"

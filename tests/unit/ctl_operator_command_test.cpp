@@ -4,6 +4,7 @@
 
 #include <array>
 #include <csignal>
+#include <functional>
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
@@ -15,16 +16,21 @@ using namespace drawbridge;
 namespace {
 
 // The end of a command while the daemon has said this on the line; "": it has hung up.
-ctl::CommandEnd run_beside(std::string_view said, const std::string& command) {
+ctl::CommandEnd run_beside(std::string_view said, const std::string& command,
+                           const std::function<void(const std::string&, bool)>& goes_on = {}) {
   std::array<int, 2> line{};
   REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, line.data()) == 0);
+  REQUIRE(::dup2(line[1], 9) == 9);  // the command's own end of it
   if (!said.empty()) REQUIRE(::write(line[1], said.data(), said.size()) > 0);
   if (said.empty()) ::close(line[1]);
+  if (said.empty()) ::close(9);
   std::signal(SIGTERM, SIG_DFL);  // doctest's own would speak in a child that is told to end before it begins
-  ctl::OperatorCommand wanted{.text = command, .environment = {}, .limit = base::Millis{20'000}, .line = line[0]};
+  ctl::OperatorCommand wanted{
+      .text = command, .environment = {}, .limit = base::Millis{20'000}, .line = line[0], .goes_on = goes_on};
   const auto end = ctl::run_operator_command(wanted);
   ::close(line[0]);
   if (!said.empty()) ::close(line[1]);
+  if (!said.empty()) ::close(9);
   return end;
 }
 
@@ -55,5 +61,28 @@ TEST_CASE("only a command that succeeds may leave a process running") {
     CHECK_FALSE(end.was_told);
     const auto left = static_cast<pid_t>(std::stol(end.output));
     CHECK((::kill(left, SIGKILL) == 0) == (code == 0));
+  }
+}
+
+TEST_CASE("what goes on though it was told to end is named at once, and waited for") {
+  // The one is left by a command that fails, when it is deaf; the other is told, by the line, when it is.
+  const std::string commands[] = {
+      "f=$(mktemp -u); mkfifo $f; sh -c \"trap '' TERM; exec 1>&- 2>&-; : >$f; sleep 1\" & echo $!; : <$f; rm $f; "
+      "exit 3",
+      "trap '' TERM; echo $$; echo '{\"receipt\":{}}' >&9; sleep 1; exit 3"};
+  for (const bool told : {false, true}) {
+    CAPTURE(told);
+    std::string named;
+    const auto end = run_beside("\r\n", commands[told ? 1 : 0], [&](const std::string& names, bool by_us) {
+      named += names;
+      CHECK(by_us == told);
+    });
+    CHECK(end.exit_code == 3);
+    CHECK(end.was_told == told);
+    CHECK((end.ran_on >= base::Millis{300}) == told);
+    const auto deaf = std::stol(end.output);
+    CHECK(named.contains("sh (" + std::to_string(deaf) + ")"));
+    CHECK(end.survivors.empty());
+    CHECK(::kill(static_cast<pid_t>(deaf), 0) != 0);
   }
 }
