@@ -120,11 +120,15 @@ Listener::~Listener() {
 void Listener::close() {
   if (!fd_.valid()) return;
   accept_burst();
+  queue_ended();
   loop_.unwatch(fd_.get(), *this);
   fd_.reset();
   resume_.disarm();
 }
 
+void Listener::look() {
+  accept_burst();
+}
 void Listener::on_events(std::uint32_t) {
   accept_burst();
 }
@@ -137,33 +141,52 @@ bool Listener::somebody_waits() const {
   return ::poll(&queue, 1, 0) == 1;
 }
 
+// Of a listening socket, tcpi_unacked is the length of its queue (tcp_get_info() in net/ipv4/tcp.c).
+std::size_t Listener::queue_length() const {
+  tcp_info info{};
+  socklen_t length = sizeof info;
+  if (::getsockopt(fd_.get(), IPPROTO_TCP, TCP_INFO, &info, &length) == 0 && info.tcpi_unacked > 0) {
+    return info.tcpi_unacked;
+  }
+  return somebody_waits() ? 1 : 0;
+}
+
 void Listener::keep_waiting() {
-  resume_.arm(loop_.now() + pause);
-  if (!somebody_waits() || handler_.kept_waiting()) return stuck_since_.reset();
-  if (!stuck_since_) stuck_since_ = loop_.now();
-  if (loop_.now() - *stuck_since_ < queue_patience) return;
+  arrivals_.seen(queue_length(), loop_.now());
+  if (arrivals_.count() == 0) return queue_ended();
+  const auto patience = handler_.kept_waiting(number_, arrivals_);
+  resume_.arm(patience.ask_again);
   for (std::size_t count = 0; count < turned_away_max; ++count) {
+    const auto came = arrivals_.first();
+    if (!came || *came > patience.too_long_since) return;
     UniqueFd client(::accept4(fd_.get(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (!client.valid()) return;
+    arrivals_.take();
     handler_.turned_away(std::move(client), number_);
   }
+}
+
+void Listener::queue_ended() {
+  arrivals_.clear();
+  handler_.nobody_waits(number_);
 }
 
 // To look whether somebody waits costs 0.2 µs, to accept in vain 1.6: the kernel makes the socket first.
 void Listener::accept_burst() {
   while (fd_.valid()) {
-    if (!handler_.may_accept()) return keep_waiting();
-    stuck_since_.reset();
+    const auto came = arrivals_.first().value_or(loop_.now());
+    if (!handler_.may_accept(number_, came)) return keep_waiting();
     sockaddr_storage peer{};
     socklen_t length = sizeof peer;
     UniqueFd fd(::accept4(fd_.get(), reinterpret_cast<sockaddr*>(&peer), &length, SOCK_NONBLOCK | SOCK_CLOEXEC));
     if (fd.valid()) {
-      handler_.accepted(std::move(fd), peer, number_);
-      if (fd_.valid() && !somebody_waits()) return;
+      arrivals_.take();
+      handler_.accepted(std::move(fd), peer, number_, came);
+      if (fd_.valid() && !somebody_waits()) return queue_ended();
       continue;
     }
     if (errno == EINTR || errno == ECONNABORTED || errno == EPROTO) continue;
-    if (errno == EAGAIN || errno == EWOULDBLOCK) return;
+    if (errno == EAGAIN || errno == EWOULDBLOCK) return queue_ended();
     handler_.accept_paused(errno);
     resume_.arm(loop_.now() + pause);
     return;

@@ -1,13 +1,13 @@
 #pragma once
 
 #include "proxy/base/failure.h"
+#include "proxy/net/arrivals.h"
 #include "proxy/net/loop.h"
 #include "proxy/net/unique_fd.h"
 
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 #include <sys/socket.h>
 
@@ -31,13 +31,22 @@ class Listener final : public Watcher, private Deadline::Owner {
  public:
   class Handler {
    public:
-    // Asked before each; while false, connections wait in the kernel's queue and it is asked again each `pause`.
-    virtual bool may_accept() { return true; }
-    // Somebody is in the queue and may not be accepted now. True if a place comes free for it.
-    virtual bool kept_waiting() { return false; }
-    // The queue of that listener has not moved for `queue_patience`: to be told to go.
+    // When to ask again, and who waits for too long: whoever came then or before.
+    struct Patience {
+      base::SteadyTime ask_again;
+      base::SteadyTime too_long_since = base::SteadyTime::min();
+    };
+    // Asked before each, with the time when it came; while false, connections wait in the kernel's queue.
+    virtual bool may_accept(std::size_t, base::SteadyTime) { return true; }
+    // Those are in the queue, at least one, and the first may not be accepted now.
+    virtual Patience kept_waiting(std::size_t, const Arrivals&) { return {.ask_again = base::SteadyTime::max()}; }
+    // Nobody is any more.
+    virtual void nobody_waits(std::size_t) {}
+    // Has waited too long: to be told to go.
     virtual void turned_away(UniqueFd client, std::size_t) { client.reset(); }
-    virtual void accepted(UniqueFd fd, const sockaddr_storage& peer, std::size_t listener) = 0;
+    // `came`: when it began to wait, now if it did not.
+    virtual void accepted(UniqueFd fd, const sockaddr_storage& peer, std::size_t listener,
+                          base::SteadyTime came) = 0;
     virtual void accept_paused(int os_error) = 0;
 
    protected:
@@ -45,7 +54,6 @@ class Listener final : public Watcher, private Deadline::Owner {
   };
 
   static constexpr std::chrono::milliseconds pause{100};
-  static constexpr std::chrono::milliseconds queue_patience{2'000};
   static constexpr std::size_t turned_away_max = 64;  // at each look
 
   // `number` is for the handler to tell its listeners apart.
@@ -54,6 +62,8 @@ class Listener final : public Watcher, private Deadline::Owner {
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
+  // May accept again: it is asked at once.
+  void look();
   // Accepts what is queued (closing a SO_REUSEPORT socket resets it), then accepts no more.
   void close();
   int fd() const { return fd_.get(); }
@@ -63,14 +73,16 @@ class Listener final : public Watcher, private Deadline::Owner {
   void deadline_passed(Deadline& deadline) override;
   void accept_burst();
   bool somebody_waits() const;
+  std::size_t queue_length() const;
   void keep_waiting();
+  void queue_ended();
 
   Loop& loop_;
   UniqueFd fd_;
   Handler& handler_;
   std::size_t number_;
   Deadline resume_;
-  std::optional<base::SteadyTime> stuck_since_;  // somebody waits and nobody was accepted since
+  Arrivals arrivals_;  // of who may not be accepted
 };
 
 }  // namespace drawbridge::net

@@ -9,7 +9,8 @@ constexpr std::chrono::seconds said_every{10};
 
 void Census::Seat::leave() {
   if (census_ == nullptr) return;
-  census_->open_.fetch_sub(1, std::memory_order_relaxed);
+  census_->open_.fetch_sub(1);
+  census_->line_.place_free();
   if (!listed_) return;
   const std::lock_guard lock(census_->mutex_);
   const auto found = census_->by_address_.find(address_.bytes);
@@ -19,6 +20,7 @@ void Census::Seat::leave() {
 void Census::set_limits(std::uint64_t connections, std::uint64_t per_address) {
   limit_.store(connections, std::memory_order_relaxed);
   limit_per_address_.store(per_address, std::memory_order_relaxed);
+  if (!full()) line_.place_free();
 }
 
 std::optional<Census::Seat> Census::enter(const http::IpAddress& address, bool shared) {

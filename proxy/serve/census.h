@@ -2,6 +2,7 @@
 
 #include "proxy/base/time.h"
 #include "proxy/http/forwarded.h"
+#include "proxy/serve/waiting_line.h"
 
 #include <array>
 #include <atomic>
@@ -40,9 +41,10 @@ class Census {
   // Of the process; of one address (0: no limit). Connections that are open stay.
   void set_limits(std::uint64_t connections, std::uint64_t per_address);
 
-  // The process has all the connections it may: new ones wait in the kernel's queue, and are turned away when no
-  // place comes free.
+  // The process has all the connections it may: new ones wait in line, and are turned away when no place comes free
+  // for them. A place that is given back, and a higher limit, calls who is next.
   bool full() const { return open() >= limit(); }
+  WaitingLine& line() { return line_; }
   std::uint64_t open() const { return open_.load(std::memory_order_relaxed); }
   std::uint64_t limit() const { return limit_.load(std::memory_order_relaxed); }
 
@@ -63,6 +65,7 @@ class Census {
   std::atomic<std::uint64_t> open_{0};
   std::atomic<std::uint64_t> limit_{UINT64_MAX};
   std::atomic<std::uint64_t> limit_per_address_{0};
+  WaitingLine line_;
   std::atomic<std::uint64_t> turned_away_{0};
   std::atomic<base::SteadyTime> last_turned_away_{base::SteadyTime::min()};
   std::atomic<base::SteadyTime> said_{base::SteadyTime::min()};

@@ -24,7 +24,7 @@ constexpr std::size_t head_bytes_cap = net::Buffer::size() - 4096;
 }  // namespace
 
 Connection::Connection(Worker& worker, net::UniqueFd fd, const http::ProxyParties& parties, const Door& door,
-                       Census::Seat seat)
+                       Census::Seat seat, base::SteadyTime came)
     : worker_(worker),
       door_(door),
       seat_(std::move(seat)),
@@ -35,11 +35,11 @@ Connection::Connection(Worker& worker, net::UniqueFd fd, const http::ProxyPartie
               .port = parties.client.port,
               .address_text = std::string(http::format_ip(parties.client.ip).view()),
               .stream = &stream_},
-      opened_(worker.loop().now()),
+      came_(came),
       speaks_(door.tls || door.h2c ? Speaks::unknown : Speaks::http1) {
   worker.counters().connections_open.add();
   if (!door.tls) return;
-  stream_.secure(net::TlsServer::accept(door.tls), opened_ + worker.snapshot().bounds.head_timeout);
+  stream_.secure(net::TlsServer::accept(door.tls), worker.loop().now() + worker.snapshot().bounds.head_timeout);
 }
 
 Connection::~Connection() {
@@ -230,7 +230,7 @@ void Connection::begin_shutdown(base::SteadyTime tunnels_go_at) {
 // The preface of HTTP/2 is no request: its client may wait for our SETTINGS before the first one.
 bool Connection::past_its_first_moment() const {
   const bool asked = h2_ != nullptr ? h2_->was_asked() : served_;
-  return asked || stream_.loop().now() >= opened_ + first_moment;
+  return asked || stream_.loop().now() >= came_ + first_moment;
 }
 
 // A request that has arrived is served, also if nobody has looked at it yet: to close now would reset it. With TLS

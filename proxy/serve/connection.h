@@ -34,9 +34,9 @@ class Connection final
  public:
   static constexpr std::chrono::milliseconds first_moment{1'000};
 
-  // `seat`: its place among the connections of the process.
+  // `seat`: its place among the connections of the process. `came`: when its first moment began.
   Connection(Worker& worker, net::UniqueFd fd, const http::ProxyParties& parties, const Door& door,
-             Census::Seat seat);
+             Census::Seat seat, base::SteadyTime came);
   ~Connection();
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
@@ -80,7 +80,7 @@ class Connection final
   WorkspacePool::Loan space_;
   Exchange* exchange_ = nullptr;
   H2Connection* h2_ = nullptr;
-  base::SteadyTime opened_;
+  base::SteadyTime came_;
   Speaks speaks_;
   bool served_ = false;  // at least one request
   bool broken_ = false;  // a write has failed: no orderly close

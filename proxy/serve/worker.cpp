@@ -29,6 +29,12 @@ constexpr std::chrono::milliseconds newcomer_time{500};
 // At each look for idle connections that give way to new ones.
 constexpr std::size_t idle_looked_at_max = 1'024;
 constexpr std::size_t idle_ended_max = 64;
+constexpr std::chrono::milliseconds room_made_every{10};
+
+bool is_silent(int fd) {
+  char byte = 0;
+  return ::recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) < 0;
+}
 
 }  // namespace
 
@@ -50,6 +56,7 @@ Worker::Worker(Shared& shared, std::size_t index)
 }
 
 Worker::~Worker() {
+  for (std::size_t i = 0; i < listeners_.size(); ++i) shared_.census.line().leave({index_, i});
   connections_.clear_and_dispose(std::default_delete<Connection>());
 }
 
@@ -91,24 +98,58 @@ void Worker::end_all() {
   last_words_.arm(loop_.now() + 2 * Tunnel::last_words_time);
 }
 
-bool Worker::may_accept() {
-  return !shared_.census.full();
+// Who comes while others wait in line goes to its end.
+bool Worker::may_accept(std::size_t listener, base::SteadyTime came) {
+  auto& line = shared_.census.line();
+  if (line.empty()) return !shared_.census.full();
+  return line.is_next({index_, listener}, came) && !shared_.census.full();
 }
 
 // All places are taken: the oldest connections without a request give theirs to who waits, probably with one.
-bool Worker::kept_waiting() {
-  if (make_room()) return true;
-  if (shared_.places_wanted) shared_.places_wanted();
-  return false;
+net::Listener::Handler::Patience Worker::kept_waiting(std::size_t listener, const net::Arrivals& waiting) {
+  auto& line = shared_.census.line();
+  line.stand({index_, listener},
+             {.first_came = *waiting.first(), .count = waiting.count(), .call = [this, listener] {
+                post([this, listener] { listeners_[listener]->look(); });
+              }});
+  const auto now = loop_.now();
+  Patience patience{.ask_again = now + net::Listener::pause};
+  if (!shared_.census.full()) {
+    line.place_free();
+    return patience;
+  }
+  const bool looked_lately = now - room_made_at_ < room_made_every;
+  if (make_room()) {
+    patience.ask_again = room_made_at_ + room_made_every;
+    return patience;
+  }
+  if (!looked_lately && shared_.places_wanted) shared_.places_wanted();
+  patience.too_long_since = line.too_long_since(now);
+  return patience;
+}
+
+void Worker::nobody_waits(std::size_t listener) {
+  auto& line = shared_.census.line();
+  if (line.empty()) return;
+  line.leave({index_, listener});
+  if (!shared_.census.full()) line.place_free();
 }
 
 bool Worker::make_room() {
+  const auto now = loop_.now();
+  if (now - room_made_at_ < room_made_every) return room_made_;
+  room_made_at_ = now;
+  room_made_ = end_idle(std::clamp<std::size_t>(shared_.census.line().count(), 1, idle_ended_max)) > 0;
+  return room_made_;
+}
+
+std::size_t Worker::end_idle(std::size_t most) {
   std::size_t looked_at = 0, ended = 0;
   for (auto& connection : connections_) {
-    if (++looked_at > idle_looked_at_max || ended == idle_ended_max) break;
+    if (++looked_at > idle_looked_at_max || ended == most) break;
     if (connection.past_its_first_moment() && connection.close_if_idle()) ++ended;
   }
-  return ended > 0;
+  return ended;
 }
 
 void Worker::turned_away(net::UniqueFd client, std::size_t listener) {
@@ -124,21 +165,25 @@ void Worker::turned_away(net::UniqueFd client, std::size_t listener) {
                                                  {"hint", "`proxyctl doctor` shows what the limit comes from"}});
 }
 
-void Worker::accepted(net::UniqueFd fd, const sockaddr_storage& peer, std::size_t listener) {
+// One that has waited has had a moment for its first request: if it has said nothing, it does not get another one.
+void Worker::accepted(net::UniqueFd fd, const sockaddr_storage& peer, std::size_t listener, base::SteadyTime came) {
   const auto client = address_of(peer);
   const auto& address = client.ip;
   const auto& door = doors_[listener];
   const bool balanced = !door.proxies.empty();
   counters_.connections_accepted.add();
   if (balanced && !door.proxies.contains(address)) return greeting_refused(address, "not in proxy_protocol_from");
+  if (!shared_.census.line().empty()) shared_.census.line().let_in(loop_.now());
   auto seat = shared_.census.enter(address, balanced || snapshot().trusted.contains(address));
   if (!seat) return counters_.connections_refused.add();
   if (balanced) return loop_.spawn(introduce(std::move(fd), client, door, std::move(*seat)));
-  welcome(std::move(fd), {.client = client, .local = {}}, door, std::move(*seat));
+  if (came != loop_.now() && !is_silent(fd.get())) came = loop_.now();
+  welcome(std::move(fd), {.client = client, .local = {}}, door, std::move(*seat), came);
 }
 
-void Worker::welcome(net::UniqueFd fd, const http::ProxyParties& parties, const Door& door, Census::Seat seat) {
-  auto connection = std::make_unique<Connection>(*this, std::move(fd), parties, door, std::move(seat));
+void Worker::welcome(net::UniqueFd fd, const http::ProxyParties& parties, const Door& door, Census::Seat seat,
+                     base::SteadyTime came) {
+  auto connection = std::make_unique<Connection>(*this, std::move(fd), parties, door, std::move(seat), came);
   connections_.push_back(*connection);
   Connection::rest(std::move(connection));
   // A balancer may have been slow to say whom it speaks for: then the moment for the first request begins now.
@@ -155,11 +200,12 @@ net::Task<> Worker::introduce(net::UniqueFd fd, http::SocketAddress balancer, co
     if (reason != base::Reason::closed) greeting_refused(balancer.ip, base::name(reason));
     co_return;
   }
-  if (!*heard) co_return welcome(std::move(fd), {.client = balancer, .local = {}}, door, std::move(seat));
+  const auto now = loop_.now();
+  if (!*heard) co_return welcome(std::move(fd), {.client = balancer, .local = {}}, door, std::move(seat), now);
   const auto& client = (*heard)->client.ip;
   auto own = shared_.census.enter(client, snapshot().trusted.contains(client));
   if (!own) co_return counters_.connections_refused.add();
-  welcome(std::move(fd), **heard, door, std::move(*own));
+  welcome(std::move(fd), **heard, door, std::move(*own), now);
 }
 
 net::Task<Worker::Heard> Worker::greeting_of(net::UniqueFd& fd) {
@@ -180,7 +226,7 @@ void Worker::greeting_refused(const http::IpAddress& balancer, std::string_view 
 void Worker::accept_paused(int os_error) {
   counters_.accept_pauses.add();
   servers_.shed_idle();
-  make_room();
+  end_idle(idle_ended_max);
   if (shared_.descriptors_exhausted) shared_.descriptors_exhausted();
   if (loop_.now() - pause_said_ < pause_said_every) return;
   pause_said_ = loop_.now();

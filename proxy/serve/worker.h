@@ -107,7 +107,8 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   base::IdSource& ids() { return ids_; }
   Shared& shared() { return shared_; }
   bool stopping() const { return stopping_; }
-  // Ends connections without a request, the oldest first: others need their places. False if there was none.
+  // Ends connections without a request, the oldest first, one for each client that waits for a place, at least one. False if
+  // there was none, now or at the last look, which is never long ago.
   bool make_room();
   std::size_t index() const { return index_; }
   // A client's HTTP/2 connection was ended for what it did: counted, and said now and then.
@@ -121,16 +122,20 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   const core::AnswerSet& no_server_answers(const core::SiteView& site);
 
  private:
-  bool may_accept() override;
-  bool kept_waiting() override;
+  bool may_accept(std::size_t listener, base::SteadyTime came) override;
+  Patience kept_waiting(std::size_t listener, const net::Arrivals& waiting) override;
+  void nobody_waits(std::size_t listener) override;
   void turned_away(net::UniqueFd client, std::size_t listener) override;
-  void accepted(net::UniqueFd fd, const sockaddr_storage& peer, std::size_t listener) override;
+  void accepted(net::UniqueFd fd, const sockaddr_storage& peer, std::size_t listener,
+                base::SteadyTime came) override;
   void accept_paused(int os_error) override;
   void ended_unknown(std::uint64_t drain_id, core::OpenRequest request) override;
   void drained(std::uint64_t drain_id, const core::ClassCounts& ended) override;
   void epochs_below_ended(std::uint64_t epoch) override;
   void deadline_passed(net::Deadline& deadline) override;
-  void welcome(net::UniqueFd fd, const http::ProxyParties& parties, const Door& door, Census::Seat seat);
+  void welcome(net::UniqueFd fd, const http::ProxyParties& parties, const Door& door, Census::Seat seat,
+               base::SteadyTime came);
+  std::size_t end_idle(std::size_t most);
   // A balancer's connection: its greeting says whom it speaks for.
   net::Task<> introduce(net::UniqueFd fd, http::SocketAddress balancer, const Door& door, Census::Seat seat);
   using Heard = base::Result<std::optional<http::ProxyParties>>;
@@ -158,6 +163,8 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   bool stopping_ = false;
   net::Deadline newcomers_;   // end of what connections without a request have at shutdown
   net::Deadline last_words_;  // and of what those that end_all() has cut have to take their answers
+  base::SteadyTime room_made_at_{};
+  bool room_made_ = false;
   base::SteadyTime pause_said_{}, greeting_said_{}, abuse_said_{};
   std::map<core::ServerId, base::SteadyTime> tls_failures_said_;  // when last, of each server
   base::SteadyTime wall_read_{};

@@ -53,7 +53,7 @@ class FewDescriptors(ProxyCase):
         carried = int(proxy.wait_until_said(r'descriptors_low limit=60 .*connections_max=(\d+)')[1])
         self.assertGreaterEqual(carried, 4)
         self.assertEqual(proxy.metric("drawbridge_client_connections_max"), carried)
-        clients = [self.client(proxy) for _ in range(4 * carried)]
+        clients = [self.client(proxy) for _ in range(80)]
         for _ in range(3):
             self.assertEqual(proxy.ctl("status")[0], 0)
         self.assertEqual(proxy.ctl("mode", "readonly")[0], 0)
@@ -101,6 +101,9 @@ class NoRoom(ProxyCase):
         released.set()
         self.assertEqual([client.read_response().body for client in inside], [b"late", b"late"])
         self.assertEqual(self.client(proxy).get().status, 200)
+        for client in inside:
+            client.close()
+        eventually(lambda: proxy.metric("drawbridge_client_connections_open") < 2, "a free place")
         checks = {check["check"]: check for check in proxy.admin("GET", "/v1/doctor")[1]["checks"]}
         self.assertEqual(checks["clients"]["result"], "warn")
         self.assertIn("in the last minute", checks["clients"]["text"])

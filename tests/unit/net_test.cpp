@@ -240,7 +240,7 @@ TEST_CASE("deadlines fire in time, never early, whatever the distance and howeve
 TEST_CASE("who comes together is let in together, and who comes later is as well") {
   struct Door final : net::Listener::Handler {
     std::vector<net::UniqueFd> inside;
-    void accepted(net::UniqueFd fd, const sockaddr_storage&, std::size_t) override {
+    void accepted(net::UniqueFd fd, const sockaddr_storage&, std::size_t, base::SteadyTime) override {
       inside.push_back(std::move(fd));
     }
     void accept_paused(int) override {}
