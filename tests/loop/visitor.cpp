@@ -12,7 +12,8 @@ namespace drawbridge::tests {
 
 void Answer::add(std::string name, std::string value) {
   std::ranges::transform(name, name.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  fields[std::move(name)] = std::move(value);
+  const auto [field, first] = fields.try_emplace(std::move(name), value);
+  if (!first) field->second += ", " + value;
 }
 
 std::unique_ptr<Visitor> Visitor::arrive(std::uint16_t port) {

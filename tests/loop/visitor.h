@@ -13,7 +13,7 @@ namespace drawbridge::tests {
 // The head of an answer, interim or final; with it the body, where that was read.
 struct Answer {
   int status = 0;
-  std::map<std::string, std::string> fields;  // names in lower case
+  std::map<std::string, std::string> fields;  // names in lower case, several lines of one as a list
   std::string body;
 
   void add(std::string name, std::string value);

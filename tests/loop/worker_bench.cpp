@@ -42,8 +42,8 @@ WorkerBench::WorkerBench(std::size_t servers) : door_{.tls = tls_of_this_run(), 
   snapshot_ = make_snapshot(1, pool);
 }
 
-void WorkerBench::hold_all() {
-  be({.mode = core::Mode::hold, .scope = core::HoldScope::all});
+void WorkerBench::hold(core::HoldScope scope) {
+  be({.mode = core::Mode::hold, .scope = scope});
 }
 
 void WorkerBench::maintain() {

@@ -31,7 +31,7 @@ class WorkerBench {
   core::UpstreamTiming& timing() { return snapshot_->pools.front()->timing; }
   core::PoolView& pool() { return *snapshot_->pools.front(); }
   core::SiteView& site() { return *snapshot_->sites.front(); }
-  void hold_all();                                                  // the site's mode
+  void hold(core::HoldScope scope);                                 // the site's mode
   void maintain();                                                  // likewise; `site().notice` may answer
   void of_workers(std::size_t count) { shared_->workers = count; }  // one of so many
   void limit_io(std::size_t bytes) { shared_->io_bytes_max = bytes; }

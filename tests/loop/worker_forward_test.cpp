@@ -227,3 +227,41 @@ TEST_CASE(
     CHECK(answer.not_processed() == !reached);
   }
 }
+
+TEST_CASE("the word of a notice server on when to come back is not doubled, and its answer is for nobody's cache") {
+  WorkerBench bench;
+  bench.maintain();
+  bench.site().notice = &bench.pool();
+  bench.start();
+  for (const bool says : {true, false}) {
+    CAPTURE(says);
+    auto visitor = bench.visitor();
+    visitor->get();
+    bench.take_request().send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n" +
+                              std::string(says ? "Retry-After: 7\r\n\r\n" : "\r\n") + "ok");
+    const auto answer = visitor->answer();
+    CHECK(answer.body == "ok");
+    CHECK(answer.fields.at("cache-control") == "no-store");
+    const auto again = answer.fields.at("retry-after");
+    CHECK(again.find(',') == std::string::npos);
+    CHECK((again == "7") == says);
+  }
+}
+
+TEST_CASE("a write never takes an answer that its server sent to nobody, however late that came") {
+  WorkerBench bench;
+  bench.hold(core::HoldScope::writes);
+  bench.start();
+  auto reader = bench.visitor(), writer = bench.visitor();
+  auto kept = bench.serve_one(*reader);
+  writer->post("x");
+  bench.wait_for_parked(1);
+  bench.publish_live();
+  bench.ask<int>([&](serve::Worker& worker) {  // after the worker's loop has looked, and before the write goes on
+    kept.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno");
+    worker.parking().review(worker.snapshot());
+    return 0;
+  });
+  bench.take_request().send(ok);
+  CHECK(writer->answer().body == "ok");
+}

@@ -13,7 +13,7 @@ using tests::WorkerBench;
 
 TEST_CASE("over HTTP/1 a client that only sends no more is told so, and is never sent either") {
   WorkerBench bench;
-  bench.hold_all();
+  bench.hold(core::HoldScope::all);
   bench.start();
   auto client = bench.client();
   client.send("POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx");

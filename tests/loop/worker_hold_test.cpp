@@ -12,7 +12,7 @@ using tests::WorkerBench;
 
 TEST_CASE("a client that goes away while its hold ends is never sent") {
   WorkerBench bench;
-  bench.hold_all();
+  bench.hold(core::HoldScope::all);
   bench.start();
   auto visitor = bench.visitor();
   visitor->post("x");
@@ -25,7 +25,7 @@ TEST_CASE("a client that goes away while its hold ends is never sent") {
 
 TEST_CASE("a client that goes away while it waits leaves its place at once") {
   WorkerBench bench;
-  bench.hold_all();
+  bench.hold(core::HoldScope::all);
   bench.start();
   auto first = bench.visitor();
   first->post("x");
@@ -43,7 +43,7 @@ TEST_CASE("a client that goes away while it waits leaves its place at once") {
 
 TEST_CASE("a shutdown while a hold ends refuses who still waits, and says that nothing was processed") {
   WorkerBench bench;
-  bench.hold_all();
+  bench.hold(core::HoldScope::all);
   bench.start();
   auto visitor = bench.visitor();
   visitor->post("x");
@@ -60,7 +60,7 @@ TEST_CASE("a shutdown while a hold ends refuses who still waits, and says that n
 
 TEST_CASE("a request waits as long as it may and no longer, however often its hold ends and begins anew") {
   WorkerBench bench;
-  bench.hold_all();
+  bench.hold(core::HoldScope::all);
   bench.site().hold.wait_max = base::Millis(300);
   bench.start();
   auto visitor = bench.visitor();
@@ -74,7 +74,7 @@ TEST_CASE("a request waits as long as it may and no longer, however often its ho
 
 TEST_CASE("of several workers each lets its part of those go on that may in a second") {
   WorkerBench bench;
-  bench.hold_all();
+  bench.hold(core::HoldScope::all);
   bench.site().hold.release_per_second = 40;
   bench.of_workers(4);
   bench.start();

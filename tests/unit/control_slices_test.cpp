@@ -254,6 +254,21 @@ TEST_CASE("a rollback of a slice says what it would leave behind, and after a re
   CHECK(has(room.refused(rollback_of(acme)), "not known"));
 }
 
+TEST_CASE(
+    "a slice that was rolled back counts its writes from the move that stays, not from the one that was undone") {
+  Room room;
+  room.slice_writes = 5;
+  room.must(move_of(acme, "green"));
+  room.slice_writes = 12;
+  room.must(move_of(acme, "red"));
+  room.slice_writes = 20;
+  auto undo = rollback_of(acme);
+  undo.discard_writes = true;
+  REQUIRE(room.carry_out(undo)->is_receipt());
+  CHECK(room.places() == "header:X-Tenant=acme on green; the rest on blue");
+  CHECK(has(room.refused(rollback_of(acme)), "green has accepted 15 writes"));
+}
+
 TEST_CASE("whatever fails before the flip, the slices are as before") {
   Room room;
   room.must(move_of(beta, "green"));
