@@ -305,9 +305,9 @@ bool Changes::is_fenced(core::SiteId site) const {
 }
 
 bool Changes::is_drained(core::SiteId site) const {
-  return is_fenced(site) && std::ranges::none_of(changes_, [&](const auto& entry) {
-           return !entry.second->drain.has_drained() && concerns(*entry.second, site);
-         });
+  return std::ranges::none_of(changes_, [&](const auto& entry) {
+    return !entry.second->drain.has_drained() && concerns(*entry.second, site);
+  });
 }
 
 std::optional<Draining> Changes::draining(core::SiteId site) const {

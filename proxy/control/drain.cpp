@@ -80,10 +80,9 @@ Drain::Action Drain::on_cut(Workers::OpenList cut, base::SteadyTime now) {
   return Action::list;
 }
 
+// Tunnels were all cut a moment ago: one that is still leaving is in that list, not in this one.
 Drain::Action Drain::on_listed(Workers::OpenList open, base::SteadyTime now) {
   if (state_ != State::listing) return Action::none;
-  // Tunnels were all cut a moment ago; one that is still leaving is in that list, not in this one.
-  open.counts[core::RequestClass::tunnel] = 0;
   if (drained_ || open.counts.total() == 0) return depart(now);
   receipt_.outstanding_counts = open.counts;
   receipt_.outstanding = std::move(open.requests);

@@ -1,7 +1,10 @@
 #include "proxy/core/route.h"
 
+#include "proxy/core/snapshot.h"
+
 #include <doctest/doctest.h>
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -106,4 +109,21 @@ TEST_CASE("each of thousands of hosts is found, and none beside them") {
     REQUIRE(table.find("H" + std::to_string(i) + ".org", "/x").site == i);
     REQUIRE(table.find("x" + std::to_string(i) + ".org", "/x").site == none);
   }
+}
+
+TEST_CASE("what decides each request of a site lies in two lines of memory") {
+  constexpr std::ptrdiff_t line = 64;
+  const SiteView site;
+  const auto end_of = [&](const auto& member) {
+    return reinterpret_cast<const char*>(&member + 1) - reinterpret_cast<const char*>(&site);
+  };
+  CHECK(alignof(SiteView) == line);
+  CHECK(end_of(site.id) <= line);
+  CHECK(end_of(site.https_port) <= line);
+  CHECK(end_of(site.wants_certificate) <= line);
+  CHECK(end_of(site.pool) <= line);
+  CHECK(end_of(site.rules) <= line);
+  CHECK(end_of(site.split) <= 2 * line);
+  CHECK(end_of(site.mode.mode) <= 2 * line);
+  CHECK(end_of(site.mode.scope) <= 2 * line);
 }
