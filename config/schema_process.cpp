@@ -104,7 +104,9 @@ constexpr auto server_keys = std::to_array<Key>({
                                          "\"127.0.0.1:9100\""),
     key<Duration<0, hour>, &Server::shutdown_grace>(
         "shutdown_grace",
-        "After SIGTERM no new connection is accepted; what is in flight gets this long to end, then it is cut."),
+        "After SIGTERM what is in flight gets this long to end, then it is cut. Meanwhile newcomers are refused; "
+        "where a "
+        "service manager keeps the listening sockets they are served, and then wait for the next process."),
 });
 
 constexpr auto limits_keys = std::to_array<Key>({

@@ -128,6 +128,9 @@ control::Status LiveApi::status() const {
   if (auto warning = client_warning(parts_.clients()); !warning.empty()) {
     status.warnings.insert(status.warnings.begin(), std::move(warning));
   }
+  if (auto ending = parts_.ending(); !ending.empty()) {
+    status.warnings.insert(status.warnings.begin(), std::move(ending));
+  }
   status.certificates = parts_.certificates();
   std::ranges::move(certificate_warnings(status.certificates, status.now), std::back_inserter(status.warnings));
   return status;

@@ -29,6 +29,7 @@ class LiveApi final : public Api {
     std::function<void(std::function<void(std::string)>)> metrics;  // the whole exposition
     std::function<ClientFacts()> clients;
     std::function<std::vector<control::CertificateStatus>()> certificates;
+    std::function<std::string()> ending;  // that the process was told to end, and what it does; empty before
     base::Now started;
   };
 

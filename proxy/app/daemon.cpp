@@ -8,7 +8,9 @@
 #include "proxy/app/data_path.h"
 #include "proxy/app/descriptor_shares.h"
 #include "proxy/app/descriptors.h"
+#include "proxy/app/ending.h"
 #include "proxy/app/for_tests.h"
+#include "proxy/app/handover.h"
 #include "proxy/app/metrics.h"
 #include "proxy/app/page_renderer.h"
 #include "proxy/app/targets.h"
@@ -86,7 +88,6 @@ class Daemon {
   void wait_for_signal();
   void on_signal(int signal);
   void say_refused(const control::Refusal& refusal);
-  void shut_down();
   void finish();
   void collect_metrics(std::function<void(std::string)> done);
 
@@ -103,10 +104,12 @@ class Daemon {
   upstream::HealthBoard board_;
   std::optional<serve::Shared> shared_;
   std::optional<control::AsioAlarms> alarms_;
+  Handover handover_{net::ServiceManager::from_environment(), std::move(options_.handed), events_};
   std::optional<DescriptorShares> descriptors_;
   std::optional<Certificates> certificates_;
   std::optional<serve::WorkerGroup> workers_;
   std::optional<DataPath> data_path_;
+  std::optional<Ending> ending_;
   std::optional<PageRenderer> renderer_;
   std::optional<upstream::ServerWatch> watch_;
   std::optional<control::Controller> controller_;
@@ -114,7 +117,6 @@ class Daemon {
   std::unique_ptr<admin::Server> admin_;
   std::unique_ptr<admin::MetricsListener> metrics_;
   bool files_reread_ = false;  // a reload has read the configuration since the last snapshot
-  bool stopping_ = false;
 };
 
 Expected<void> Daemon::start() {
@@ -157,6 +159,7 @@ Expected<void> Daemon::open_data_path() {
 
 Expected<void> Daemon::open_control() {
   alarms_.emplace(context_);
+  ending_.emplace(*workers_, *alarms_, handover_, events_);
   descriptors_.emplace(*shared_, *alarms_, events_,
                        [this]() -> const config::Limits& { return controller_->config().limits; });
   certificates_.emplace(*alarms_, events_);
@@ -218,6 +221,7 @@ Expected<void> Daemon::open_admin() {
                                      .metrics = [this](auto done) { collect_metrics(std::move(done)); },
                                      .clients = [this] { return descriptors_->facts(); },
                                      .certificates = [this] { return certificates_->status(); },
+                                     .ending = [this] { return ending_->sentence(base::SteadyClock::now()); },
                                      .started = started_});
   auto opened = admin::Server::open(context_, {.socket_path = server.admin_socket, .group = server.admin_group},
                                     *api_, events_);
@@ -239,14 +243,17 @@ Expected<void> Daemon::serve() {
   // The servers' addresses are with the workers before the first request is: both are posted, in this order.
   context_.poll();
   context_.restart();
-  auto bound = workers_->listen(certificates_->doors());
-  if (!bound) return std::unexpected(bound.error());
+  const auto doors = certificates_->doors();
+  auto listening = workers_->listen(doors, handover_.claim(doors), handover_.keeps());
+  if (!listening) return std::unexpected(listening.error());
+  handover_.keep(listening->opened);
   descriptors_->begin();
   shared_->descriptors_exhausted = [this] { asio::post(context_, [this] { descriptors_->exhausted(); }); };
   workers_->start();
   certificates_->watch([this](std::size_t listener, auto server) { workers_->speak(listener, server); });
-  for (const auto& address : *bound) events_.info("listening", {{"address", address}});
-  if (options_.serving) options_.serving(*bound);
+  for (const auto& address : listening->addresses) events_.info("listening", {{"address", address}});
+  handover_.serving();
+  if (options_.serving) options_.serving(listening->addresses);
   signals_.add(SIGUSR1);
   wait_for_signal();
   mask_signals(SIG_UNBLOCK);
@@ -271,7 +278,7 @@ void Daemon::on_signal(int signal) {
                           if (!done) say_refused(done.error());
                         }});
   } else {
-    shut_down();
+    ending_->begin(controller_->config().server.shutdown_grace, [this] { finish(); });
   }
 }
 
@@ -287,22 +294,6 @@ void Daemon::say_refused(const control::Refusal& refusal) {
                                      {"error", problem.message},
                                      {"suggestion", problem.suggestion}});
   }
-}
-
-// What is in flight has server.shutdown_grace; a second signal ends it at once.
-void Daemon::shut_down() {
-  if (stopping_) {
-    workers_->end_all();
-    return;
-  }
-  stopping_ = true;
-  const auto grace = controller_->config().server.shutdown_grace;
-  events_.info("shutting_down", {{"grace", base::format_duration(grace)}});
-  workers_->shut_down([this] { finish(); });
-  alarms_->at(base::SteadyClock::now() + grace, [this] {
-    events_.warning("shutdown_grace_passed");
-    workers_->end_all();
-  });
 }
 
 void Daemon::finish() {

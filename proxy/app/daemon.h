@@ -1,6 +1,7 @@
 #pragma once
 
 #include "proxy/app/configuration.h"
+#include "proxy/net/handed_over.h"
 
 #include <functional>
 #include <string>
@@ -16,6 +17,7 @@ struct DaemonOptions {
   // Told once it serves, with the addresses it listens on.
   std::function<void(const std::vector<std::string>&)> serving;
   bool events_to_stderr = true;
+  net::HandedOver handed = {};  // by what started the process
 };
 
 // The whole of proxyd: composes the layers by hand, runs until SIGTERM or SIGINT, ends what is in flight within

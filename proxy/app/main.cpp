@@ -4,6 +4,7 @@
 #include "proxy/app/demo/stage.h"
 #include "proxy/app/options.h"
 #include "proxy/control/text.h"
+#include "proxy/net/handed_over.h"
 #include "proxy/net/library_heap.h"
 
 #include <CLI/CLI.hpp>
@@ -35,11 +36,15 @@ int check(const std::string& file) {
   return 0;
 }
 
-int serve(const std::string& file) {
+int serve(const std::string& file, base::Expected<net::HandedOver> handed) {
+  if (!handed) {
+    fmt::print(stderr, "proxyd: {}\n", handed.error().message);
+    return exit_failed;
+  }
   const auto load = [file] { return app::load_configuration(file); };
   auto configuration = load();
   if (!configuration) return print_problems(configuration.error());
-  return app::run_daemon({.configuration = std::move(*configuration), .load = load});
+  return app::run_daemon({.configuration = std::move(*configuration), .load = load, .handed = std::move(*handed)});
 }
 
 int demo(const std::string& listen) {
@@ -61,6 +66,7 @@ int demo(const std::string& listen) {
 }
 
 int run(int argc, char** argv) {
+  auto handed = net::take_handed_over();
   app::Options options;
   const auto parser = app::define_options(options);
   try {
@@ -75,7 +81,7 @@ int run(int argc, char** argv) {
   }
   if (options.demo) return demo(options.demo_listen);
   if (!options.check.empty()) return check(options.check);
-  if (!options.config.empty()) return serve(options.config);
+  if (!options.config.empty()) return serve(options.config, std::move(handed));
   fmt::print(stderr, "proxyd: say what to serve: --config FILE, or `proxyd demo` to try it. See proxyd --help.\n");
   return exit_usage;
 }

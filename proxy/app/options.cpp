@@ -40,15 +40,20 @@ cli::ProgramInfo program_info() {
       "restarts.";
   info.sections = {
       {"SIGNALS",
-       "SIGTERM, SIGINT\tAccept no more, finish what is in flight within server.shutdown_grace, end. A second one "
-       "ends "
-       "at once.\nSIGHUP\tRead the configuration file again, as proxyctl reload does.\nSIGUSR1\tOpen the access "
+       "SIGTERM, SIGINT\tFinish what is in flight within server.shutdown_grace, end. Newcomers are refused at "
+       "once; "
+       "where a service manager keeps the listening sockets they are served meanwhile. A second one ends at "
+       "once.\nSIGHUP\tRead the configuration file again, as proxyctl reload does.\nSIGUSR1\tOpen the access "
        "log "
        "again, after it was moved away."},
       {"EXIT STATUS",
        "0\tEnded as asked; with --check: the configuration is good.\n1\tCould not start, or failed; with --check: "
        "the "
        "configuration is not good, and why stands on standard error.\n2\tThe command line is wrong."},
+      {"ENVIRONMENT",
+       "LISTEN_FDS, LISTEN_PID\tListening sockets to take over, as sd_listen_fds(3) has it.\nNOTIFY_SOCKET\tWho is "
+       "told "
+       "of the start and the end, and given the listening sockets to keep, as sd_notify(3) has it."},
       {"FILES", "/var/lib/drawbridge/state.json\tWhat is on now.\n/run/drawbridge/admin.sock\tThe admin socket."},
       {"SEE ALSO", "proxyctl(1)"},
   };

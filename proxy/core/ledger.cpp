@@ -271,6 +271,28 @@ std::vector<OpenRequest> Ledger::oldest(SiteId site, RequestClass request_class,
   return listed;
 }
 
+// In the order of admission, which is not that of age: who waited in a hold is older than who came after it.
+std::optional<base::SteadyTime> Ledger::oldest_request() const {
+  std::optional<base::SteadyTime> oldest;
+  for (const auto* at = first_; at != nullptr; at = at->next_) {
+    if (at->answered_ || at->admitted_.request_class == RequestClass::tunnel) continue;
+    if (!oldest || at->since_ < *oldest) oldest = at->since_;
+  }
+  return oldest;
+}
+
+void Ledger::end_old(base::SteadyTime before) {
+  Cursor cursor{.next = first_, .outer = cursors_};
+  cursors_ = &cursor;
+  while (cursor.next != nullptr) {
+    auto& admission = *std::exchange(cursor.next, cursor.next->next_);
+    if (admission.answered_ || admission.owner_ == nullptr) continue;
+    const bool tunnel = admission.admitted_.request_class == RequestClass::tunnel;
+    if (tunnel || admission.since_ < before) admission.owner_->cut();
+  }
+  cursors_ = cursor.outer;
+}
+
 void Ledger::add(OpenList& list, const Watch& watch, const Admission& admission, base::SteadyTime now) {
   const auto request_class = meant(watch, admission)->request_class;
   ++list.counts[request_class];

@@ -181,6 +181,8 @@ class Ledger {
   ClassCounts left(std::uint64_t drain_id) const;
   // Tells the tunnels of a drain that were not told before to go, evenly spread over `spread` from now.
   void tell_tunnels(std::uint64_t drain_id, base::SteadyTime now, base::Millis spread);
+  // The end of the process is near: cuts tunnels, and requests from before that time.
+  void end_old(base::SteadyTime before);
   // Stops watching; the listener hears nothing more of this drain.
   void forget(std::uint64_t drain_id);
 
@@ -188,6 +190,8 @@ class Ledger {
   ClassCounts in_flight(SiteId site) const;
   std::vector<OpenRequest> oldest(SiteId site, RequestClass request_class, base::SteadyTime now,
                                   std::size_t count_max) const;
+  // Since when the oldest of all is that will end by itself: a tunnel does not.
+  std::optional<base::SteadyTime> oldest_request() const;
   std::uint64_t total() const { return total_; }
   // Writes of these sites that have left, and whose outcome nobody knows.
   UnknownWrites unknown_writes(const std::vector<SiteId>& sites, base::SteadyTime now) const {

@@ -77,6 +77,18 @@ base::Expected<UniqueFd> bind_to(const std::string& address, Sharing sharing) {
   return fd;
 }
 
+std::string format_address(const sockaddr_storage& storage) {
+  char text[INET6_ADDRSTRLEN] = {};
+  if (storage.ss_family == AF_INET6) {
+    const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&storage);
+    inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof text);
+    return fmt::format("[{}]:{}", text, ntohs(v6->sin6_port));
+  }
+  const auto* v4 = reinterpret_cast<const sockaddr_in*>(&storage);
+  inet_ntop(AF_INET, &v4->sin_addr, text, sizeof text);
+  return fmt::format("{}:{}", text, ntohs(v4->sin_port));
+}
+
 }  // namespace
 
 base::Expected<UniqueFd> listen_on(const std::string& address) {
@@ -97,15 +109,12 @@ std::string bound_address(int fd) {
   sockaddr_storage storage{};
   socklen_t length = sizeof storage;
   if (::getsockname(fd, reinterpret_cast<sockaddr*>(&storage), &length) != 0) return {};
-  char text[INET6_ADDRSTRLEN] = {};
-  if (storage.ss_family == AF_INET6) {
-    const auto* v6 = reinterpret_cast<const sockaddr_in6*>(&storage);
-    inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof text);
-    return fmt::format("[{}]:{}", text, ntohs(v6->sin6_port));
-  }
-  const auto* v4 = reinterpret_cast<const sockaddr_in*>(&storage);
-  inet_ntop(AF_INET, &v4->sin_addr, text, sizeof text);
-  return fmt::format("{}:{}", text, ntohs(v4->sin_port));
+  return format_address(storage);
+}
+
+std::string canonical_address(const std::string& address) {
+  const auto where = read_address(address);
+  return where ? format_address(where->storage) : address;
 }
 
 Listener::Listener(Loop& loop, UniqueFd fd, Handler& handler, std::size_t number)

@@ -24,6 +24,8 @@ base::Expected<void> check_vacant(const std::string& address);
 
 // "IP:port" that a listening or connected socket is bound to.
 std::string bound_address(int fd);
+// The same form of an address as somebody wrote it; as it was if it is none.
+std::string canonical_address(const std::string& address);
 
 // Accepts on one socket in bursts and hands each connection to its handler. Out of descriptors it pauses for
 // `pause` instead of spinning, and says so. Loop thread only.

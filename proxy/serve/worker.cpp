@@ -21,11 +21,6 @@ constexpr std::chrono::seconds abuse_said_every{10};
 // A balancer writes its PROXY header as soon as it is connected.
 constexpr std::chrono::seconds greeting_time{3};
 
-// At shutdown: tunnels are told to go over this time, not all at once; and new connections have this long to send
-// their first request.
-constexpr std::chrono::milliseconds tunnel_spread{2'000};
-constexpr std::chrono::milliseconds newcomer_time{500};
-
 // At each look for idle connections that give way to new ones.
 constexpr std::size_t idle_looked_at_max = 1'024;
 constexpr std::size_t idle_ended_max = 64;
@@ -64,22 +59,32 @@ void Worker::run() {
   loop_.run();
 }
 
-void Worker::listen(net::UniqueFd fd, const Door& door) {
+void Worker::listen(std::vector<net::UniqueFd> sockets, const Door& door) {
   net::Listener::Handler& handler = *this;
-  listeners_.push_back(std::make_unique<net::Listener>(loop_, std::move(fd), handler, doors_.size()));
+  for (auto& fd : sockets) {
+    listeners_.push_back(std::make_unique<net::Listener>(loop_, std::move(fd), handler, listeners_.size()));
+    door_of_.push_back(doors_.size());
+  }
   doors_.push_back(door);
 }
 
-void Worker::begin_shutdown() {
+void Worker::listen(net::UniqueFd fd, const Door& door) {
+  std::vector<net::UniqueFd> sockets;
+  sockets.push_back(std::move(fd));
+  listen(std::move(sockets), door);
+}
+
+void Worker::begin_shutdown(const Parting& parting) {
   for (auto& listener : listeners_) listener->close();
   stopping_ = true;
+  parting_ = parting;
   servers_.close_idle();
   parking_.close();
   const auto count = static_cast<std::int64_t>(std::distance(connections_.begin(), connections_.end()));
-  const auto step = std::chrono::nanoseconds(tunnel_spread) / std::max<std::int64_t>(count, 1);
+  const auto step = std::chrono::nanoseconds(parting.tunnel_spread) / std::max<std::int64_t>(count, 1);
   auto at = loop_.now();
   for (auto& connection : connections_) connection.begin_shutdown(std::exchange(at, at + step));
-  newcomers_.arm(loop_.now() + newcomer_time);
+  newcomers_.arm(loop_.now() + parting.newcomer_time);
   loop_.stop();
 }
 
@@ -157,8 +162,9 @@ void Worker::turned_away(net::UniqueFd client, std::size_t listener) {
   counters_.connections_refused.add();
   const auto& census = shared_.census;
   const bool say_so = shared_.census.turned_away(loop_.now());
-  turn_away(std::move(client),
-            doors_[listener].tls != nullptr);  // counted before: who has the answer finds it in the numbers
+  turn_away(
+      std::move(client),
+      doors_[door_of_[listener]].tls != nullptr);  // counted before: who has the answer finds it in the numbers
   if (!say_so) return;
   shared_.events.warning("clients_turned_away", {{"connections_max", std::to_string(census.limit())},
                                                  {"so_far", std::to_string(census.turned_away_total())},
@@ -169,7 +175,7 @@ void Worker::turned_away(net::UniqueFd client, std::size_t listener) {
 void Worker::accepted(net::UniqueFd fd, const sockaddr_storage& peer, std::size_t listener, base::SteadyTime came) {
   const auto client = address_of(peer);
   const auto& address = client.ip;
-  const auto& door = doors_[listener];
+  const auto& door = doors_[door_of_[listener]];
   const bool balanced = !door.proxies.empty();
   counters_.connections_accepted.add();
   if (balanced && !door.proxies.contains(address)) return greeting_refused(address, "not in proxy_protocol_from");
@@ -187,7 +193,7 @@ void Worker::welcome(net::UniqueFd fd, const http::ProxyParties& parties, const 
   connections_.push_back(*connection);
   Connection::rest(std::move(connection));
   // A balancer may have been slow to say whom it speaks for: then the moment for the first request begins now.
-  if (stopping_) newcomers_.arm(loop_.now() + newcomer_time);
+  if (stopping_) newcomers_.arm(loop_.now() + parting_.newcomer_time);
 }
 
 net::Task<> Worker::introduce(net::UniqueFd fd, http::SocketAddress balancer, const Door& door, Census::Seat seat) {

@@ -71,6 +71,13 @@ struct Shared {
   std::function<void(std::size_t worker, std::uint64_t epoch)> epochs_ended;
 };
 
+// At shutdown: tunnels are told to go over some time, not all at once; and who has just come has a moment to send
+// the first request.
+struct Parting {
+  std::chrono::milliseconds tunnel_spread{2'000};
+  std::chrono::milliseconds newcomer_time{500};
+};
+
 // One thread of the data path with all that belongs to it: loop, listeners, ledger, upstream connections, counters,
 // log lane. Everything but post() and the constructor runs on its thread.
 class Worker final : private net::Listener::Handler, private core::Ledger::Listener, private net::Deadline::Owner {
@@ -85,12 +92,14 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   void post(std::function<void()> work) { loop_.post(std::move(work)); }  // any thread
   void run_posted() { loop_.run_posted(); }  // once run() has returned: what was posted too late
 
+  // At one door more, with any number of sockets.
+  void listen(std::vector<net::UniqueFd> sockets, const Door& door);
   void listen(net::UniqueFd fd, const Door& door = {});
   // What is spoken from now on at the door with this number, in the order of listen().
   void speak(std::size_t door, std::shared_ptr<const net::TlsServer> tls) { doors_[door].tls = std::move(tls); }
   // Stops accepting and closes what is idle; requests in flight go on. Then, at the end of the grace time, the
   // rest: what is cut has a moment to hear of it.
-  void begin_shutdown();
+  void begin_shutdown(const Parting& parting = {});
   void end_all();
 
   net::Loop& loop() { return loop_; }
@@ -107,8 +116,8 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   base::IdSource& ids() { return ids_; }
   Shared& shared() { return shared_; }
   bool stopping() const { return stopping_; }
-  // Ends connections without a request, the oldest first, one for each client that waits for a place, at least one. False if
-  // there was none, now or at the last look, which is never long ago.
+  // Ends connections without a request, the oldest first, one for each client that waits for a place, at least one.
+  // False if there was none, now or at the last look, which is never long ago.
   bool make_room();
   std::size_t index() const { return index_; }
   // A client's HTTP/2 connection was ended for what it did: counted, and said now and then.
@@ -156,11 +165,13 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   upstream::Servers servers_;
   Parking parking_;
   base::IdSource ids_;
-  std::deque<Door> doors_;  // by the number of the listener; connections look at them
+  std::deque<Door> doors_;            // connections look at them
+  std::vector<std::size_t> door_of_;  // by the number of the listener
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   boost::intrusive::list<Connection, boost::intrusive::constant_time_size<false>> connections_;
   std::map<core::SiteId, std::shared_ptr<const core::AnswerSet>> no_server_;
   bool stopping_ = false;
+  Parting parting_;
   net::Deadline newcomers_;   // end of what connections without a request have at shutdown
   net::Deadline last_words_;  // and of what those that end_all() has cut have to take their answers
   base::SteadyTime room_made_at_{};

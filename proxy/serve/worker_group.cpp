@@ -1,6 +1,8 @@
 #include "proxy/serve/worker_group.h"
 
 #include "proxy/base/check.h"
+#include "proxy/net/listener.h"
+#include "proxy/net/listening_set.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -76,22 +78,24 @@ WorkerGroup::~WorkerGroup() {
   for (auto& thread : threads_) thread.join();
 }
 
-base::Expected<std::vector<std::string>> WorkerGroup::listen(const std::vector<Door>& doors) {
+base::Expected<WorkerGroup::Listening> WorkerGroup::listen(const std::vector<Door>& doors,
+                                                           std::vector<net::HandedSocket> handed, bool may_add) {
+  std::map<std::string, std::vector<net::HandedSocket>> by_address;
+  for (auto& socket : handed) by_address[socket.address].push_back(std::move(socket));
   for (const auto& door : doors) {
+    if (by_address.contains(net::canonical_address(door.address))) continue;
     if (auto vacant = net::check_vacant(door.address); !vacant) return std::unexpected(vacant.error());
   }
-  std::vector<std::string> bound;
+  Listening listening;
   for (const auto& door : doors) {
-    auto wanted = door.address;
-    for (auto& worker : workers_) {
-      auto fd = net::listen_on(wanted);
-      if (!fd) return std::unexpected(fd.error());
-      wanted = net::bound_address(fd->get());
-      worker->listen(std::move(*fd), door);
-    }
-    bound.push_back(wanted);
+    auto set = net::open_listening_set(door.address, workers_.size(),
+                                       std::move(by_address[net::canonical_address(door.address)]), may_add);
+    if (!set) return std::unexpected(set.error());
+    listening.addresses.push_back(set->address);
+    listening.opened.insert(listening.opened.end(), set->opened.begin(), set->opened.end());
+    for (std::size_t i = 0; i < workers_.size(); ++i) workers_[i]->listen(std::move(set->of_worker[i]), door);
   }
-  return bound;
+  return listening;
 }
 
 void WorkerGroup::speak(std::size_t door, const std::shared_ptr<const net::TlsServer>& tls) {
@@ -123,9 +127,13 @@ void WorkerGroup::post(Worker& worker, std::function<void()> work) {
   if (ended_[worker.index()]) worker.run_posted();
 }
 
-void WorkerGroup::shut_down(std::function<void()> done) {
+void WorkerGroup::shut_down(const Parting& parting, std::function<void()> done) {
   stopped_ = std::move(done);
-  for (auto& worker : workers_) post(*worker, [&worker = *worker] { worker.begin_shutdown(); });
+  for (auto& worker : workers_) post(*worker, [&worker = *worker, parting] { worker.begin_shutdown(parting); });
+}
+
+void WorkerGroup::end_old(base::SteadyTime before) {
+  for (auto& worker : workers_) post(*worker, [&worker = *worker, before] { worker.ledger().end_old(before); });
 }
 
 void WorkerGroup::end_all() {
@@ -250,6 +258,17 @@ void WorkerGroup::cut(std::uint64_t drain_id, bool tunnels_only, Listing done) {
 void WorkerGroup::forget(std::uint64_t drain_id) {
   drains_.erase(drain_id);
   for (auto& worker : workers_) post(*worker, [&worker = *worker, drain_id] { worker.ledger().forget(drain_id); });
+}
+
+void WorkerGroup::oldest_request(std::function<void(std::optional<base::SteadyTime>)> done) {
+  gather<std::optional<base::SteadyTime>>([](Worker& worker) { return worker.ledger().oldest_request(); },
+                                          [done = std::move(done)](auto parts) {
+                                            std::optional<base::SteadyTime> oldest;
+                                            for (const auto& part : parts) {
+                                              if (part && (!oldest || *part < *oldest)) oldest = part;
+                                            }
+                                            done(oldest);
+                                          });
 }
 
 void WorkerGroup::load(std::vector<core::SiteId> sites, std::function<void(std::vector<SiteLoad>)> done) {

@@ -4,6 +4,7 @@
 #include "proxy/core/ledger.h"
 #include "proxy/core/parking_lot.h"
 #include "proxy/core/snapshot.h"
+#include "proxy/net/handed_over.h"
 #include "proxy/serve/worker.h"
 #include "proxy/upstream/health_board.h"
 
@@ -28,15 +29,25 @@ class WorkerGroup {
   WorkerGroup(const WorkerGroup&) = delete;
   WorkerGroup& operator=(const WorkerGroup&) = delete;
 
-  // Opens a socket for each worker on each address, before start(). Returns the addresses bound (port 0 resolved).
-  base::Expected<std::vector<std::string>> listen(const std::vector<Door>& doors);
+  struct Listening {
+    std::vector<std::string> addresses;  // as bound, in the order of the doors
+    std::vector<int> opened;             // sockets that were not handed over; the workers own them
+  };
+  // At each door with what was handed over for its address, and with new sockets where a worker has none; beside
+  // some that were handed over only if `may_add`. Before start().
+  base::Expected<Listening> listen(const std::vector<Door>& doors, std::vector<net::HandedSocket> handed = {},
+                                   bool may_add = true);
   // What is spoken at the door with this number to who comes from now on.
   void speak(std::size_t door, const std::shared_ptr<const net::TlsServer>& tls);
   // Starts the threads. A snapshot must be published.
   void start();
-  // SIGTERM: stop accepting, finish what is in flight, at `grace` end the rest. `done` when all threads have ended.
-  void shut_down(std::function<void()> done);
+  // Stops accepting, finishes what is in flight. `done` when all threads have ended.
+  void shut_down(const Parting& parting, std::function<void()> done);
+  // Meanwhile: ends tunnels, and requests from before that time; ends all.
+  void end_old(base::SteadyTime before);
   void end_all();
+  // Since when the oldest request in flight is, tunnels aside.
+  void oldest_request(std::function<void(std::optional<base::SteadyTime>)> done);
 
   void publish(const core::Snapshot* snapshot);
   void set_addresses(core::ServerId server, const std::optional<upstream::EndpointSlots>& slots);

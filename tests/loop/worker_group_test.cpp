@@ -70,12 +70,12 @@ struct Group {
     workers.emplace(shared);
     const auto bound = workers->listen({{.address = "127.0.0.1:0"}});
     REQUIRE(bound.has_value());
-    port = net::parse_endpoint(bound->front())->port();
+    port = net::parse_endpoint(bound->addresses.front())->port();
     workers->publish(&snapshot);
     workers->start();
   }
   void shut_down() {
-    workers->shut_down([this] { stopped = true; });
+    workers->shut_down({}, [this] { stopped = true; });
   }
   bool answers() {
     bool answered = false;

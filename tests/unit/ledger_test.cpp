@@ -339,3 +339,24 @@ TEST_CASE("a site with many such writes is said to have at least so many, and ta
   CHECK_FALSE(all.exact);
   CHECK(all.newest == 0s);
 }
+
+TEST_CASE("the oldest request is the one that waits longest for its end, and tunnels have none") {
+  Office office;
+  auto tunnel = office.enter(1, RequestClass::tunnel);
+  CHECK_FALSE(office.ledger.oldest_request().has_value());
+  auto parked_before = office.enter(1, RequestClass::write);
+  CHECK(office.ledger.oldest_request() == start);
+  parked_before->admission.leave();
+  CHECK_FALSE(office.ledger.oldest_request().has_value());
+}
+
+TEST_CASE("at the end tunnels are cut, and requests from before the time that is named") {
+  Office office;
+  auto tunnel = office.enter(1, RequestClass::tunnel);
+  auto read = office.enter(1, RequestClass::read);
+  office.ledger.end_old(start);
+  CHECK(tunnel->cuts == 1);
+  CHECK(read->cuts == 0);
+  office.ledger.end_old(start + 1ns);
+  CHECK(read->cuts == 1);
+}

@@ -5,6 +5,7 @@ from .certificates import Certificates
 from .client import Response, TestClient
 from .hosts import Hosts
 from .proxy import BIN, TestProxy
+from .supervisor import KeptProxy, Supervisor
 from .transports import TRANSPORT
 from .upstream import Exchange, FakeUpstream, Request, answer, chunked
 from .visitor import Answer, Cut
@@ -23,10 +24,12 @@ __all__ = [
     "ExchangeCase",
     "FakeUpstream",
     "Hosts",
+    "KeptProxy",
     "Late",
     "ProxyCase",
     "Request",
     "Response",
+    "Supervisor",
     "TestClient",
     "TestProxy",
     "answer",

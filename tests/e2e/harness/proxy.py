@@ -89,10 +89,17 @@ class TestProxy:
         """Starts without waiting for anything."""
         self.lines = []
         self.process = subprocess.Popen(
-            [BIN / "proxyd", "--config", self.config], stderr=subprocess.PIPE, stdout=subprocess.DEVNULL,
-            env=self.environment, preexec_fn=self.prepare, text=True, errors="replace")
+            self.command(), stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, env=self.environment,
+            preexec_fn=self.prepare, pass_fds=self.handed_over(), text=True, errors="replace")
         self._reader = threading.Thread(target=self._read_events, args=(self.process.stderr,), daemon=True)
         self._reader.start()
+
+    def command(self):
+        return [BIN / "proxyd", "--config", self.config]
+
+    def handed_over(self):
+        """Descriptors that it inherits."""
+        return ()
 
     def _read_events(self, stream):
         for line in stream:

@@ -1,0 +1,118 @@
+#include "proxy/net/handed_over.h"
+
+#include "proxy/net/listener.h"
+
+#include <fmt/format.h>
+
+#include <charconv>
+#include <cstdlib>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <optional>
+#include <set>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utility>
+
+namespace drawbridge::net {
+namespace {
+
+constexpr int first_handed = 3;
+constexpr int handed_max = 16'384;
+
+std::optional<std::string> take_variable(const char* name) {
+  const char* value = std::getenv(name);
+  if (value == nullptr) return std::nullopt;
+  std::string text = value;
+  ::unsetenv(name);
+  return text;
+}
+
+std::optional<int> read_number(const std::string& text) {
+  int number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size() || number < 0) return std::nullopt;
+  return number;
+}
+
+int option_of(int fd, int option) {
+  int value = 0;
+  socklen_t length = sizeof value;
+  return ::getsockopt(fd, SOL_SOCKET, option, &value, &length) == 0 ? value : -1;
+}
+
+ino_t identity(int fd) {
+  struct stat facts{};
+  return ::fstat(fd, &facts) == 0 ? facts.st_ino : 0;
+}
+
+// Null if clients can be accepted with it.
+const char* fault_of(int fd) {
+  if (::fcntl(fd, F_GETFD) < 0) return "it is not open";
+  const int domain = option_of(fd, SO_DOMAIN);
+  if (domain < 0) return "it is no socket";
+  const bool tcp = (domain == AF_INET || domain == AF_INET6) && option_of(fd, SO_TYPE) == SOCK_STREAM;
+  if (!tcp) return "it is no TCP socket";
+  if (option_of(fd, SO_ACCEPTCONN) != 1) return "it does not listen";
+  return nullptr;
+}
+
+// As listen_on() makes them, whoever has made it.
+void make_ours(int fd) {
+  ::fcntl(fd, F_SETFD, FD_CLOEXEC);
+  ::fcntl(fd, F_SETFL, ::fcntl(fd, F_GETFL) | O_NONBLOCK);
+  const int on = 1;
+  ::setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+  ::listen(fd, SOMAXCONN);
+}
+
+HandedOver take(int count) {
+  HandedOver handed;
+  std::set<ino_t> known;
+  for (int number = first_handed; number < first_handed + count; ++number) {
+    const char* fault = fault_of(number);
+    UniqueFd fd(number);
+    if (fault == nullptr && !known.insert(identity(number)).second) fault = "it is there twice";
+    if (fault != nullptr) {
+      handed.unfit.push_back(fmt::format("descriptor {}: {}", number, fault));
+      continue;
+    }
+    make_ours(number);
+    auto address = bound_address(number);
+    const bool shares = option_of(number, SO_REUSEPORT) == 1;
+    handed.sockets.push_back({.fd = std::move(fd), .address = std::move(address), .shares_port = shares});
+  }
+  return handed;
+}
+
+}  // namespace
+
+base::Expected<HandedOver> take_handed_over() {
+  const auto pid = take_variable("LISTEN_PID");
+  const auto count = take_variable("LISTEN_FDS");
+  ::unsetenv("LISTEN_FDNAMES");
+  if (!pid && !count) return HandedOver{};
+  const auto number = count ? read_number(*count) : std::nullopt;
+  if (!number || *number > handed_max) {
+    return std::unexpected(base::Error{fmt::format(
+        "LISTEN_FDS is '{}', not a number of descriptors: what starts proxyd is wrong", count.value_or(""))});
+  }
+  if (pid == std::to_string(::getpid())) return take(*number);
+  HandedOver nothing;
+  nothing.unfit.push_back(
+      fmt::format("{} descriptors for process {}: they are not for this one (start proxyd itself, or with exec)",
+                  *number, pid.value_or("")));
+  return nothing;
+}
+
+void stop_listening(HandedSocket socket) {
+  ::shutdown(socket.fd.get(), SHUT_RD);
+}
+
+std::string keeping_name(int fd) {
+  return fmt::format("listener-{}", identity(fd));
+}
+
+}  // namespace drawbridge::net
