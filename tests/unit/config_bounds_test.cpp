@@ -1,6 +1,6 @@
 // What several lines of a configuration say together.
 
-#include "config/load.h"
+#include "tests/unit/config_texts.h"
 
 #include <doctest/doctest.h>
 
@@ -8,34 +8,10 @@
 #include <string_view>
 
 using namespace drawbridge::config;
+using drawbridge::tests::accepted;
+using drawbridge::tests::refused;
+using drawbridge::tests::smallest_config;
 using std::chrono::milliseconds;
-
-namespace {
-
-constexpr std::string_view smallest = R"([[listener]]
-address = "127.0.0.1:0"
-[pool.blue]
-servers = ["127.0.0.1:9001"]
-[site.web]
-pool = "blue"
-)";
-
-// The configuration, or an empty one after a failed check that shows what was told.
-Config accepted(std::string_view text) {
-  auto outcome = parse(text, "test.toml");
-  const auto told = outcome ? std::string() : format(outcome.error());
-  CHECK(told == "");
-  return outcome.value_or(Config{});
-}
-
-// What is told about the smallest configuration with `more` at its end.
-std::string refused(std::string_view more) {
-  const auto outcome = parse(std::string(smallest) + std::string(more), "test.toml");
-  REQUIRE_FALSE(outcome.has_value());
-  return format(outcome.error());
-}
-
-}  // namespace
 
 TEST_CASE("what no line says alone is told beside a line that is wrong") {
   const auto unknown = refused("foo = 1\n[site.zoo]\n# any host too\npool = \"blue\"\n");
@@ -57,14 +33,14 @@ TEST_CASE("what may have stood in a line that cannot be read is not missed") {
 }
 
 TEST_CASE("a default follows the bound that is written") {
-  const auto config = accepted(std::string(smallest) +
+  const auto config = accepted(std::string(smallest_config) +
                                "hold = { max_total = \"20s\" }\ndrain = { timeout = \"2s\" }\n"
                                "[limits]\nrequest_head_bytes = \"4KiB\"\n");
   REQUIRE(config.sites.size() == 1);
   CHECK(config.sites[0].hold.max_wait == milliseconds(20'000));
   CHECK(config.sites[0].drain.tunnel_spread == milliseconds(2'000));
   CHECK(config.limits.request_line_bytes == 4 * 1024);
-  const auto longer = accepted(std::string(smallest) + "hold = { max_total = \"10m\" }\n");
+  const auto longer = accepted(std::string(smallest_config) + "hold = { max_total = \"10m\" }\n");
   CHECK(longer.sites.at(0).hold.max_wait == milliseconds(30'000));
 }
 

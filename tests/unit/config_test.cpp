@@ -1,8 +1,8 @@
 #include "config/document.h"
-#include "config/load.h"
 #include "config/manual.h"
 #include "config/restart.h"
 #include "config/schema.h"
+#include "tests/unit/config_texts.h"
 
 #include <doctest/doctest.h>
 #include <fmt/format.h>
@@ -15,32 +15,12 @@
 #include <unistd.h>
 
 using namespace drawbridge::config;
+using drawbridge::tests::accepted;
+using drawbridge::tests::refused;
+using drawbridge::tests::smallest_config;
 using std::chrono::milliseconds;
 
 namespace {
-
-constexpr std::string_view smallest = R"([[listener]]
-address = "127.0.0.1:0"
-[pool.blue]
-servers = ["127.0.0.1:9001"]
-[site.web]
-pool = "blue"
-)";
-
-// The configuration, or an empty one after a failed check that shows what was told.
-Config accepted(std::string_view text) {
-  auto outcome = parse(text, "test.toml");
-  const auto told = outcome ? std::string() : format(outcome.error());
-  CHECK(told == "");
-  return outcome.value_or(Config{});
-}
-
-// What is told about the smallest configuration with `more` at its end.
-std::string refused(std::string_view more) {
-  const auto outcome = parse(std::string(smallest) + std::string(more), "test.toml");
-  REQUIRE_FALSE(outcome.has_value());
-  return format(outcome.error());
-}
 
 std::string read_text(const std::filesystem::path& path) {
   std::ifstream input(path, std::ios::binary);
@@ -110,7 +90,7 @@ std::string without(std::string text, std::string_view part) {
 }  // namespace
 
 TEST_CASE("what is left out has its default") {
-  const auto config = accepted(smallest);
+  const auto config = accepted(smallest_config);
   REQUIRE(config.sites.size() == 1);
   CHECK(config.server.workers == 0);
   CHECK(config.server.access_log == "stdout");
@@ -286,12 +266,12 @@ TEST_CASE("text that is not UTF-8 is refused before the parser sees it") {
     CHECK(refused("# " + bytes + "\n").contains("test.toml:7:3: error: the text is not UTF-8"));
     CHECK(refused("'we" + bytes + "'nbl\n").contains("the text is not UTF-8"));
   }
-  accepted(std::string(smallest) + "# \xc2\xa7 \xe2\x82\xac \xf0\x9f\x8c\x89 \xef\xbf\xbd\n");
+  accepted(std::string(smallest_config) + "# \xc2\xa7 \xe2\x82\xac \xf0\x9f\x8c\x89 \xef\xbf\xbd\n");
 }
 
 TEST_CASE("line ends of Windows and a byte order mark do no harm") {
   std::string text = "\xef\xbb\xbf";
-  for (const char c : smallest) text += c == '\n' ? "\r\n" : std::string(1, c);
+  for (const char c : smallest_config) text += c == '\n' ? "\r\n" : std::string(1, c);
   accepted(text);
   const auto outcome = parse("\xef\xbb\xbfx = 1\r\n", "test.toml");
   REQUIRE_FALSE(outcome.has_value());
@@ -310,7 +290,7 @@ TEST_CASE("a very broken file is told a bounded number of problems") {
 
 TEST_CASE("a line without end is refused, a large file is read") {
   CHECK(refused("# " + std::string(line_bytes_max, 'x') + "\n").contains("the line is longer than 8192 bytes"));
-  std::string text(smallest);
+  std::string text(smallest_config);
   for (int i = 0; i < 3'000; ++i) {
     text += fmt::format("[site.s{}]\nhosts = [\"h{}.example\"]\npool = \"blue\"\n", i, i);
   }
@@ -334,14 +314,15 @@ TEST_CASE("a file that is no file is one clear problem") {
   const auto fifo = (folder.path / "fifo").string();
   REQUIRE(mkfifo(fifo.c_str(), 0600) == 0);
   CHECK(told(fifo).contains("is not a file"));
-  const auto secret = folder.write("secret.toml", smallest);
+  const auto secret = folder.write("secret.toml", smallest_config);
   REQUIRE(chmod(secret.c_str(), 0) == 0);
   if (geteuid() != 0) CHECK(told(secret).contains("Permission denied"));
 }
 
 TEST_CASE("what the machine lacks is told beside a line that is wrong, under its own key") {
   const Folder folder;
-  const auto path = folder.write("c.toml", std::string(smallest) + "foo = 1\n[server]\nadmin_group = \"ops\"\n");
+  const auto path =
+      folder.write("c.toml", std::string(smallest_config) + "foo = 1\n[server]\nadmin_group = \"ops\"\n");
   FileChecks checks;
   checks.group = [](const std::string& name) { return std::optional("there is no group '" + name + "'"); };
   const auto outcome = load(path, checks);
@@ -359,7 +340,7 @@ TEST_CASE("the folders of pages must exist") {
   const auto configured = [&](const std::string& pages_dir, const std::string& page) {
     const auto path =
         folder.write("c.toml", fmt::format("{}maintenance = {{ page = \"{}\" }}\n[server]\npages_dir = \"{}\"\n",
-                                           smallest, page, pages_dir));
+                                           smallest_config, page, pages_dir));
     const auto outcome = load(path);
     return outcome ? std::string() : format(outcome.error());
   };
@@ -370,7 +351,7 @@ TEST_CASE("the folders of pages must exist") {
 }
 
 TEST_CASE("a reload says which changes need a restart, and only those") {
-  const auto running = accepted(smallest);
+  const auto running = accepted(smallest_config);
   CHECK(needs_restart(running, running).empty());
   auto wanted = running;
   wanted.sites[0].drain.timeout = milliseconds(1);

@@ -1,6 +1,7 @@
 #include "proxy/http/chars.h"
 #include "proxy/http/reader.h"
 #include "tests/wire/accepted_request_cases.h"
+#include "tests/wire/body_text.h"
 #include "tests/wire/refused_framing_cases.h"
 #include "tests/wire/refused_request_cases.h"
 
@@ -17,26 +18,12 @@ using wire::WireCase;
 
 namespace {
 
-std::string describe(const Body& body) {
-  switch (body.kind) {
-    case Body::Kind::none:
-      return "none";
-    case Body::Kind::sized:
-      return std::to_string(body.bytes);
-    case Body::Kind::chunked:
-      return "chunked";
-    case Body::Kind::until_close:
-      return "until_close";
-  }
-  return "?";
-}
-
 // The form of the tables: METHOD target host 1.x body keep|close [upgrade=…] [expect].
 std::string describe(const RequestHead& head) {
   auto text = fmt::format("{} {}", head.method_text, head.path);
   if (head.has_query) text += fmt::format("?{}", head.query);
   text += fmt::format(" {} 1.{} {} {}", head.authority.empty() ? "-" : head.authority, head.minor_version,
-                      describe(head.body), head.keep_alive ? "keep" : "close");
+                      wire::describe(head.body), head.keep_alive ? "keep" : "close");
   if (!head.upgrade.empty()) text += fmt::format(" upgrade={}", head.upgrade);
   if (head.expects_continue) text += " expect";
   return text;

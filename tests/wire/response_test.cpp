@@ -1,5 +1,6 @@
 #include "proxy/base/ascii.h"
 #include "proxy/http/reader.h"
+#include "tests/wire/body_text.h"
 #include "tests/wire/response_cases.h"
 
 #include <doctest/doctest.h>
@@ -13,23 +14,9 @@ using wire::WireCase;
 
 namespace {
 
-std::string describe(const Body& body) {
-  switch (body.kind) {
-    case Body::Kind::none:
-      return "none";
-    case Body::Kind::sized:
-      return std::to_string(body.bytes);
-    case Body::Kind::chunked:
-      return "chunked";
-    case Body::Kind::until_close:
-      return "until_close";
-  }
-  return "?";
-}
-
 // The form of the tables: status 1.x body keep|close [length=N] [upgrade=…] [interim] [switching].
 std::string describe(const ResponseHead& head) {
-  auto text = fmt::format("{} 1.{} {} {}", head.status, head.minor_version, describe(head.body),
+  auto text = fmt::format("{} 1.{} {} {}", head.status, head.minor_version, wire::describe(head.body),
                           head.keep_alive ? "keep" : "close");
   if (head.has_content_length) text += fmt::format(" length={}", head.content_length);
   if (!head.upgrade.empty()) text += fmt::format(" upgrade={}", head.upgrade);
