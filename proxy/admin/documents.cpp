@@ -135,6 +135,7 @@ json::object cutover_progress_document(const control::Progress& progress) {
   if (cutover.stage == core::CutoverStage::run) {
     object["env"] = environment_of(cutover);
     put_unknown(object, "earlier_unknown", cutover.earlier);
+    put_if(object, "before_restart", cutover.before_restart);
     put_open(object, cutover.open_at_run, cutover.oldest_at_run);
   }
   if (cutover.stage != core::CutoverStage::drain || progress.stage == control::Stage::published) return object;
@@ -257,6 +258,7 @@ json::object receipt_document(const core::Receipt& receipt) {
   object["unknown"] = requests(receipt.unknown);
   object["unknown_counts"] = counts(receipt.unknown_counts);
   put_unknown(object, "earlier_unknown", receipt.earlier);
+  put_if(object, "before_restart", receipt.before_restart);
   object["outstanding"] = requests(receipt.outstanding);
   object["outstanding_counts"] = counts(receipt.outstanding_counts);
   if (receipt.at_server) object["at_server"] = *receipt.at_server;

@@ -27,6 +27,7 @@ struct CutoverProgress {
   std::string match;              // of a slice; empty: the whole site
   base::Millis left{};            // until the deadline, or the end of the watch
   core::UnknownWrites earlier;    // core::Receipt::earlier, once it has drained
+  std::string before_restart;     // likewise
   std::uint64_t open_at_run = 0;  // core::CutoverReceipt's
   std::vector<core::OpenRequest> oldest_at_run;
   std::optional<core::WatchReceipt> watched;

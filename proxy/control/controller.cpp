@@ -36,7 +36,11 @@ base::Expected<void> Controller::start() {
   note_load(*loaded);
   end_old_cutovers(loaded->state);
   const auto accepted = take_accepted(loaded->state);
-  const bool lost = loaded->from == StateStore::Loaded::From::damaged;
+  using From = StateStore::Loaded::From;
+  const bool lost = loaded->from == From::damaged;
+  // A copy may be of before an earlier end.
+  const auto ended = std::exchange(loaded->state.ended, {});
+  last_end_.begun(now, loaded->from == From::nothing, loaded->from == From::current ? ended : std::nullopt);
   auto fitted = reconcile(config_, lost ? all_in_maintenance(config_, now.wall) : loaded->state, now.wall);
   if (!fitted) return std::unexpected(fitted.error());
   note_fit(*fitted);
@@ -144,18 +148,34 @@ Controller::Checked Controller::commit(Next next) {
 }
 
 void Controller::stop() {
-  if (!stopped_ && publisher_.has_published()) {
-    auto last = state_;
-    note_accepted(last, true);
-    if (std::ranges::any_of(last.sites, [](const auto& site) { return site.second.accepted.has_value(); })) {
-      (void)parts_.store.save(last);
-    }
-  }
+  if (!stopped_ && publisher_.has_published()) store_end();
   stopped_ = true;
   cutovers_.stop();
   timer_.stop();
   changes_.stop();
   waits_.stop();
+}
+
+// The next process knows by it that this one has ended in order. What the workers say, who have ended, is their
+// last word; it comes before the loop of this thread ends.
+void Controller::store_end() {
+  std::vector<std::string> names;
+  std::vector<core::SiteId> ids;
+  ids_.sites.for_each([&](const std::string& name, core::SiteId id) {
+    names.push_back(name);
+    ids.push_back(id);
+  });
+  auto last = state_;
+  note_accepted(last, true);
+  last.ended = Ended{.at = parts_.alarms.now().wall, .unknown_writes = {}};
+  parts_.workers.load(ids, [&store = parts_.store, names, last](const std::vector<Workers::SiteLoad>& loads) {
+    auto state = last;
+    for (std::size_t i = 0; i < std::min(loads.size(), names.size()); ++i) {
+      const auto count = loads[i].unknown_writes.count;
+      if (count > 0) state.ended->unknown_writes[names[i]] = count;
+    }
+    (void)store.save(state);
+  });
 }
 
 const core::Snapshot& Controller::current() const {

@@ -7,6 +7,7 @@
 #include "proxy/control/completion.h"
 #include "proxy/control/cutovers.h"
 #include "proxy/control/history_entry.h"
+#include "proxy/control/last_end.h"
 #include "proxy/control/mode_timer.h"
 #include "proxy/control/publisher.h"
 #include "proxy/control/refusal.h"
@@ -165,6 +166,7 @@ class Controller {
   void record(const ChangeOrder& order, const std::string& reason, const State& before, bool is_mode_change);
   void record_end(const core::Receipt& receipt, const core::Actor& actor);
   void record_start(const State& before);
+  void store_end();
   std::string tell_unfollowed_edits();
   void append_history(HistoryEntry entry);
   void warn_of_load(std::string text);
@@ -200,7 +202,8 @@ class Controller {
     std::set<std::string> sites;
   };
   std::vector<LoadWarning> load_warnings_;
-  std::string store_warning_;   // until a change is stored
+  std::string store_warning_;  // until a change is stored
+  LastEnd last_end_;
   std::string refused_reload_;  // until one is carried out
 };
 

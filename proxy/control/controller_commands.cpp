@@ -332,6 +332,9 @@ void Controller::supersede(const ChangeOrder& order) {
 
 void Controller::begin(ChangeOrder order, Completion completion) {
   order.tunnel_spread = std::min(order.tunnel_spread, order.drain_timeout);
+  if (order.classes.has(core::RequestClass::write) && !order.at_server) {
+    order.receipt.before_restart = last_end_.sentence(order.receipt.sites, parts_.alarms.now().steady);
+  }
   changes_.start(std::move(order), std::move(completion));
   waits_.look();
 }

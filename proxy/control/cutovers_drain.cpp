@@ -63,6 +63,7 @@ void Cutovers::drained(Transaction& transaction, const Done& done) {
   receipt.unknown_counts = done->unknown_counts;
   receipt.unknown = done->unknown;
   receipt.earlier = done->earlier;
+  receipt.before_restart = done->before_restart;
   receipt.outstanding_counts = done->outstanding_counts;
   receipt.outstanding = done->outstanding;
   const bool unknown = done->outcome == core::Outcome::unknown;

@@ -167,6 +167,7 @@ void Cutovers::tell(Transaction& transaction, Progress progress) {
                       .match = transaction.command.match,
                       .left = std::max(std::chrono::duration_cast<base::Millis>(left), base::Millis(0)),
                       .earlier = transaction.receipt.earlier,
+                      .before_restart = transaction.receipt.before_restart,
                       .open_at_run = transaction.result.open_at_run,
                       .oldest_at_run = transaction.result.oldest_at_run,
                       .watched = transaction.result.watched};

@@ -92,12 +92,20 @@ core::ModeState shown_mode(const SiteState& site);
 // The hold of the site's cutover.
 core::ModeState hold_of(const SiteState& site);
 
+// How a process ended that ended in order.
+struct Ended {
+  base::WallTime at;
+  // By site, of the last minutes: writes that their servers had not answered to the end (core/unknown_writes.h).
+  std::map<std::string, std::uint64_t> unknown_writes;
+};
+
 // All that is durable: what is on now. The file's form is described in state_json.h.
 struct State {
   std::uint64_t epoch = 0;
   std::map<std::string, SiteState> sites;
   // (pool, address) of servers that an operator took out; those that are ready are not here.
   std::map<std::pair<std::string, std::string>, core::ServerAdmin> servers;
+  std::optional<Ended> ended = {};  // of the last process, until the next one begins
 };
 
 }  // namespace drawbridge::control

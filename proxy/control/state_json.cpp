@@ -210,6 +210,22 @@ std::string read_servers(const json::value& value, State& state) {
   return {};
 }
 
+std::string read_ended(const json::value& value, Ended& ended) {
+  JsonFields fields(value, "ended");
+  ended.at = fields.time("at");
+  const auto& writes = fields.value("unknown_writes");
+  auto problem = fields.finish();
+  if (!problem.empty()) return problem;
+  const auto* by_site = writes.if_object();
+  if (by_site == nullptr) return "ended: 'unknown_writes' is not an object";
+  JsonFields counts(writes, "ended unknown_writes");
+  for (const auto& member : *by_site) {
+    const std::string site(member.key());
+    ended.unknown_writes[site] = counts.number(site);
+  }
+  return counts.finish();
+}
+
 // The version before all else: what a newer proxyd wrote may have any form.
 std::optional<StateProblem> check_version(const json::value& root) {
   const auto* object = root.if_object();
@@ -239,6 +255,11 @@ std::string format_state(const State& state) {
   root["epoch"] = static_cast<std::int64_t>(state.epoch);
   root["sites"] = std::move(sites);
   root["servers"] = std::move(servers);
+  if (state.ended) {
+    json::object writes;
+    for (const auto& [site, count] : state.ended->unknown_writes) writes[site] = static_cast<std::int64_t>(count);
+    root["ended"] = {{"at", base::format_time(state.ended->at)}, {"unknown_writes", std::move(writes)}};
+  }
   return json::serialize(root) + "\n";
 }
 
@@ -255,6 +276,7 @@ std::expected<State, StateProblem> parse_state(std::string_view text) {
   state.epoch = fields.number("epoch");
   auto problem = read_sites(fields.value("sites"), state);
   if (problem.empty()) problem = read_servers(fields.value("servers"), state);
+  if (problem.empty() && fields.has("ended")) problem = read_ended(fields.value("ended"), state.ended.emplace());
   if (problem.empty()) problem = fields.finish();
   if (!problem.empty()) return std::unexpected(StateProblem{std::move(problem)});
   return state;

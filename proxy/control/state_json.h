@@ -23,11 +23,13 @@ namespace drawbridge::control {
 //                       "cutover": {"id": 1, "stage": "run", "from": "blue", "to": "green", "scope": "writes",
 //                                   "since": TIME, "deadline": TIME, "by": "alice (uid 1000)"},
 //                       "file": {"pool": "blue", "mode": "live"}}},
-//    "servers": [{"pool": "blue", "address": "127.0.0.1:9001", "admin": "drain"}]}
+//    "servers": [{"pool": "blue", "address": "127.0.0.1:9001", "admin": "drain"}],
+//    "ended": {"at": TIME, "unknown_writes": {"shop": 2}}}
 // TIME is RFC 3339. `until` and `ends` are left out where a mode has no end, `previous_pool` and
 // `cutover` where there was or is none; version 1 had neither; `slices` and `previous_slices` where there are none,
-// `match` of a cutover where it is of the whole site; version 2 had none of these, version 3 no `file`. A key this
-// version does not know, a missing one or a wrong type is an error: half a state is worse than none.
+// `match` of a cutover where it is of the whole site; version 2 had none of these, version 3 neither `file` nor
+// `ended`. A key this version does not know, a missing one or a wrong type is an error: half a state is worse than
+// none.
 inline constexpr std::uint64_t state_version = 4;
 inline constexpr std::size_t state_bytes_max = 64 * 1024 * 1024;
 

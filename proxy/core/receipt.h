@@ -81,7 +81,8 @@ struct Receipt {
   // Writes that ended meanwhile without their server's whole answer: it may still be at them.
   ClassCounts unknown_counts;
   std::vector<OpenRequest> unknown;
-  UnknownWrites earlier;  // that had ended so before the command came. Of the sites, wherever they were sent
+  UnknownWrites earlier;       // that had ended so before the command came. Of the sites, wherever they were sent
+  std::string before_restart;  // what is not known of such, for proxyd was restarted: a sentence, or empty
   ClassCounts outstanding_counts;
   std::vector<OpenRequest> outstanding;
   // Of a server that was taken out: requests that it had when the wait ended. They are counted, not listed.

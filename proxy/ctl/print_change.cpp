@@ -110,6 +110,9 @@ std::string print_lists(const json::object& receipt, const Look& look) {
     out += look.paint(Tone::warning, print_earlier(earlier) + "; it may still be at work:") + "\n" +
            print_requests(array_in(earlier, "requests"), look);
   }
+  if (const auto lost = text(receipt, "before_restart"); !lost.empty()) {
+    out += look.paint(Tone::warning, "warning: " + lost) + "\n";
+  }
   return out;
 }
 

@@ -99,6 +99,9 @@ void follow(const Options& options, const Console& console, const json::object& 
   if (const auto& earlier = object_in(progress, "earlier_unknown"); !earlier.empty()) {
     console.error(fmt::format("proxyctl: {}; see: proxyctl status\n", print_earlier(earlier)));
   }
+  if (const auto lost = text(progress, "before_restart"); !lost.empty()) {
+    console.error(fmt::format("proxyctl: {}\n", lost));
+  }
   if (const auto open = print_open_at_run(progress, console.look); !open.empty()) {
     console.error("proxyctl: " + open);
   }

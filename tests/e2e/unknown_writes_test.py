@@ -1,6 +1,7 @@
 """A write whose server was not heard to the end, and was broken off by us: which servers may still be at it."""
 
 import json
+import signal
 import threading
 import unittest
 
@@ -59,6 +60,25 @@ class UnknownWrites(H2PoolCase):
         self.assertEqual(self.client(proxy).ask(b"PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx").status, 502)
         named = self.earlier(proxy)[0]["server"].split(", ")
         self.assertEqual(sorted(named), sorted(s.address for s in servers))
+
+    def test_a_restart_does_not_make_a_receipt_silent_about_them(self):
+        go = threading.Event()
+        server = self.upstream(lambda exchange: (exchange.read_body(), exchange.wait(go)))
+        self.addCleanup(go.set)
+        proxy = self.proxy(server, pool="health = { active = false }")
+        asked = self.client(proxy).send(b"PUT /a HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\n\r\nx")
+        eventually(lambda: server.requests, "the request")
+        proxy.signal(signal.SIGTERM)
+        proxy.wait_until_said("shutting_down")
+        proxy.stop()  # the second one cuts it
+        self.assertEqual(asked.read_response("PUT").status, 502)
+        proxy.start()
+        status, receipt = self.told(proxy)
+        self.assertEqual((status, receipt["result"]), (0, "done"))
+        self.assertRegex(receipt["before_restart"], "^proxyd was restarted at .*; before that 1 write ended without")
+        proxy.stop()
+        proxy.start()
+        self.assertNotIn("before_restart", self.told(proxy)[1])
 
 
 if __name__ == "__main__":

@@ -119,6 +119,7 @@ TEST_CASE("how many writes the new pool has accepted is known after a restart, o
     room.alarms.settle();
     room.writes += 1;
     if (in_order) room.controller().stop();
+    room.alarms.settle();
     room.restart();
     room.writes += 4;
     const auto refused = room.submit(back());
@@ -135,6 +136,7 @@ TEST_CASE(
   room.submit(to_green());
   room.alarms.settle();
   room.controller().stop();
+  room.alarms.settle();
   room.restart();
   room.restart();
   const auto refused = room.submit(back());

@@ -33,6 +33,7 @@ State numbered(std::uint64_t n) {
     shop.ends = control::SteadyEnd{.boot = "b", .at = base::Millis(5), .lasts = base::Millis(60'000)};
   }
   if (n % 2 == 0) shop.file_word = control::FileWord{.pool = "green", .mode = core::Mode::maintenance};
+  if (n % 3 == 1) state.ended = control::Ended{.at = shop.mode.since, .unknown_writes = {{"shop", n}}};
   state.servers[{"blue", "127.0.0.1:" + std::to_string(n)}] = core::ServerAdmin::drain;
   return state;
 }
