@@ -142,7 +142,8 @@ void Stream::deadline_passed(Deadline& deadline) {
   const auto late = failure(base::Reason::timed_out);
   if (&deadline == &read_deadline_) return end_awaiting(late);
   if (&deadline != write_deadline_.get()) return cancel(late);  // the handshake's
-  writer_->peer_took() ? writer_->be_patient() : writer_->finish(late);
+  const bool goes_on = writer_->is_patient() && writer_->peer_took();
+  goes_on ? writer_->be_patient() : writer_->finish(late);
 }
 
 std::size_t Stream::queued() const {
@@ -334,7 +335,7 @@ ssize_t Stream::Write::send() {
 }
 
 bool Stream::Write::wait_for_room() {
-  if (stream_.writer_ == this) be_patient();
+  if (stream_.writer_ == this && is_patient()) be_patient();
   return false;
 }
 

@@ -86,7 +86,8 @@ class Stream final : public Fine, private Deadline::Owner, public Watcher {
   void rest(Rest& listener, SteadyTime deadline);
 
   // Writes all of `parts` (at most parts_max; empty ones are fine). `patience` bounds the time in which the peer
-  // takes nothing. On failure bytes_written() tells how far it came; with TLS it counts what may have left.
+  // takes nothing; where there is none, to take a little does not help. On failure bytes_written() tells how far it
+  // came; with TLS it counts what may have left.
   static constexpr std::size_t parts_max = 12;
   Write write(std::span<const std::string_view> parts, base::Millis patience);
 
@@ -275,6 +276,7 @@ class [[nodiscard]] Stream::Write {
   bool attempt();  // true: `result_` is set
   bool attempt_tls();
   bool wait_for_room();
+  bool is_patient() const { return patience_ > base::Millis(0); }
   void be_patient();
   bool peer_took() const;  // of what is sent, since the patience began
   ssize_t send();

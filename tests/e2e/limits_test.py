@@ -219,16 +219,20 @@ class Http1(ProxyCase):
 
     def test_a_reader_who_takes_an_answer_drop_by_drop_holds_a_drain_no_longer_than_it_may(self):
         body = b"x" * 30_000_000
-        upstream = self.upstream(lambda exchange: (exchange.read_body(), exchange.send(answer(body))))
+        held = threading.Event()
+        upstream = self.upstream(lambda exchange: (exchange.read_body(), exchange.wait(held), exchange.send(answer(body))))
         proxy = self.proxy(upstream, limits='response_body_rate = "1GiB"', timeouts='client_body = "1s"')
         client = self.client(proxy, receive_buffer=4096)
         client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi")
         upstream.wait_for_requests(1)
         self.assertEqual(proxy.ctl("mode", "readonly", "--drain", "100ms")[0], 4)
+        held.set()
+        pace = threading.Event()
 
         def sip():
-            if client.wire.has_more(0.05) and client.wire.fill():
+            if client.wire.has_more(0.05) and (client.wire.buffer or client.wire.fill()):
                 client.wire.take(65536)
+                pace.wait(0.01)
             return upstream.open_connections == 0
         eventually(sip, "the end of the answer")
         self.assertEqual(proxy.ctl("wait", "--until", "drained", "--timeout", "10s")[0], 0)
