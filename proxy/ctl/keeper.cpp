@@ -79,6 +79,7 @@ class Watch {
   [[noreturn]] static void become(const std::function<void()>& command, pid_t parent, const sigset_t& mask);
   void let_go() const;
   bool await_shell() const;
+  bool leash_goes() const;
   bool await_all(base::Millis limit);
   void end_all();
   void say(char kind) const;
@@ -90,6 +91,14 @@ class Watch {
 };
 
 constexpr std::array deaf_to = {SIGINT, SIGTERM, SIGHUP, SIGQUIT, SIGPIPE, SIGTSTP, SIGTTIN, SIGTTOU};
+
+constexpr std::array ends_proxyctl = {SIGINT, SIGTERM, SIGHUP, SIGQUIT};
+
+volatile std::sig_atomic_t interrupted = 0;  // one of these has come
+
+void note_interrupt(int) {
+  interrupted = 1;
+}
 
 // What was said to it before it hears again has waited: `mask` lets it in.
 void Watch::become(const std::function<void()>& command, pid_t parent, const sigset_t& mask) {
@@ -110,8 +119,9 @@ void Watch::let_go() const {
   ::syscall(SYS_close_range, leash + 1, UINT_MAX, 0U);
 }
 
-// False: the leash was let go, or the time is over. A Ctrl-C ends the shell and us at the same instant: then the
-// leash counts.
+// False: the leash was let go, or the time is over. Of a Ctrl-C, which ends the shell and proxyctl, the shell's end
+// may be seen first. A shell that was ended by a signal to all of us has ended after we got ours (the kernel tells
+// of no end before all are told), and then proxyctl has a moment to end too: the leash counts.
 bool Watch::await_shell() const {
   const int shell = pidfd_of(shell_);
   const auto end = base::SteadyClock::now() + limit_ + stopped_margin;
@@ -124,8 +134,18 @@ bool Watch::await_shell() const {
         ::poll(waited.data(), waited.size(), static_cast<int>(std::clamp<std::int64_t>(left, 0, INT_MAX)));
     if (ready < 0 && errno == EINTR) continue;
     if (waited[1].revents != 0) return false;
-    if (waited[0].revents != 0) return true;
+    if (waited[0].revents != 0) return interrupted == 0 || !leash_goes();
     if (left <= 0) return false;
+  }
+}
+
+bool Watch::leash_goes() const {
+  const auto end = base::SteadyClock::now() + stopped_margin;
+  for (;;) {
+    const auto left = std::chrono::ceil<base::Millis>(end - base::SteadyClock::now()).count();
+    pollfd leash{.fd = leash_, .events = POLLIN, .revents = 0};
+    const int ready = ::poll(&leash, 1, static_cast<int>(std::max<std::int64_t>(left, 0)));
+    if (ready >= 0 || errno != EINTR) return ready > 0;
   }
 }
 
@@ -160,6 +180,7 @@ void Watch::end_all() {
 
 void Watch::keep(const std::function<void()>& command) {
   for (const int signal : deaf_to) std::signal(signal, SIG_IGN);
+  for (const int signal : ends_proxyctl) std::signal(signal, note_interrupt);
   ::prctl(PR_SET_NAME, "drawbridge-run");  // who kills all processes of our name means others
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   const pid_t parent = ::getpid();

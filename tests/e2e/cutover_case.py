@@ -32,7 +32,7 @@ class CutoverCase(ProxyCase):
     def begin(self, *arguments, **options):
         running = subprocess.Popen(
             [BIN / "proxyctl", *arguments, "--socket", self.the_proxy.socket_path],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+            text=True, **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options})
         self.addCleanup(lambda: (running.poll() is None and running.kill(), running.communicate()))
         return running
 

@@ -4,6 +4,7 @@ its proxyd. Whatever it is, the site is wholly on one pool, nobody is left waiti
 import json
 import os
 import pathlib
+import pty
 import resource
 import signal
 import subprocess
@@ -91,11 +92,16 @@ class Trouble(CutoverCase):
 
     def test_an_interrupt_of_a_watch_stops_only_the_looking_on(self):
         proxy = self.shop()
-        running = self.cut_over("--watch", "20s", "--return-on-errors")
-        self.until_stage("watch")
+        screen, end = pty.openpty()
+        running = self.cut_over("--watch", "20s", "--return-on-errors", stderr=end, env={**os.environ, "TERM": "xterm"})
+        os.close(end)
+        seen = b""
+        while b"; watching: " not in seen:
+            seen += os.read(screen, 1024)
         running.send_signal(signal.SIGINT)
-        status, _, error = self.end_of(running)
-        self.assertEqual((status, "proxyd goes on watching" in error), (4, True), error)
+        self.assertEqual(self.end_of(running)[0], 4)
+        self.assertIn(b"proxyd goes on watching", os.read(screen, 65536))
+        os.close(screen)
         self.green.stop()
         for _ in range(25):
             self.client(proxy).send(POST % b"order").read_response("POST")
