@@ -160,7 +160,8 @@ void Loop::take_events(std::span<epoll_event> room, std::chrono::milliseconds sl
 }
 
 // What an event made ready runs before the next event is told: what was read is still in the cache when it is
-// written. And what was posted runs between any two events: a flip does not wait for a long turn to end.
+// written. And what was posted runs between any two events, and any two tasks that were waiting for one: a flip
+// does not wait for a long turn to end.
 void Loop::tell_all() {
   while (!untold_.empty()) {
     const auto event = untold_.front();
@@ -200,7 +201,10 @@ void Loop::run_ready() {
 
 void Loop::resume_all(std::vector<std::coroutine_handle<>>& waiters) {
   resuming_.swap(waiters);
-  for (const auto waiter : resuming_) waiter.resume();
+  for (const auto waiter : resuming_) {
+    waiter.resume();
+    if (posted_waits_.load(std::memory_order_relaxed)) run_posted();
+  }
   resuming_.clear();
 }
 

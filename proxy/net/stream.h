@@ -32,10 +32,12 @@ class Stream final : public Fine, private Deadline::Owner, public Watcher {
   template <class T>
   using Result = base::Result<T>;
 
-  enum class Start : std::uint8_t { connected, connecting };
+  enum class Start : std::uint8_t { connected, connecting, accepted };
 
   // `fd` is non-blocking. While it is connecting, the first write waits for that and fails if it fails; a write of
-  // nothing waits only.
+  // nothing waits only. What was just accepted, and speaks in plain, may have come and gone before anything on it
+  // has to be waited for: the loop watches it from the first wait on, or else from two ticks of the wheel at most,
+  // and that late somebody may hear of a hang-up or a reset.
   Stream(Loop& loop, UniqueFd fd, Fault side, Start start = Start::connected);
   ~Stream();
   Stream(const Stream&) = delete;
@@ -69,6 +71,9 @@ class Stream final : public Fine, private Deadline::Owner, public Watcher {
 
   // Waits until a read would not wait (data, end or error), reading nothing.
   Readable readable(SteadyTime deadline);
+
+  // The loop tells when something comes.
+  bool is_watched() const { return watched_; }
 
   // False if a read would wait. Costs a system call only where something may have come that was not read.
   bool would_read() { return broken_ || (secure_ ? input_waits() : readable_ && has_input()); }
@@ -122,7 +127,7 @@ class Stream final : public Fine, private Deadline::Owner, public Watcher {
   // Nothing was to be read when this turn began, nor had the peer finished. Costs nothing; a false tells nothing.
   // Plain streams.
   bool was_quiet() const {
-    return !secure_ && quiet() && read_in_turn_ != loop_.turns() && loop_.has_told_all(*this);
+    return watched_ && !secure_ && quiet() && read_in_turn_ != loop_.turns() && loop_.has_told_all(*this);
   }
   // How many bytes a read would find now, and what they are, as far as there is room: they stay there. Plain
   // streams.
@@ -173,6 +178,7 @@ class Stream final : public Fine, private Deadline::Owner, public Watcher {
     std::unique_ptr<Deadline> handshake_deadline;  // until the handshake is done
   };
 
+  void watch();
   bool shake_hands();  // true: done
   bool input_waits();
   base::Failure tls_failure() const;
@@ -196,6 +202,7 @@ class Stream final : public Fine, private Deadline::Owner, public Watcher {
   template <class Waiter>
   void await_input(Waiter& waiter, SteadyTime deadline) {
     DRAWBRIDGE_CHECK(awaits_input_.index() == 0);
+    watch();
     awaits_input_ = &waiter;
     read_deadline_.arm(deadline);
   }
@@ -208,6 +215,7 @@ class Stream final : public Fine, private Deadline::Owner, public Watcher {
   bool end_follows_ = false;
   bool peer_finished_ = false;  // FIN, hang-up or error seen by epoll: reading goes on until it shows
   bool reset_ = false;          // nothing can be read or written any more
+  bool watched_ = false;        // by the loop; until then the deadline for reads is the one for that
   UniqueFd fd_;
   std::optional<base::Failure> broken_;
   Loop& loop_;

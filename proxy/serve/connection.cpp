@@ -29,7 +29,8 @@ Connection::Connection(Worker& worker, net::UniqueFd fd, const http::ProxyPartie
       door_(door),
       seat_(std::move(seat)),
       guest_(worker.loop()),
-      stream_(worker.loop(), std::move(fd), base::Fault::client),
+      stream_(worker.loop(), std::move(fd), base::Fault::client,
+              door.tls ? net::Stream::Start::connected : net::Stream::Start::accepted),
       client_{.address = parties.client.ip,
               .local = parties.local,
               .port = parties.client.port,
@@ -46,6 +47,11 @@ Connection::~Connection() {
   worker_.counters().connections_open.subtract();
 }
 
+void Connection::begin(std::unique_ptr<Connection> self) {
+  if (self->speaks_ != Speaks::http1 || self->stream_.is_watched()) return rest(std::move(self));
+  self->worker_.loop().spawn_soon(serve(std::move(self)));
+}
+
 void Connection::rest(std::unique_ptr<Connection> self) {
   auto& it = *self.release();
   it.stream_.rest(it, it.worker_.loop().now() + it.worker_.snapshot().bounds.idle_timeout);
@@ -59,6 +65,10 @@ void Connection::stirred(base::Result<void> result) {
 
 net::Task<> Connection::serve(std::unique_ptr<Connection> self) {
   auto& it = *self;
+  if (it.has_not_begun()) {
+    rest(std::move(self));
+    co_return;
+  }
   if (it.speaks_ == Speaks::unknown) it.speaks_ = co_await it.first_words();
   if (it.speaks_ == Speaks::http2) co_await it.run_h2();
   // What has come, to the next silence or the end of the connection.
@@ -83,6 +93,20 @@ net::Task<> Connection::serve(std::unique_ptr<Connection> self) {
     co_return;
   }
   co_await it.close();
+}
+
+// A client that has connected has mostly sent its first request, too.
+bool Connection::has_not_begun() {
+  if (stream_.is_watched()) return false;
+  space_ = worker_.workspaces().take();
+  auto reading = stream_.read_some(space_->client.room(), base::SteadyTime::max());
+  if (!reading.await_ready()) {
+    space_.reset();
+    return true;
+  }
+  const auto got = reading.await_resume();
+  if (got) space_->client.commit(*got);
+  return false;
 }
 
 net::Task<> Connection::run_h2() {

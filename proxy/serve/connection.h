@@ -41,8 +41,8 @@ class Connection final
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
-  // Waits for something to come.
-  static void rest(std::unique_ptr<Connection> self);
+  // Serves what has come, later in this turn, and waits for the rest.
+  static void begin(std::unique_ptr<Connection> self);
 
   // Shutdown: a connection between two requests ends now; one with a request ends after it, a tunnel is told to go.
   // One that has just come has a moment for its first request: its client could not know.
@@ -57,10 +57,12 @@ class Connection final
  private:
   enum class Speaks : std::uint8_t { unknown, nothing, http1, http2 };
 
+  static void rest(std::unique_ptr<Connection> self);  // waits for something to come
   void stirred(base::Result<void> result) override;
   static net::Task<> serve(std::unique_ptr<Connection> self);
   net::Task<> run_h2();
   net::Task<Speaks> first_words();
+  bool has_not_begun();
   bool request_follows();
   http::HeadLimits head_limits() const;
   net::Task<bool> read_head();

@@ -191,7 +191,7 @@ void Worker::welcome(net::UniqueFd fd, const http::ProxyParties& parties, const 
                      base::SteadyTime came) {
   auto connection = std::make_unique<Connection>(*this, std::move(fd), parties, door, std::move(seat), came);
   connections_.push_back(*connection);
-  Connection::rest(std::move(connection));
+  Connection::begin(std::move(connection));
   // A balancer may have been slow to say whom it speaks for: then the moment for the first request begins now.
   if (stopping_) newcomers_.arm(loop_.now() + parting_.newcomer_time);
 }
