@@ -1,4 +1,5 @@
-"""What a large configuration costs: CPU time a request with 1,000 sites and 10,000 rules, beside one site."""
+"""What a large configuration costs: CPU time a request with 1,000 sites and 10,000 rules, beside one site; and what
+HAProxy needs for as many hosts, a backend with ten rules each, beside one."""
 
 import statistics
 
@@ -31,19 +32,40 @@ class ManySites:
         return loading.client(self.machines, contender.server.port, words, seconds)
 
 
+def backend(number):
+    """What an operator of HAProxy writes for a host: it is found by its name."""
+    rules = [f"  acl write path_beg /cart{rule}/" for rule in range(RULES_PER_SITE)]
+    return "\n".join([f"backend site{number}.bench", *rules, "  http-request set-header X-Class write if write",
+                      "  server one 127.0.0.1:@UPSTREAM@ pool-max-conn 2048", ""])
+
+
+def one_and_many(machines):
+    sites = "\n".join(map(site, range(SITES)))
+    backends = contenders.fill("\n".join(map(backend, range(SITES))), {"@UPSTREAM@": machines.upstream.port})
+    haproxy = ("haproxy", "-db", "-f", "@FOLDER@/haproxy-sites.cfg")
+    by_name = "use_backend %[req.hdr(host),lower]"
+    return [
+        contenders.start(machines, contenders.drawbridge("one site", config="sites.toml"),
+                         extra={"@SITES@": '[site.s0]\npool = "servers"\n'}),
+        contenders.start(machines, contenders.drawbridge("1,000 sites", config="sites.toml"), extra={"@SITES@": sites}),
+        contenders.start(machines, contenders.Contender("one backend", haproxy, "haproxy-sites.cfg"),
+                         extra={"@BY_NAME@": "", "@BACKENDS@": ""}),
+        contenders.start(machines, contenders.Contender("1,000 backends", haproxy, "haproxy-sites.cfg"),
+                         extra={"@BY_NAME@": by_name, "@BACKENDS@": backends}),
+    ]
+
+
 def run(count, seconds):
     with rig.Rig([], polling=True) as machines:
-        one = contenders.drawbridge("one site", config="sites.toml")
-        many = contenders.drawbridge("1,000 sites", config="sites.toml")
-        single = '[site.s0]\npool = "servers"\n'
-        running = [
-            contenders.start(machines, one, extra={"@SITES@": single}),
-            contenders.start(machines, many, extra={"@SITES@": "\n".join(map(site, range(SITES)))}),
-        ]
+        running = one_and_many(machines)
         samples = costs.rounds(ManySites(machines), running, [cases.CASES[0]], count, seconds)
     return [{"peers": "polling", **each} for each in samples]
 
 
-def ratio(samples):
-    """CPU time with many sites to that with one."""
-    return statistics.median(costs.Costs(samples).ratios("one site", cases.CASES[0], "polling", "1,000 sites"))
+def ratio(samples, one="one site", many="1,000 sites"):
+    """CPU time with many of them to that with one."""
+    return statistics.median(costs.Costs(samples).ratios(one, cases.CASES[0], "polling", many))
+
+
+def of_haproxy(samples):
+    return ratio(samples, "one backend", "1,000 backends")
