@@ -159,7 +159,11 @@ Expected<void> Daemon::open_data_path() {
 
 Expected<void> Daemon::open_control() {
   alarms_.emplace(context_);
-  ending_.emplace(*workers_, *alarms_, handover_, events_);
+  ending_.emplace(Ending::Parts{.workers = *workers_,
+                                .alarms = *alarms_,
+                                .handover = handover_,
+                                .events = events_,
+                                .is_cutting_over = [this] { return controller_->is_cutting_over(); }});
   descriptors_.emplace(*shared_, *alarms_, events_,
                        [this]() -> const config::Limits& { return controller_->config().limits; });
   certificates_.emplace(*alarms_, events_);

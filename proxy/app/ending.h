@@ -9,6 +9,7 @@
 #include <functional>
 #include <optional>
 #include <string>
+#include <utility>
 
 namespace drawbridge::app {
 
@@ -23,7 +24,14 @@ namespace drawbridge::app {
 // and the others have a short time. What comes meanwhile is the next process's. Control thread only.
 class Ending {
  public:
-  Ending(serve::WorkerGroup& workers, control::Alarms& alarms, Handover& handover, base::EventLog& events);
+  struct Parts {
+    serve::WorkerGroup& workers;
+    control::Alarms& alarms;
+    Handover& handover;
+    base::EventLog& events;
+    std::function<bool()> is_cutting_over;  // then it is waited for, as a request is
+  };
+  explicit Ending(Parts parts) : parts_(std::move(parts)) {}
 
   // `ended` when all workers have. Called again: what is left ends now.
   void begin(base::Millis grace, std::function<void()> ended);
@@ -34,10 +42,7 @@ class Ending {
   void look();
   void leave(bool grace_over);
 
-  serve::WorkerGroup& workers_;
-  control::Alarms& alarms_;
-  Handover& handover_;
-  base::EventLog& events_;
+  Parts parts_;
   std::optional<base::SteadyTime> asked_;
   base::Millis grace_{};
   bool leaving_ = false;

@@ -2,15 +2,17 @@
 
 import signal
 import socket
+import subprocess
 import threading
 import unittest
 
-from harness import KeptProxy, ProxyCase, answer, eventually
+from harness import BIN, KeptProxy, ProxyCase, answer, eventually
 from restart_crowd import Crowd, listeners
 
 RESTARTS = 8
 ASK_WEBSOCKET = (b"GET /ws HTTP/1.1\r\nHost: a\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
                  b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
+GREEN = '\n[pool.green]\nservers = ["%s"]\nhealth = { active = false }\n'
 CLOSE_1012 = b"\x88\x02\x03\xf4"
 
 
@@ -116,7 +118,7 @@ class LongOnes(RestartCase):
     def open(self, **options):
         self.released = threading.Event()
         self.server = self.upstream(self.script)
-        self.proxyd = self.kept(self.server, grace=options.pop("grace", "1h"), more="", **options)
+        self.proxyd = self.kept(self.server, grace=options.pop("grace", "1h"), more=options.pop("more", ""), **options)
         self.downloader = self.client(self.proxyd).send(b"GET /download HTTP/1.1\r\nHost: a\r\n\r\n")
         self.downloader.read_head()
         return self.proxyd
@@ -211,6 +213,27 @@ class LongOnes(RestartCase):
         proxy.start()
         self.assertEqual(self.client(proxy).post(b"x").status, 503)
         self.assertEqual([request.method for request in self.server.requests], ["GET"])
+
+    def test_a_cutover_is_not_broken_off(self):
+        proxy = self.open(more=GREEN % self.upstream().address)
+        self.released.set()
+        gate = proxy.folder / "gate"
+        running = subprocess.Popen([BIN / "proxyctl", "cutover", "web", "--to", "green", "--socket", proxy.socket_path,
+                                    "--run", f"until [ -e {gate} ]; do sleep 0.01; done"], stdout=subprocess.DEVNULL,
+                                   stderr=subprocess.DEVNULL)
+        self.addCleanup(running.wait)
+        self.addCleanup(gate.touch)
+
+        def site():
+            return proxy.admin("GET", "/v1/status")[1]["sites"][0]
+        eventually(lambda: (site().get("cutover") or {}).get("stage") == "run", "its command")
+        self.told_to_end(proxy)
+        self.assertEqual(self.client(proxy).get().body, b"page")
+        gate.touch()
+        self.assertEqual(running.wait(), 0)
+        self.assertEqual(proxy.wait(), 0)
+        proxy.start()
+        self.assertEqual(site()["pool"], "green")
 
     def test_a_second_signal_ends_it_at_once(self):
         proxy = self.open()
