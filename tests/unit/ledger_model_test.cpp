@@ -77,8 +77,8 @@ class Model {
   std::uint64_t oldest_epoch() const { return open_.empty() ? epoch_ : open_.front().epoch; }
 
   static bool meant(const DrainScope& scope, const Open& open) {
-    return open.epoch < scope.epoch && !open.exempt && scope.classes.has(open.request_class) &&
-           !(scope.spare_read_tunnels && open.read_tunnel) &&
+    return open.epoch < scope.epoch && (scope.exempt_too || !open.exempt) &&
+           scope.classes.has(open.request_class) && !(scope.spare_read_tunnels && open.read_tunnel) &&
            std::find(scope.sites.begin(), scope.sites.end(), open.site) != scope.sites.end();
   }
 
@@ -126,6 +126,7 @@ class Model {
       if (pick(2) == 0) scope.sites.insert(scope.sites.begin(), site);
     }
     scope.classes.bits = static_cast<std::uint8_t>(pick(8));
+    scope.exempt_too = pick(2) == 0;
     watched_.emplace_back(++drains_, scope);
     const auto open = office_.ledger.fence(drains_, scope);
     REQUIRE(open.total() == open_of(scope));

@@ -78,6 +78,19 @@ TEST_CASE("other sites, other classes, exempt requests and spared tunnels do not
   CHECK(office.ledger.fence(4, scope).total() == 3);
 }
 
+TEST_CASE("a drain of all that is on a pool that is left waits for exempt requests, too") {
+  Office office;
+  Request exempt;
+  auto entry = office.entry(exempt, 1, RequestClass::write);
+  entry.exempt = true;
+  office.ledger.enter(exempt.admission, entry);
+  CHECK(office.ledger.fence(1, {.epoch = 2, .sites = {0}, .classes = writes, .exempt_too = true}).total() == 1);
+  CHECK(office.heard.drains.empty());
+  exempt.admission.leave();
+  REQUIRE(office.heard.drains.size() == 1);
+  CHECK(office.heard.drains[0].second[RequestClass::write] == 1);
+}
+
 TEST_CASE("a cut reaches each request once and names it once, also when it takes its time to leave") {
   Office office;
   auto prompt = office.enter(1, RequestClass::write);
