@@ -249,3 +249,33 @@ TEST_CASE("the receipt comes when nobody waits any more and names all who did") 
   CHECK(cutover.left_parking == 3);
   CHECK(cutover.longest_parked == base::Millis(77));
 }
+
+TEST_CASE("a receipt tells the old pool's last write and the new pool's first, and of neither pool another's") {
+  CutoverRoom room;
+  const auto begin = room.alarms.now();
+  room.writes = 1;
+  room.first_write = room.last_write = begin.steady;
+  room.alarms.advance(base::Millis(5'000));
+  const auto there = room.submit(to_green(half_a_minute));
+  room.alarms.settle();
+  REQUIRE(room.pool() == "green");
+  room.alarms.advance(half_a_minute + base::Millis(600));
+  REQUIRE(there->is_receipt());
+  CHECK(there->receipt().cutover->last_write_at == begin.wall);
+  CHECK_FALSE(there->receipt().cutover->first_write_at.has_value());
+
+  const auto again = room.submit(back());  // nothing was written on green
+  room.alarms.settle();
+  REQUIRE(again->is_receipt());
+  REQUIRE(room.pool() == "blue");
+  CHECK_FALSE(again->receipt().cutover->last_write_at.has_value());
+
+  const auto third = room.submit(to_green(half_a_minute));
+  room.alarms.settle();
+  const auto written = room.alarms.now();
+  room.writes = 2;
+  room.first_write = room.last_write = written.steady;
+  room.alarms.advance(half_a_minute + base::Millis(600));
+  REQUIRE(third->is_receipt());
+  CHECK(third->receipt().cutover->first_write_at == written.wall);
+}

@@ -236,6 +236,7 @@ TEST_CASE("writes that need not end are named before the command begins and in t
   ControlRoom room;
   REQUIRE(room.start().has_value());
   room.workers->enter("shop", {.request_class = RequestClass::write, .exempt = true});
+  room.last_write = room.alarms.now().steady;  // another one, that has ended
   room.workers->parked.in_flight[RequestClass::write] = 1;
   room.workers->parked.oldest_writes = {{.request_id = "exempt-one"}};
   core::CutoverCommand command;

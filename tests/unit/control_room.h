@@ -56,11 +56,12 @@ class ControlRoom {
   base::EventLog events{false};
   std::string boot = "boot-1";
   int renders = 0;
-  bool servers_answer = true;  // to probes
-  std::string dead;            // the address of a server that does not answer them
-  bool check_passes = true;    // likewise, of a path
-  std::uint64_t writes = 0;    // sent to servers so far
-  core::WatchSample answered;  // by any pool, likewise
+  bool servers_answer = true;                               // to probes
+  std::string dead;                                         // the address of a server that does not answer them
+  bool check_passes = true;                                 // likewise, of a path
+  std::uint64_t writes = 0;                                 // sent to servers so far
+  std::optional<base::SteadyTime> first_write, last_write;  // of them
+  core::WatchSample answered;                               // by any pool, likewise
   std::uint64_t slice_writes = 0;
   std::function<void(const core::CutoverPoint&)> passing;  // may throw: the process ends there
   inline static const core::Actor alice{.name = "alice", .uid = 1000, .pid = 7};

@@ -269,6 +269,24 @@ TEST_CASE(
   CHECK(has(room.refused(rollback_of(acme)), "green has accepted 15 writes"));
 }
 
+TEST_CASE("what a slice was sent is not among the writes that the rest of its site has accepted") {
+  Room room;
+  core::CutoverCommand whole;
+  whole.site = "shop";
+  whole.to = "green";
+  room.must(whole);
+  room.must(move_of(acme, "red"));
+  room.writes = 10;
+  room.slice_writes = 4;
+  auto slice_back = rollback_of(acme);
+  slice_back.discard_writes = true;
+  REQUIRE(room.carry_out(slice_back)->is_receipt());
+  core::CutoverCommand undo;
+  undo.site = "shop";
+  undo.rollback = true;
+  CHECK(has(room.refused(undo), "green has accepted 6 writes"));
+}
+
 TEST_CASE("whatever fails before the flip, the slices are as before") {
   Room room;
   room.must(move_of(beta, "green"));
