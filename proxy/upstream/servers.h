@@ -164,9 +164,10 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
     std::vector<H2Carrier*> carriers;  // they own themselves
     bool dialling = false;             // one more
     std::optional<base::Failure> dial_failure;
-    BoardingQueue queue;                       // for it, or for room on the others
-    std::optional<std::uint32_t> streams_max;  // what it took on the carrier that went last
-    bool kept = true;                          // connections to it are
+    BoardingQueue::Rules dialled_by = nullptr;  // by these
+    BoardingQueue queue;                        // for it, or for room on the others
+    std::optional<std::uint32_t> streams_max;   // what it took on the carrier that went last
+    bool kept = true;                           // connections to it are
   };
   // Where a carrier would be dialled: at another address if the server's have changed meanwhile.
   struct Boarding {

@@ -62,7 +62,7 @@ void Servers::retire_carriers(Server& target, bool unused_only) {
 
 // Nobody overtakes those who wait.
 bool Servers::take_seat(const core::PoolView& pool, core::ServerId id, Lease& lease) {
-  auto* const carrier = server(id).queue.empty() ? find_carrier(pool, id) : nullptr;
+  auto* const carrier = server(id).queue.empty(pool.tls.get()) ? find_carrier(pool, id) : nullptr;
   if (carrier != nullptr) enter_carrier(*carrier, lease);
   return carrier != nullptr;
 }
@@ -97,14 +97,14 @@ bool Servers::may_dial(core::ServerId id) {
 net::Task<base::Result<H2Carrier*>> Servers::wait_for_turn(const core::PoolView& pool, Turn turn, Tried& tried) {
   auto& target = server(turn.server);
   net::Signal told(loop_);
-  const BoardingQueue::Place place(target.queue, told, turn.at);
+  const BoardingQueue::Place place(target.queue, pool.tls.get(), told, turn.at);
   for (;;) {
     const bool for_dial = target.dialling;
     tried.waiting_ = &told;
     const bool in_time = co_await told.wait(for_dial ? loop_.now() + pool.timing.connect : turn.until);
     tried.waiting_ = nullptr;
     if (tried.given_up_) co_return std::unexpected(gave_up);
-    if (for_dial && target.dial_failure) {
+    if (for_dial && target.dial_failure && target.dialled_by == pool.tls.get()) {
       tried.reported_ = true;
       co_return std::unexpected(*target.dial_failure);
     }
@@ -125,7 +125,7 @@ net::Task<base::Result<H2Carrier*>> Servers::board_carrier(const core::PoolView&
   auto& target = server(id);
   Turn next{.server = id, .until = loop_.now() + pool.timing.connect, .at = BoardingQueue::At::back};
   for (int dials = 0;; ++dials) {
-    if (dials > 0 || !target.queue.empty() || !may_dial(id)) {
+    if (dials > 0 || !target.queue.empty(pool.tls.get()) || !may_dial(id)) {
       const auto turn = co_await wait_for_turn(pool, next, tried);
       if (!turn || *turn != nullptr) co_return turn;
       if (dials == dials_max) co_return std::unexpected(no_room);
@@ -144,6 +144,7 @@ net::Task<base::Result<H2Carrier*>> Servers::dial_carrier(const core::PoolView& 
   auto& target = server(boarding.server.id);
   target.dialling = true;
   target.dial_failure.reset();
+  target.dialled_by = pool.tls.get();
   const auto generation = target.generation;
   // What it takes on the other connections it will take on this one.
   const auto known =

@@ -1,4 +1,5 @@
 // Requests beyond what a server of HTTP/2 takes at a time.
+#include "proxy/net/tls_client.h"
 #include "tests/loop/h2_town.h"
 
 #include <doctest/doctest.h>
@@ -94,6 +95,31 @@ TEST_CASE("who leaves the queue, in vain or because its client has gone, leaves 
   town.links[1].say(answer(1));
   town.settle();
   CHECK(last.seated());
+}
+
+TEST_CASE("who waits by the rules for TLS of before a reload holds nobody up who waits by the new ones") {
+  Town town;
+  auto other = town.pool;
+  other.tls = net::TlsClient::make({.verify = false}).value();
+  town.fill();
+  auto& older = town.ride_by(other);
+  auto& first = town.ride();
+  auto& second = town.ride();
+  town.links[0].say(answer(1));
+  town.settle();
+  CHECK(first.seated());
+  town.links[1].say(answer(1));
+  town.settle();
+  CHECK(second.seated());
+  CHECK_FALSE(older.seated());
+  town.links[2].say(answer(1));
+  town.settle();
+  CHECK(town.ride().seated());
+  town.links[3].close();  // room for a connection of its own
+  town.riders[3].leave();
+  const auto dials = town.dials();
+  town.settle();
+  CHECK(town.dials() == dials + 1);
 }
 
 TEST_CASE("who has been told of room and gives up at the same time passes it on") {

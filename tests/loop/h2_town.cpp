@@ -7,9 +7,9 @@
 namespace drawbridge::tests {
 namespace {
 
-net::Task<> board(Town& town, Rider& rider, Town::Opens opens, net::Signal* cue) {
+net::Task<> board(Town& town, const core::PoolView& pool, Rider& rider, Town::Opens opens, net::Signal* cue) {
   if (cue != nullptr) co_await cue->wait();
-  const auto got = co_await town.servers.lease(town.pool, rider.tried, rider.wish, rider.lease);
+  const auto got = co_await town.servers.lease(pool, rider.tried, rider.wish, rider.lease);
   if (!got) rider.failure = got.error();
   if (got && opens == Town::Opens::at_once) CHECK(rider.open());
 }
@@ -68,14 +68,21 @@ void Town::pass(std::chrono::milliseconds time) {
 
 Rider& Town::ride(Opens opens) {
   auto& rider = riders.emplace_back();
-  loop.spawn(tests::board(*this, rider, opens, nullptr));
+  loop.spawn(tests::board(*this, pool, rider, opens, nullptr));
+  settle();
+  return rider;
+}
+
+Rider& Town::ride_by(const core::PoolView& rules) {
+  auto& rider = riders.emplace_back();
+  loop.spawn(tests::board(*this, rules, rider, Opens::at_once, nullptr));
   settle();
   return rider;
 }
 
 Rider& Town::ride_at(net::Signal& cue) {
   auto& rider = riders.emplace_back();
-  loop.spawn(tests::board(*this, rider, Opens::at_once, &cue));
+  loop.spawn(tests::board(*this, pool, rider, Opens::at_once, &cue));
   return rider;
 }
 

@@ -43,6 +43,7 @@ struct Town {
   void pass(std::chrono::milliseconds time);
   enum class Opens : bool { later, at_once };
   Rider& ride(Opens opens = Opens::at_once);
+  Rider& ride_by(const core::PoolView& rules);  // than those of `pool`: of before a reload, or after it
   // One that asks for its seat when `cue` is told.
   Rider& ride_at(net::Signal& cue);
   std::uint64_t dials() { return registry.worker(0).upstream_connects.value(); }
