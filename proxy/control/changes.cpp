@@ -262,13 +262,13 @@ void Changes::supersede(core::SiteId site, const std::string& name, core::ClassM
   sweep_soon();
 }
 
-void Changes::supersede_retirement(core::SiteId site, const std::string& name, const std::string& match,
-                                   const std::string& pool, const std::string& by_what) {
+void Changes::supersede_retirement(core::SiteId site, const std::string& name, const PoolsOf& pools,
+                                   const std::string& by_what) {
   for (const auto& [id, change] : changes_) {
     const auto& order = change->order;
-    const bool may_meet = match.empty() || order.match.empty() || order.match == match;
-    const bool has_left = std::ranges::find(order.left, pool) != order.left.end();
-    if (concerns(*change, site) && may_meet && has_left) take_back(*change, site, name, by_what);
+    if (order.left.empty() || !concerns(*change, site)) continue;
+    const auto now = pools(order.match);
+    if (std::ranges::find_first_of(order.left, now) != order.left.end()) take_back(*change, site, name, by_what);
   }
   sweep_soon();
 }

@@ -67,9 +67,11 @@ class Changes {
   // longer promise it and says so. A mode at least as strict leaves the promise whole, and each mode that of a
   // cutover: what its old pool still has is there whatever the mode.
   void supersede(core::SiteId site, const std::string& name, core::ClassMask classes, const std::string& by_what);
-  // The site, or a slice of it, is about to be on `pool` again: who waits until it has left that waits in vain.
-  void supersede_retirement(core::SiteId site, const std::string& name, const std::string& match,
-                            const std::string& pool, const std::string& by_what);
+  // A cutover of the site was made: what it brings back to a pool that an earlier one left (ChangeOrder::left) no
+  // longer leaves that. `pools`: where the requests of a match go now.
+  using PoolsOf = std::function<std::vector<std::string>(const std::string& match)>;
+  void supersede_retirement(core::SiteId site, const std::string& name, const PoolsOf& pools,
+                            const std::string& by_what);
   // The change of this name has come to nothing.
   void supersede_change(core::SiteId site, const std::string& name, const std::string& what,
                         const std::string& by_what);

@@ -151,7 +151,8 @@ void Controller::CutoverHands::fence(const std::string& site, Cutovers::Fence wh
   const auto by = fmt::format("{} of {} (epoch {})", what.what, describe(what.actor), order.receipt.epoch);
   auto& changes = controller_.changes_;
   if (!what.after.empty()) {
-    changes.supersede_retirement(order.site_ids.front(), site, what.match, what.after, by);
+    const auto pools = [&](const std::string& match) { return pools_of(this->site(site), match); };
+    changes.supersede_retirement(order.site_ids.front(), site, pools, by);
   }
   if (!what.takes_back.empty()) changes.supersede_change(order.site_ids.front(), site, what.takes_back, by);
   const auto mode_is = [&](const State& state) { return state.sites.at(site).mode.mode; };

@@ -223,6 +223,20 @@ const SliceState* find_slice(const std::vector<SliceState>& slices, const std::s
   return found == slices.end() ? nullptr : &*found;
 }
 
+std::vector<std::string> pools_of(const SiteState& site, const std::string& match) {
+  std::vector<std::string> pools;
+  const auto wanted = match.empty() ? std::nullopt : std::optional(match_of({.match = match}));
+  for (const auto& slice : site.slices) {
+    const auto part = match_of(slice);
+    const bool same = wanted && part.key() == wanted->key();
+    if (same && part.hundredths() >= wanted->hundredths()) return {slice.pool};
+    const bool shares = same || part.kind() == Kind::percent;  // of the clients of a named slice too
+    if (!wanted || shares) pools.push_back(slice.pool);
+  }
+  pools.push_back(site.pool);
+  return pools;
+}
+
 std::string describe_slices(const std::vector<SliceState>& slices) {
   std::vector<std::string> texts;
   for (const auto& slice : slices) texts.push_back(fmt::format("{} on {}", slice.match, slice.pool));

@@ -35,6 +35,9 @@ bool is_partial(const core::CutoverCommand& command, const SiteState& site);
 const SliceState* find_slice(const std::vector<SliceState>& slices, const std::string& key);
 std::string slice_key(const SliceState& slice);
 
+// Where requests go that `match` matches, in whatever spelling, or, if it is empty, any of the site.
+std::vector<std::string> pools_of(const SiteState& site, const std::string& match);
+
 // "header:X-Tenant=acme on green, path:/eu on red"
 std::string describe_slices(const std::vector<SliceState>& slices);
 

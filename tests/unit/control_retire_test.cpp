@@ -1,3 +1,4 @@
+#include "proxy/control/slices.h"
 #include "tests/unit/control_room.h"
 
 #include <doctest/doctest.h>
@@ -6,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <tuple>
 #include <vector>
 
 using namespace drawbridge;
@@ -126,6 +128,43 @@ TEST_CASE("a slice that goes to another pool than a cutover leaves takes nothing
   room.workers->leave(of_blue);
   room.alarms.settle();
   CHECK(end_of(room, "cutover to green") == Outcome::done);
+}
+
+TEST_CASE("a cutover of a slice is superseded when it comes back in whatever spelling, and not by another slice") {
+  const std::string acme = "header:X-Tenant=acme";
+  for (const auto& [back, rollback, taken] :
+       {std::tuple{"header:x-tenant=acme", false, true}, std::tuple{"header:x-tenant=acme", true, true},
+        std::tuple{"header:X-Tenant=umbrella", false, false},
+        std::tuple{"percent:10 by cookie:sid", false, false}}) {
+    CAPTURE(back);
+    CAPTURE(rollback);
+    ControlRoom room(three_pools());
+    REQUIRE(room.start().has_value());
+    if (!taken) REQUIRE(move_to(room, "red", false, back)->is_receipt());
+    const auto of_blue = room.workers->enter("shop", {.request_class = RequestClass::read, .tenant = "acme"});
+    REQUIRE(move_to(room, "green", false, acme)->is_receipt());
+    REQUIRE(move_to(room, "blue", rollback, back)->is_receipt());
+    CHECK((end_of(room, "cutover of " + acme + " to green") == Outcome::superseded) == taken);
+    room.workers->leave(of_blue);
+    CHECK(is_drained(room));
+  }
+}
+
+TEST_CASE("where the requests of a match go: of a percentage that grew less than before, of the grown one more") {
+  const std::string tenth = "percent:10 by address", hundredth = "percent:1 by address",
+                    acme = "header:X-Tenant=acme";
+  using Pools = std::vector<std::string>;
+  control::SiteState site{.pool = "blue"};
+  CHECK(control::pools_of(site, acme) == Pools{"blue"});
+  site.slices = {{.match = tenth, .pool = "green"}};
+  CHECK(control::pools_of(site, hundredth) == Pools{"green"});
+  CHECK(control::pools_of(site, tenth) == Pools{"green"});
+  CHECK(control::pools_of(site, acme) == Pools{"green", "blue"});
+  CHECK(control::pools_of(site, "percent:10 by cookie:sid") == Pools{"green", "blue"});
+  site.slices = {{.match = acme, .pool = "red"}, {.match = hundredth, .pool = "green"}};
+  CHECK(control::pools_of(site, tenth) == Pools{"green", "blue"});
+  CHECK(control::pools_of(site, "header:x-tenant=acme") == Pools{"red"});
+  CHECK(control::pools_of(site, "") == Pools{"red", "green", "blue"});
 }
 
 TEST_CASE("a cutover that leaves several pools is superseded by going back to one of them") {
