@@ -32,7 +32,7 @@ bool may_leave(base::SteadyTime asked, base::SteadyTime now, std::optional<base:
 
 void Ending::begin(base::Millis grace, std::function<void()> ended) {
   if (asked_) {
-    leave(true);
+    leave(Why::told_again);
     return parts_.workers.end_all();
   }
   asked_ = base::SteadyClock::now();
@@ -41,7 +41,7 @@ void Ending::begin(base::Millis grace, std::function<void()> ended) {
   parts_.events.info("shutting_down",
                      {{"grace", base::format_duration(grace)},
                       {"newcomers", parts_.handover.outlives_us() ? "served until then" : "refused"}});
-  parts_.handover.ending(grace);
+  parts_.handover.ending(grace, grace + last_call);
   if (parts_.handover.outlives_us()) return look();
   leaving_ = true;
   parts_.workers.shut_down({}, std::move(ended_));
@@ -53,22 +53,22 @@ void Ending::begin(base::Millis grace, std::function<void()> ended) {
 
 void Ending::look() {
   if (leaving_) return;
-  if (base::SteadyClock::now() >= *asked_ + grace_) return leave(true);
+  if (base::SteadyClock::now() >= *asked_ + grace_) return leave(Why::grace_over);
   parts_.workers.oldest_request([this](std::optional<base::SteadyTime> oldest) {
     const auto now = base::SteadyClock::now();
-    if (may_leave(*asked_, now, oldest) && !parts_.is_cutting_over()) return leave(false);
+    if (may_leave(*asked_, now, oldest) && !parts_.is_cutting_over()) return leave(Why::soon_over);
     parts_.alarms.at(std::min(now + look_every, *asked_ + grace_), [this] { look(); });
   });
 }
 
-void Ending::leave(bool grace_over) {
+void Ending::leave(Why why) {
   if (std::exchange(leaving_, true)) return;
   const auto now = base::SteadyClock::now();
-  if (grace_over) parts_.events.warning("shutdown_grace_passed");
+  if (why == Why::grace_over) parts_.events.warning("shutdown_grace_passed");
   parts_.events.info("newcomers_left_to_next",
                      {{"after", base::format_duration(std::chrono::duration_cast<base::Millis>(now - *asked_))}});
   parts_.workers.shut_down(brief, std::move(ended_));
-  const auto before = grace_over ? *asked_ : base::SteadyTime::min();
+  const auto before = why == Why::grace_over ? *asked_ : base::SteadyTime::min();
   parts_.alarms.at(now + last_call_of_tunnels, [this, before] { parts_.workers.end_old(before); });
   parts_.alarms.at(now + last_call, [this] { parts_.workers.end_all(); });
 }
@@ -76,13 +76,15 @@ void Ending::leave(bool grace_over) {
 std::string Ending::sentence(base::SteadyTime now) const {
   if (!asked_) return {};
   const auto since = base::format_duration(std::chrono::floor<std::chrono::seconds>(now - *asked_));
-  const auto* how = !leaving_                       ? "serves on until what was in flight has ended"
-                    : parts_.handover.outlives_us() ? "accepts nobody more: clients wait for the next process"
-                                                    : "accepts nobody more: clients are refused";
+  const bool refuses = !parts_.handover.outlives_us();
+  const auto* how = refuses    ? "accepts nobody more: clients are refused, and what is in flight has"
+                    : leaving_ ? "accepts nobody more: clients wait for the next process, and what is in flight has"
+                               : "serves on until what was in flight has ended, but";
+  const auto most = leaving_ && !refuses ? last_call : grace_;
   return fmt::format(
-      "proxyd was told to end {} ago and {} (at most {}); an order that still waits then gets no "
+      "proxyd was told to end {} ago and {} at most {}; an order that still waits then gets no "
       "receipt, and a cutover that has not flipped goes back",
-      since, how, base::format_duration(grace_));
+      since, how, base::format_duration(most));
 }
 
 }  // namespace drawbridge::app

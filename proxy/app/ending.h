@@ -6,6 +6,7 @@
 #include "proxy/control/alarms.h"
 #include "proxy/serve/worker_group.h"
 
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <string>
@@ -39,8 +40,10 @@ class Ending {
   std::string sentence(base::SteadyTime now) const;
 
  private:
+  enum class Why : std::uint8_t { soon_over, grace_over, told_again };
+
   void look();
-  void leave(bool grace_over);
+  void leave(Why why);
 
   Parts parts_;
   std::optional<base::SteadyTime> asked_;

@@ -10,8 +10,8 @@
 namespace drawbridge::app {
 namespace {
 
-// What a stop may take beyond the grace: last words, the state, the logs.
-constexpr base::Millis beyond_grace{10'000};
+// What a stop may take beyond what is in flight: last words, the state, the logs.
+constexpr base::Millis beyond_flight{10'000};
 
 }  // namespace
 
@@ -45,6 +45,7 @@ void Handover::keep(const std::vector<int>& opened) {
     const auto done = manager_.keep(fd, net::keeping_name(fd));
     if (!done) return failed(done.error());
   }
+  kept_ = keeps();
 }
 
 void Handover::serving() {
@@ -52,8 +53,8 @@ void Handover::serving() {
 }
 
 // systemd would kill at TimeoutStopSec what was given longer by our own configuration.
-void Handover::ending(base::Millis grace) {
-  const auto limit = std::chrono::microseconds(grace + beyond_grace).count();
+void Handover::ending(base::Millis grace, base::Millis longest) {
+  const auto limit = std::chrono::microseconds(longest + beyond_flight).count();
   tell(fmt::format("STOPPING=1\nEXTEND_TIMEOUT_USEC={}\nSTATUS=Ending: what is in flight has {}.", limit,
                    base::format_duration(grace)));
 }

@@ -25,11 +25,11 @@ class Handover {
   bool keeps() const { return manager_.listens(); }
   void keep(const std::vector<int>& opened);
   // Somebody holds sockets of ours beyond our end.
-  bool outlives_us() const { return keeps() || claimed_; }
+  bool outlives_us() const { return kept_ || claimed_; }
 
   // What the service manager is told of us.
   void serving();
-  void ending(base::Millis grace);
+  void ending(base::Millis grace, base::Millis longest);
 
  private:
   void tell(std::string_view lines);
@@ -39,6 +39,7 @@ class Handover {
   net::HandedOver handed_;
   base::EventLog& events_;
   bool claimed_ = false;
+  bool kept_ = false;  // as far as we can know: it is not answered
 };
 
 }  // namespace drawbridge::app

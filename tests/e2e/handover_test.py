@@ -92,12 +92,21 @@ class Keeping(HandoverCase):
         proxy.end()
         eventually(lambda: proxy.supervisor.has_heard(STOPPING="1"), "STOPPING=1")
 
+    def test_a_stop_asks_for_the_time_that_newcomers_may_take_behind_the_grace(self):
+        proxy = self.kept()
+        proxy.end()
+        eventually(lambda: proxy.supervisor.has_heard(STOPPING="1"), "STOPPING=1")
+        asked = next(int(said["EXTEND_TIMEOUT_USEC"]) for said in proxy.supervisor.said if "STOPPING" in said)
+        self.assertGreater(asked, (10 + 10) * 1_000_000)
+
     def test_a_supervisor_that_is_gone_is_named_and_nothing_else_fails(self):
         proxy = self.kept(start=False)
         os.unlink(proxy.supervisor.address)
         proxy.start()
         self.assertIn("service_manager_unreachable", proxy.said)
         self.serves(proxy, 3)
+        proxy.end()
+        self.assertIn("newcomers=refused", proxy.said)
 
 
 class Changes(HandoverCase):

@@ -241,6 +241,7 @@ class LongOnes(RestartCase):
         proxy.signal(signal.SIGTERM)
         self.assertEqual(self.downloader.wire.rest(), b"half")
         self.assertEqual(proxy.wait(), 0)
+        self.assertNotIn("shutdown_grace_passed", proxy.said)
 
     def test_without_a_supervisor_clients_are_refused_at_once_as_a_balancer_expects(self):
         self.released = threading.Event()
