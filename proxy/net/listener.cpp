@@ -117,6 +117,15 @@ std::string canonical_address(const std::string& address) {
   return where ? format_address(where->storage) : address;
 }
 
+bool overlap(const std::string& one, const std::string& other) {
+  const auto colon = one.rfind(':'), other_colon = other.rfind(':');
+  if (colon == std::string::npos || other_colon == std::string::npos) return one == other;
+  if (one.substr(colon) != other.substr(other_colon)) return false;
+  const auto is_any = [](std::string_view host) { return host == "0.0.0.0" || host == "[::]"; };
+  const auto host = one.substr(0, colon), other_host = other.substr(0, other_colon);
+  return host == other_host || is_any(host) || is_any(other_host);
+}
+
 Listener::Listener(Loop& loop, UniqueFd fd, Handler& handler, std::size_t number)
     : loop_(loop), fd_(std::move(fd)), handler_(handler), number_(number), resume_(loop.wheel(), *this) {
   loop_.watch(fd_.get(), EPOLLIN, *this);

@@ -26,6 +26,8 @@ base::Expected<void> check_vacant(const std::string& address);
 std::string bound_address(int fd);
 // The same form of an address as somebody wrote it; as it was if it is none.
 std::string canonical_address(const std::string& address);
+// Whether a client could mean both of two such addresses: then one is in the way of the other.
+bool overlap(const std::string& one, const std::string& other);
 
 // Accepts on one socket in bursts and hands each connection to its handler. Out of descriptors it pauses for
 // `pause` instead of spinning, and says so. Loop thread only.

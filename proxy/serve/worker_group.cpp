@@ -41,6 +41,12 @@ core::OpenList join(std::vector<core::OpenList> parts) {
   return all;
 }
 
+using SocketsByAddress = std::map<std::string, std::vector<net::HandedSocket>>;
+
+bool is_beside(const SocketsByAddress& handed, const std::string& address) {
+  return std::ranges::any_of(handed, [&](const auto& set) { return net::overlap(set.first, address); });
+}
+
 WorkerGroup::SiteLoad load_of(Worker& worker, core::SiteId site) {
   const auto now = worker.loop().now();
   auto& ledger = worker.ledger();
@@ -80,10 +86,11 @@ WorkerGroup::~WorkerGroup() {
 
 base::Expected<WorkerGroup::Listening> WorkerGroup::listen(const std::vector<Door>& doors,
                                                            std::vector<net::HandedSocket> handed, bool may_add) {
-  std::map<std::string, std::vector<net::HandedSocket>> by_address;
+  SocketsByAddress by_address;
   for (auto& socket : handed) by_address[socket.address].push_back(std::move(socket));
+  // An address that was handed over is ours, and would be in the way of its neighbours.
   for (const auto& door : doors) {
-    if (by_address.contains(net::canonical_address(door.address))) continue;
+    if (is_beside(by_address, net::canonical_address(door.address))) continue;
     if (auto vacant = net::check_vacant(door.address); !vacant) return std::unexpected(vacant.error());
   }
   Listening listening;

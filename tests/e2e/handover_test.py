@@ -157,6 +157,28 @@ class Changes(HandoverCase):
         self.serves(proxy)
         proxy.wait_until_kept(2)
 
+    def test_an_address_can_be_added_beside_every_address_of_its_port_and_the_other_way_round(self):
+        for there, added in (("0.0.0.0", "127.0.0.1"), ("127.0.0.1", "0.0.0.0"), ("127.0.0.1", "[::]")):
+            with self.subTest(there=there, added=added):
+                proxy = self.kept(start=False)
+                proxy.edit(('"127.0.0.1:0"', f'"{there}:0"'))
+                proxy.start()
+                proxy.edit((f"{there}:0", f"{there}:{proxy.address[1]}"))
+                proxy.config.write_text(proxy.config.read_text() + SECOND.replace("127.0.0.1:0", f"{added}:{proxy.address[1]}"))
+                proxy.restart()
+                proxy.wait_until_kept(4)
+
+    def test_an_address_that_is_anothers_ends_the_start_also_beside_sockets_that_were_handed_over(self):
+        proxy = self.kept().fix_addresses()
+        other = listening()
+        self.addCleanup(other.close)
+        proxy.config.write_text(proxy.config.read_text() + SECOND.replace(":0", f":{other.getsockname()[1]}"))
+        proxy.end()
+        proxy.launch()
+        self.assertEqual(proxy.wait(), 1)
+        self.assertIn("another program has this port", proxy.said)
+        proxy.process = None
+
 
 class OtherSupervisors(HandoverCase):
     def test_one_socket_from_elsewhere_serves_all_workers(self):
