@@ -128,7 +128,9 @@ net::Task<Connection::Speaks> Connection::first_words() {
   auto& input = space_->client;
   const auto deadline = worker_.loop().now() + worker_.snapshot().bounds.head_timeout;
   while (input.view().size() < h2_preface.size() && h2_preface.starts_with(input.view())) {
+    hearing_ = true;
     const auto got = co_await stream_.read_some(input.room(), deadline);
+    hearing_ = false;
     if (!got || *got == 0) co_return Speaks::nothing;
     input.commit(*got);
   }
@@ -199,7 +201,9 @@ net::Task<bool> Connection::read_head_later() {
       const bool good = co_await parse_head(scan, limits);
       co_return good;
     }
+    hearing_ = true;
     const auto got = co_await stream_.read_some(input.room(), deadline);
+    hearing_ = false;
     if (got && *got > 0) {
       input.commit(*got);
       continue;
@@ -248,7 +252,7 @@ bool Connection::has_more() {
 void Connection::begin_shutdown(base::SteadyTime tunnels_go_at) {
   if (h2_ != nullptr) return h2_->begin_shutdown(tunnels_go_at);
   if (exchange_ != nullptr) exchange_->told_to_go(tunnels_go_at);
-  if (served_) close_if_idle();
+  if (past_its_first_moment()) close_if_idle();
 }
 
 // The preface of HTTP/2 is no request: its client may wait for our SETTINGS before the first one.
@@ -265,6 +269,10 @@ bool Connection::close_if_idle() {
   if (stream_.is_secure()) stream_.shutdown_send();
   stream_.cancel(base::Reason::cancelled);
   return true;
+}
+
+void Connection::end_unfinished_head() {
+  if (hearing_) stream_.cancel(base::Reason::cancelled);
 }
 
 // A request that is cut before its answer has begun is answered all the same (Exchange::answer_failure says why).

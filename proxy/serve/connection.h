@@ -44,13 +44,15 @@ class Connection final
   // Serves what has come, later in this turn, and waits for the rest.
   static void begin(std::unique_ptr<Connection> self);
 
-  // Shutdown: a connection between two requests ends now; one with a request ends after it, a tunnel is told to go.
-  // One that has just come has a moment for its first request: its client could not know.
+  // Shutdown: a connection between two requests, or long without one, ends now; one with a request ends after it, a
+  // tunnel is told to go. One that has just come has a moment for its first request: its client could not know.
   void begin_shutdown(base::SteadyTime tunnels_go_at);
   // It has had a request, or long enough for one to come.
   bool past_its_first_moment() const;
   // Ends a connection without a request; false if it has one, or has ended.
   bool close_if_idle();
+  // Ends a connection whose client does not come to the end of a head.
+  void end_unfinished_head();
   // Cuts the request in flight, which gets its last words; without one, and when called again, ends the connection.
   void end();
 
@@ -84,10 +86,11 @@ class Connection final
   H2Connection* h2_ = nullptr;
   base::SteadyTime came_;
   Speaks speaks_;
-  bool served_ = false;  // at least one request
-  bool broken_ = false;  // a write has failed: no orderly close
-  bool ending_ = false;  // the last words are being said
-  bool linger_ = false;  // the client may still be sending what nobody read: take it, so that our answer arrives
+  bool served_ = false;   // at least one request
+  bool hearing_ = false;  // waits for the rest of a head
+  bool broken_ = false;   // a write has failed: no orderly close
+  bool ending_ = false;   // the last words are being said
+  bool linger_ = false;   // the client may still be sending what nobody read: take it, so that our answer arrives
 };
 
 }  // namespace drawbridge::serve

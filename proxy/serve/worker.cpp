@@ -98,6 +98,11 @@ void Worker::deadline_passed(net::Deadline& deadline) {
   }
 }
 
+void Worker::end_old(base::SteadyTime before) {
+  ledger_.end_old(before);
+  for (auto& connection : connections_) connection.end_unfinished_head();
+}
+
 void Worker::end_all() {
   for (auto& connection : connections_) connection.end();
   last_words_.arm(loop_.now() + 2 * Tunnel::last_words_time);

@@ -100,6 +100,8 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   // Stops accepting and closes what is idle; requests in flight go on. Then, at the end of the grace time, the
   // rest: what is cut has a moment to hear of it.
   void begin_shutdown(const Parting& parting = {});
+  // Meanwhile: ends tunnels, requests from before that time, and those whose head has not come whole.
+  void end_old(base::SteadyTime before);
   void end_all();
 
   net::Loop& loop() { return loop_; }

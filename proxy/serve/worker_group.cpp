@@ -140,7 +140,7 @@ void WorkerGroup::shut_down(const Parting& parting, std::function<void()> done) 
 }
 
 void WorkerGroup::end_old(base::SteadyTime before) {
-  for (auto& worker : workers_) post(*worker, [&worker = *worker, before] { worker.ledger().end_old(before); });
+  for (auto& worker : workers_) post(*worker, [&worker = *worker, before] { worker.end_old(before); });
 }
 
 void WorkerGroup::end_all() {

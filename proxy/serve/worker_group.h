@@ -43,7 +43,7 @@ class WorkerGroup {
   void start();
   // Stops accepting, finishes what is in flight. `done` when all threads have ended.
   void shut_down(const Parting& parting, std::function<void()> done);
-  // Meanwhile: ends tunnels, and requests from before that time; ends all.
+  // Meanwhile: ends tunnels, requests from before that time, and those whose head has not come whole; ends all.
   void end_old(base::SteadyTime before);
   void end_all();
   // Since when the oldest request in flight is, tunnels aside.

@@ -1,9 +1,12 @@
+#include "proxy/serve/connection.h"
 #include "tests/loop/worker_bench.h"
 
 #include <doctest/doctest.h>
 
+#include <chrono>
 #include <future>
 #include <string>
+#include <thread>
 
 using namespace drawbridge;
 using tests::ok;
@@ -31,6 +34,25 @@ TEST_CASE("at shutdown a connection that was just opened still gets its first an
   CHECK(early->answer().body == "ok");
   early->check_end();
   silent->check_end();
+  bench.join();
+}
+
+TEST_CASE("at shutdown a connection that has said nothing for longer than its first moment ends at once") {
+  WorkerBench bench;
+  bench.start();
+  auto silent = bench.newcomer();
+  auto visitor = bench.visitor();
+  auto server = bench.serve_one(*visitor);  // so the one before it has been accepted
+  const auto late = base::SteadyClock::now() + serve::Connection::first_moment;
+  while (bench.ask<base::SteadyTime>([](serve::Worker& worker) { return worker.loop().now(); }) < late) {
+    std::this_thread::yield();
+  }
+  bench.ask<int>([](serve::Worker& worker) {
+    worker.begin_shutdown({.newcomer_time = std::chrono::hours(1)});
+    return 0;
+  });
+  CHECK(silent.read_to_end().empty());
+  CHECK(silent.end() == RawSocket::End::fin);
   bench.join();
 }
 
