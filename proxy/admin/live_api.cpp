@@ -115,6 +115,23 @@ std::vector<Check> check_upstreams(const control::Status& status, const upstream
   return checks;
 }
 
+// Worse than a server that is down: it goes on, and shows visitors what others asked for.
+std::vector<std::string> stray_warnings(const control::Status& status, const upstream::HealthBoard& board) {
+  std::vector<std::string> warnings;
+  for (const auto& pool : status.pools) {
+    for (const auto& server : pool.servers) {
+      const auto strays = board.health(server.id).strays;
+      if (strays.count == 0) continue;
+      warnings.push_back(fmt::format(
+          "{} of pool {} sent bytes that no request had asked for ({} in the last hour, {} ago): its answers may "
+          "reach the wrong clients",
+          server.address, pool.name, strays.count == 1 ? "once" : fmt::format("{} times", strays.count),
+          base::describe_duration(strays.last_ago)));
+    }
+  }
+  return warnings;
+}
+
 }  // namespace
 
 LiveApi::LiveApi(Parts parts) : parts_(std::move(parts)) {}
@@ -133,6 +150,7 @@ control::Status LiveApi::status() const {
   }
   status.certificates = parts_.certificates();
   std::ranges::move(certificate_warnings(status.certificates, status.now), std::back_inserter(status.warnings));
+  std::ranges::move(stray_warnings(status, parts_.board), std::back_inserter(status.warnings));
   return status;
 }
 
@@ -184,7 +202,8 @@ Explained LiveApi::explain(const ExplainRequest& request) const {
 
 void LiveApi::doctor(std::function<void(std::vector<Check>)> done) {
   const auto& config = parts_.controller.config();
-  const control::Status status = parts_.controller.status();
+  control::Status status = parts_.controller.status();
+  std::ranges::move(stray_warnings(status, parts_.board), std::back_inserter(status.warnings));
   std::vector<Check> checks;
   const ClientFacts clients = parts_.clients();
   checks.push_back(check_descriptors(measure_descriptors(), clients));

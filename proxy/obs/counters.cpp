@@ -249,6 +249,7 @@ void Collector::add_scalars(const Counters& worker) {
   totals_.upstream_connects += worker.upstream_connects.value();
   totals_.upstream_connections_open += worker.upstream_connections_open.value();
   totals_.upstream_reused += worker.upstream_reused.value();
+  totals_.upstream_strays += worker.upstream_strays.value();
   totals_.retries += worker.retries_.value();
   totals_.client_aborts += worker.client_aborts.value();
 }

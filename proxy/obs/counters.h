@@ -85,6 +85,7 @@ class Counters {
   Tally upstream_connects;          // attempts
   Tally upstream_connections_open;  // add and subtract
   Tally upstream_reused;            // exchanges on a kept connection
+  Tally upstream_strays;            // what servers sent that no request had asked for
   Tally client_aborts;              // client gone before its answer was complete
 
  private:
@@ -140,7 +141,7 @@ struct Totals {
   std::array<std::uint64_t, reason_count> heads_refused{};  // by base::Reason
   std::uint64_t connections_accepted = 0, connections_open = 0, connections_refused = 0, accept_pauses = 0;
   std::uint64_t h2_abuses = 0;
-  std::uint64_t upstream_connects = 0, upstream_connections_open = 0, upstream_reused = 0;
+  std::uint64_t upstream_connects = 0, upstream_connections_open = 0, upstream_reused = 0, upstream_strays = 0;
   std::uint64_t retries = 0, client_aborts = 0;
 };
 

@@ -159,6 +159,8 @@ void put_connections(MetricText& text, const Totals& totals) {
               totals.upstream_connections_open);
   text.single("drawbridge_upstream_reused_total", Type::counter, "Requests sent on a kept connection.",
               totals.upstream_reused);
+  text.single("drawbridge_upstream_strays_total", Type::counter,
+              "Times that a server sent bytes that no request had asked for.", totals.upstream_strays);
   text.single("drawbridge_retries_total", Type::counter, "Requests sent again on another connection.",
               totals.retries);
 }

@@ -131,6 +131,7 @@ void Forward::end_response(const Result<void>& relayed) {
     if (by_client) call_.worker.counters().client_aborts.add();
     return;
   }
+  if (upstream_->strayed()) call_.worker.servers().strayed(lease_.server());
   const bool sent = !upload_ || (upload_->done() && !upload_failure_);
   if (!sent || !upstream_->reusable()) return;
   close_channel();

@@ -90,4 +90,8 @@ bool H1Upstream::reusable() const {
   return space_.response.keep_alive && space_.upstream.empty() && body_.begun() && body_.ended();
 }
 
+bool H1Upstream::strayed() const {
+  return space_.response.keep_alive && !space_.upstream.empty() && body_.begun() && body_.ended();
+}
+
 }  // namespace drawbridge::serve

@@ -50,6 +50,7 @@ class H1Upstream final : public UpstreamChannel {
   bool request_seen() const override { return stream_.bytes_written() > written_before_; }
   bool answer_seen() const override { return stream_.bytes_read() > read_before_; }
   bool reusable() const override;
+  bool strayed() const override;
 
  private:
   bool accepted(const http::ResponseHead& response) const;

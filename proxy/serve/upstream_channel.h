@@ -36,6 +36,8 @@ class UpstreamChannel : public IncomingBody, public OutgoingMessage {
   virtual bool answer_seen() const = 0;  // at least one byte of an answer has come
   // The answer has ended and, if the request has too, the connection can carry another exchange.
   virtual bool reusable() const = 0;
+  // Behind the answer came what no request had asked for.
+  virtual bool strayed() const { return false; }
 
  protected:
   ~UpstreamChannel() = default;

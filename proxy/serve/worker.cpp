@@ -48,6 +48,7 @@ Worker::Worker(Shared& shared, std::size_t index)
   loop_.limit_io(shared.io_bytes_max);
   servers_.on_tls_failed(
       [this](const auto& pool, const auto& server, const auto& error) { server_not_trusted(pool, server, error); });
+  servers_.on_strayed([this](core::ServerId server) { server_strayed(server); });
 }
 
 Worker::~Worker() {
@@ -250,6 +251,23 @@ void Worker::h2_abused(std::string_view client, std::string_view bound) {
   if (loop_.now() - abuse_said_ < abuse_said_every) return;
   abuse_said_ = loop_.now();
   shared_.events.warning("http2_abuse", {{"client", std::string(client)}, {"bound", std::string(bound)}});
+}
+
+void Worker::server_strayed(core::ServerId server) {
+  const auto [said, first] = strays_said_.try_emplace(server, loop_.now());
+  if (!first && loop_.now() - said->second < pause_said_every) return;
+  said->second = loop_.now();
+  for (const auto& pool : snapshot().pools) {
+    for (const auto& strayed : pool->servers) {
+      if (strayed.id != server) continue;
+      shared_.events.error("upstream_strayed",
+                           {{"pool", pool->name},
+                            {"server", strayed.address},
+                            {"hint",
+                             "it sent bytes that no request had asked for: its answers may reach "
+                             "the wrong clients"}});
+    }
+  }
 }
 
 void Worker::server_not_trusted(const core::PoolView& pool, const core::PoolServer& server,

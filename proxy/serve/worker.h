@@ -152,6 +152,7 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   using Heard = base::Result<std::optional<http::ProxyParties>>;
   net::Task<Heard> greeting_of(net::UniqueFd& fd);
   void greeting_refused(const http::IpAddress& balancer, std::string_view reason);
+  void server_strayed(core::ServerId server);
   void server_not_trusted(const core::PoolView& pool, const core::PoolServer& server, const std::string& error);
 
   Shared& shared_;
@@ -179,7 +180,7 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   base::SteadyTime room_made_at_{};
   bool room_made_ = false;
   base::SteadyTime pause_said_{}, greeting_said_{}, abuse_said_{};
-  std::map<core::ServerId, base::SteadyTime> tls_failures_said_;  // when last, of each server
+  std::map<core::ServerId, base::SteadyTime> tls_failures_said_, strays_said_;  // when last, of each server
   base::SteadyTime wall_read_{};
   base::WallTime wall_now_{};
   std::chrono::seconds date_second_{-1};

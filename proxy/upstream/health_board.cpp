@@ -104,6 +104,27 @@ void HealthBoard::report_broken(core::ServerId server, std::size_t slot, base::R
   address.broken.fetch_add(1, relaxed);
 }
 
+// Two workers that report the first of a new hour at once may count one for two.
+void HealthBoard::report_stray(core::ServerId server, base::SteadyTime now) {
+  Row* found = row(server);
+  if (found == nullptr) return;
+  if (found->strays_at(now).count == 0) found->strays.store(0, relaxed);
+  found->stray_at.store(ticks(now), relaxed);
+  found->strays.fetch_add(1, relaxed);
+}
+
+bool HealthBoard::has_strayed(core::ServerId server, base::SteadyTime now) const {
+  const Row* found = row(server);
+  return found != nullptr && found->strays.load(relaxed) != 0 && found->strays_at(now).count != 0;
+}
+
+Strays HealthBoard::Row::strays_at(base::SteadyTime now) const {
+  const auto at = base::SteadyTime(base::SteadyClock::duration(stray_at.load(relaxed)));
+  const auto ago = std::chrono::floor<base::Millis>(now - at);
+  if (ago >= strays_kept) return {};
+  return {.count = strays.load(relaxed), .last_ago = std::max(ago, base::Millis(0))};
+}
+
 void HealthBoard::end_pause(Row& row, std::size_t slot) {
   auto& address = row.addresses[slot];
   if (address.failures.load(relaxed) == 0) return;
@@ -129,6 +150,7 @@ void HealthBoard::forget(core::ServerId server) {
   found.refresh_open();
   found.told = HealthState::unknown;
   found.lookup_failure.clear();
+  found.strays.store(0, relaxed);
 }
 
 void HealthBoard::take_out(core::ServerId server, bool out) {
@@ -214,6 +236,7 @@ ServerHealth HealthBoard::health(core::ServerId server) const {
   health.state = found->told;
   health.since = found->since;
   health.reason = found->lookup_failure;
+  health.strays = found->strays_at(base::SteadyClock::now());
   for (std::size_t slot = 0; slot < found->addresses.size(); ++slot) {
     const auto& address = found->addresses[slot];
     if (!address.present()) continue;

@@ -42,6 +42,12 @@ struct Broken {
   base::Millis last_ago{};
 };
 
+// Bytes of a server that no request had asked for, within strays_kept.
+struct Strays {
+  std::uint32_t count = 0;
+  base::Millis last_ago{};
+};
+
 // One address, for people.
 struct EndpointHealth {
   net::Endpoint endpoint;
@@ -57,6 +63,7 @@ struct ServerHealth {
   std::string reason;                        // why it is down; also that its name does not resolve any more
   base::WallTime since{};
   Broken broken;  // of the address that has most
+  Strays strays;
   std::vector<EndpointHealth> endpoints;
 };
 
@@ -79,6 +86,10 @@ class HealthBoard {
   // It got no whole answer. Only told, whoever it was that asked, where report_failure() takes servers out.
   void report_broken(core::ServerId server, std::size_t slot, base::Reason reason, base::SteadyTime now);
   void report_success(core::ServerId server, std::size_t slot);  // no store unless there were failures
+  // It sent bytes on a connection that no request had asked for. Who takes them for an answer gets another's.
+  void report_stray(core::ServerId server, base::SteadyTime now);
+  static constexpr std::chrono::hours strays_kept{1};
+  bool has_strayed(core::ServerId server, base::SteadyTime now) const;  // within it
 
   // Control thread only:
 

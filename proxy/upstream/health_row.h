@@ -39,12 +39,15 @@ struct HealthBoard::Row {
   std::atomic<bool> taken_out{false};   // by the operator
   std::atomic<std::uint32_t> fall{0};
   std::atomic<std::int64_t> pause_max_ms{0};
+  std::atomic<std::uint32_t> strays{0};
+  std::atomic<std::int64_t> stray_at{0};  // ticks of the steady clock, the last
   std::array<AddressRow, base::limits::endpoints_per_server_max> addresses;
 
   HealthState told = HealthState::unknown;
   base::WallTime since{};
   std::string lookup_failure;
 
+  Strays strays_at(base::SteadyTime now) const;
   HealthState state_of(std::size_t slot) const;
   std::string reason_of(std::size_t slot) const;
   void refresh_open();

@@ -9,12 +9,6 @@
 #include <utility>
 
 namespace drawbridge::upstream {
-namespace {
-
-constexpr std::chrono::milliseconds sweep_interval{1'000};
-
-}  // namespace
-
 void Tried::give_up() {
   given_up_ = true;
   if (dialled_ != nullptr) dialled_->cancel(base::Reason::cancelled);
@@ -47,23 +41,6 @@ void Lease::reset() {
   const bool open = stream_ != nullptr;
   stream_.reset();
   if (open) servers.closed(1);
-}
-
-void Lease::keep(const core::PoolView& pool) {
-  if (carrier_ != nullptr) return reset();
-  auto& servers = *servers_;
-  auto& server = servers.server(server_);
-  const bool current = generation_ == server.generation;
-  if (current && server.kept && !stream_->cancelled() && !servers.closing_ && !servers.budget_.scarce() &&
-      servers.make_room_to_keep(pool, server, *this)) {
-    const auto expires = servers.loop_.now() + pool.timing.idle;
-    auto& idle = server.idle.emplace_back(std::move(stream_), slot_, expires);
-    if (!greeting_.empty()) idle.greeting = std::move(greeting_);
-    if (!servers.sweep_.armed()) servers.sweep_.arm(servers.loop_.now() + sweep_interval);
-    leave_server();
-    return;
-  }
-  reset();
 }
 
 Servers::Servers(net::Loop& loop, net::BufferPool& buffers, HealthBoard& board, ServerSeats& seats,
@@ -122,24 +99,6 @@ void Servers::keep_only(const std::vector<const core::PoolView*>& pools) {
   }
 }
 
-void Servers::shed_idle() {
-  for (auto& target : servers_) {
-    if (!target) continue;
-    const auto count = target->idle.size();
-    target->idle.clear();
-    closed(count);
-    retire_carriers(*target, true);
-  }
-}
-
-void Servers::close_idle() {
-  closing_ = true;
-  shed_idle();
-  for (auto& target : servers_) {
-    if (target) retire_carriers(*target, false);
-  }
-}
-
 void Servers::closed(std::size_t connections) {
   counters_.upstream_connections_open.subtract(connections);
   budget_.give_back(connections);
@@ -176,16 +135,6 @@ bool Servers::others_can_answer(const core::PoolView& pool, std::size_t place, c
   return false;
 }
 
-// Those that began with a greeting serve one client each: the oldest, whose client is the likeliest to have gone,
-// gives way to the newest.
-bool Servers::make_room_to_keep(const core::PoolView& pool, Server& target, const Lease& lease) {
-  if (target.idle.size() < pool.idle_connections_max) return true;
-  if (lease.greeting_.empty() || target.idle.empty()) return false;
-  target.idle.erase(target.idle.begin());
-  closed(1);
-  return true;
-}
-
 std::optional<std::size_t> Servers::choose_slot(Server& target, EndpointMask usable) {
   const auto count = target.slots.size();
   for (std::size_t step = 0; step < count; ++step) {
@@ -193,41 +142,6 @@ std::optional<std::size_t> Servers::choose_slot(Server& target, EndpointMask usa
     if ((usable >> slot & 1U) != 0 && !target.slots[slot].empty()) return slot;
   }
   return std::nullopt;
-}
-
-// A connection mostly has no greeting: then there are no strings to exchange.
-void Servers::Idle::swap(Idle& other) noexcept {
-  std::swap(stream, other.stream);
-  std::swap(slot, other.slot);
-  std::swap(expires, other.expires);
-  if (!greeting.empty() || !other.greeting.empty()) greeting.swap(other.greeting);
-}
-
-// A kept connection that has something to read is not idle but broken: closed by the server, about to be, or with
-// an answer to nobody that the next request would take for its own. What had come when this turn began, and so with
-// all that came before the request, the loop knows. Of a connection that was given back in this turn it does not:
-// then the oldest is taken, and if that is no better the kernel is asked (a system call, 3 % of a small request).
-// For a write it is always asked: another request's answer would acknowledge what nobody has done.
-std::unique_ptr<net::Stream> Servers::take_idle(const core::PoolView& pool, Server& target, EndpointMask usable,
-                                                bool certain, Lease& lease) {
-  if (target.idle.empty()) return nullptr;
-  // Of connections that are for one client each the oldest is of another, and must stay the first to give way.
-  auto &oldest = target.idle.front(), &newest = target.idle.back();
-  if (lease.greeting_.empty() && !newest.stream->was_quiet() && oldest.stream->was_quiet()) oldest.swap(newest);
-  for (auto place = target.idle.size(); place-- > 0;) {
-    if (target.idle[place].greeting != lease.greeting_) continue;
-    auto& idle = target.idle[place];
-    const bool same = idle.stream->tls_maker() == pool.tls.get();
-    const bool good = same && idle.expires > loop_.now() && (usable >> idle.slot & 1U) != 0 &&
-                      ((idle.stream->was_quiet() && !certain) || !idle.stream->has_input());
-    if (good) lease.slot_ = idle.slot;
-    auto stream = std::move(idle.stream);
-    target.idle.erase(target.idle.begin() + static_cast<std::ptrdiff_t>(place));
-    if (good) return stream;
-    stream.reset();
-    closed(1);
-  }
-  return nullptr;
 }
 
 // What is kept gives way to what is needed. The caller owes the budget one when the result is valid.
@@ -314,7 +228,9 @@ bool Servers::take_kept(const core::PoolView& pool, std::size_t place, Tried& tr
   lease.reused_ = false;
   if (pool.multiplexed()) return take_seat(pool, wanted.id, lease);
   if (wish.fresh) return false;
-  lease.stream_ = take_idle(pool, server(wanted.id), board_.usable(wanted.id, loop_.now()), wish.certain, lease);
+  const auto now = loop_.now();
+  const bool certain = wish.certain || board_.has_strayed(wanted.id, now);
+  lease.stream_ = take_idle(pool, server(wanted.id), board_.usable(wanted.id, now), certain, lease);
   if (!lease.stream_) return false;
   lease.reused_ = true;
   counters_.upstream_reused.add();
@@ -374,19 +290,6 @@ net::Task<base::Result<Servers::Chosen>> Servers::lease_later(const core::PoolVi
   lease.reset();
   last.retry_safe = true;
   co_return std::unexpected(last);
-}
-
-void Servers::deadline_passed(net::Deadline&) {
-  if (budget_.scarce()) return shed_idle();
-  bool left = false;
-  for (auto& target : servers_) {
-    if (!target) continue;
-    closed(std::erase_if(target->idle, [&](const Idle& idle) {
-      return idle.expires <= loop_.now() || (!idle.stream->quiet() && idle.stream->has_input());
-    }));
-    left = left || !target->idle.empty();
-  }
-  if (left) sweep_.arm(loop_.now() + sweep_interval);
 }
 
 }  // namespace drawbridge::upstream

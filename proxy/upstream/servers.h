@@ -129,6 +129,12 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
       std::function<void(const core::PoolView& pool, const core::PoolServer& server, const std::string& error)>;
   void on_tls_failed(TlsFailed listener) { tls_failed_ = std::move(listener); }
 
+  // The server sent what no request had asked for: for an hour from now on its kept connections are looked at right
+  // before their use, whatever they are to carry.
+  void strayed(core::ServerId id);
+  // Told of each.
+  void on_strayed(std::function<void(core::ServerId)> listener) { strayed_ = std::move(listener); }
+
   // A snapshot was published: to servers of pools that no site uses no connection is kept, so that they can be
   // switched off.
   void keep_only(const std::vector<const core::PoolView*>& pools);
@@ -211,6 +217,7 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
   void carrier_gone(H2Carrier& carrier) override;
   void carrier_changed(H2Carrier& carrier) override;
   bool carrier_awaited(const H2Carrier& carrier) const override;
+  void hear_out(core::ServerId id, net::Stream& stream);
   void closed(std::size_t connections);
   void deadline_passed(net::Deadline& deadline) override;
 
@@ -225,6 +232,7 @@ class Servers final : private net::Deadline::Owner, private H2Carrier::Owner {
   std::vector<core::Candidate> candidates_;
   std::vector<net::Signal*> newcomers_;  // who wait for the first word of a server
   TlsFailed tls_failed_;
+  std::function<void(core::ServerId)> strayed_;
   net::Deadline sweep_;
   bool closing_ = false;
 };

@@ -215,6 +215,19 @@ class Failures(ExchangeCase):
         eventually(answers, "an answer of the server")
 
 
+class Strays(ExchangeCase):
+    def test_a_server_that_answers_nobody_is_named_to_the_operator(self):
+        upstream = self.upstream(lambda exchange: (exchange.read_body(), exchange.send(answer(b"one") + answer(b"two"))))
+        proxy = self.proxy(upstream, workers=1)
+        visitor = self.visitor(proxy)
+        self.assertEqual([visitor.get().body for _ in range(3)], [b"one"] * 3)
+        proxy.wait_until_said(f"upstream_strayed .*{upstream.address}")
+        self.assertGreaterEqual(proxy.metric("drawbridge_upstream_strays_total"), 3)
+        said = f"{upstream.address} of pool blue sent bytes that no request had asked for"
+        self.assertIn(said, proxy.ctl("status")[1])
+        self.assertIn(said, proxy.ctl("doctor")[1])
+
+
 class Operators(ExchangeCase):
     def test_a_drained_server_gets_nothing_new_and_a_ready_one_does(self):
         first, second = self.upstream(answer(b"first")), self.upstream(answer(b"second"))

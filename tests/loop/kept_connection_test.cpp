@@ -2,6 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <string_view>
+#include <vector>
+
 namespace {
 
 using namespace drawbridge;
@@ -11,26 +14,46 @@ net::Task<> take(tests::Town& town, upstream::LeaseWish& wish, upstream::Lease& 
   CHECK((co_await town.servers.lease(town.pool, tried, wish, lease)).has_value());
 }
 
-// A server's connection that has been given back.
-tests::RawSocket keep_one(tests::Town& town, upstream::LeaseWish& wish, upstream::Lease& lease) {
-  town.pool.protocol = core::UpstreamProtocol::http1;
-  town.loop.spawn(take(town, wish, lease));
-  town.settle();
-  auto server = town.server.accept();
-  lease.keep(town.pool);
-  lease.reset();
-  town.settle();
-  return server;
-}
+constexpr std::string_view answer_to_nobody = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno";
+
+// A server of HTTP/1 with one kept connection.
+struct KeptTown : tests::Town {
+  explicit KeptTown(base::Millis idle = base::Millis(60'000)) {
+    pool.protocol = core::UpstreamProtocol::http1;
+    pool.timing.idle = idle;
+    use();
+    served.push_back(server.accept());
+    keep();
+  }
+  void use() {
+    loop.spawn(take(*this, wish, lease));
+    settle();
+  }
+  void keep() {
+    lease.keep(pool);
+    lease.reset();
+    settle();
+  }
+  // A moment ago: no turn of the loop has seen it.
+  void says(std::string_view text) { served.back().send(std::string(text)); }
+  std::uint32_t strays() { return board.health(pool.servers.front().id).strays.count; }
+  std::uint64_t dials_of_a_read_that_meets_one() {
+    says(answer_to_nobody);
+    const auto before = dials();
+    loop.spawn(take(*this, wish, lease));
+    settle();
+    return dials() - before;
+  }
+
+  upstream::LeaseWish wish;
+  upstream::Lease lease;
+  std::vector<tests::RawSocket> served;
+};
 
 }  // namespace
 
 TEST_CASE("a kept connection is used again, but not beyond its time, nor to an address that is down") {
-  tests::Town town;
-  upstream::LeaseWish wish;
-  upstream::Lease lease;
-  town.pool.timing.idle = base::Millis(100);
-  const auto server = keep_one(town, wish, lease);
+  KeptTown town(base::Millis(100));
   std::uint64_t dials = 2;
   SUBCASE("in time") {
     dials = 1;
@@ -42,36 +65,68 @@ TEST_CASE("a kept connection is used again, but not beyond its time, nor to an a
     tests::RawServer elsewhere;
     town.set_addresses({town.server.address(), elsewhere.address()});
     town.board.set_probed(0, 0, upstream::HealthState::down, "", 3);
-    town.loop.spawn(take(town, wish, lease));
-    town.settle();
-    CHECK(lease.slot() == 1);
-    lease.reset();
+    town.use();
+    CHECK(town.lease.slot() == 1);
+    town.lease.reset();
     CHECK(town.dials() == dials);
     return;
   }
-  town.loop.spawn(take(town, wish, lease));
-  town.settle();
+  town.use();
   CHECK(town.dials() == dials);
-  lease.reset();
+  town.lease.reset();
 }
 
 TEST_CASE("a write looks at a kept connection itself, whatever the loop knew of it") {
-  tests::Town town;
-  upstream::LeaseWish wish;
-  upstream::Lease lease;
-  auto server = keep_one(town, wish, lease);
-  server.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nno");
+  KeptTown town;
   SUBCASE("a read takes it") {
-    town.loop.spawn(take(town, wish, lease));
-    CHECK(lease.reused());
-    CHECK(town.dials() == 1);
+    CHECK(town.dials_of_a_read_that_meets_one() == 0);
   }
   SUBCASE("a write does not") {
-    wish.certain = true;
-    town.loop.spawn(take(town, wish, lease));
-    town.settle();
-    CHECK_FALSE(lease.reused());
-    CHECK(town.dials() == 2);
+    town.wish.certain = true;
+    CHECK(town.dials_of_a_read_that_meets_one() == 1);
+    CHECK_FALSE(town.lease.reused());
   }
-  lease.reset();
+  town.lease.reset();
+}
+
+TEST_CASE("of a server that was met with an answer to nobody a read looks at each kept connection, for an hour") {
+  KeptTown town;
+  town.says(answer_to_nobody);
+  town.settle();
+  town.use();  // it was seen in time: another connection
+  CHECK(town.dials() == 2);
+  CHECK(town.strays() == 1);
+  town.served.push_back(town.server.accept());
+  town.keep();
+  std::uint64_t dials = 1;
+  SUBCASE("now") {}
+  SUBCASE("later") {
+    town.pass(upstream::HealthBoard::strays_kept);
+    town.use();
+    town.served.push_back(town.server.accept());
+    town.keep();
+    dials = 0;
+  }
+  CHECK(town.dials_of_a_read_that_meets_one() == dials);
+  town.lease.reset();
+}
+
+TEST_CASE("what is said on a connection that nobody uses is heard before it is closed") {
+  KeptTown town;
+  std::uint32_t strays = 0;
+  SUBCASE("an answer to nobody") {
+    town.says(answer_to_nobody);
+    strays = 1;
+  }
+  SUBCASE("the goodbye of a server that has waited for a request") {
+    town.says("HTTP/1.1 408 Request Timeout\r\nConnection: close\r\n\r\n");
+  }
+  SUBCASE("its end") {
+    town.served.clear();
+  }
+  town.settle();
+  town.pass(std::chrono::seconds(2));
+  CHECK(town.strays() == strays);
+  CHECK(town.registry.worker(0).upstream_strays.value() == strays);
+  CHECK(town.registry.worker(0).upstream_connections_open.value() == 0);
 }
