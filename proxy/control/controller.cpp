@@ -114,7 +114,8 @@ Controller::Checked Controller::store(const State& state) {
     store_warning_.clear();
     return {};
   }
-  store_warning_ = fmt::format("the state cannot be stored, so changes are refused: {}", saved.error().message);
+  store_warning_ = fmt::format("at {} the state could not be stored, and a change that cannot be is refused: {}",
+                               base::format_time(parts_.alarms.now().wall), saved.error().message);
   if (saved.error().uncertain) store_warning_ += "; a restart may find the change that was refused last";
   parts_.events.error("state_not_stored", {{"problem", saved.error().message},
                                            {"uncertain", saved.error().uncertain ? "true" : "false"}});

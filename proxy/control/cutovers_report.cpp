@@ -196,12 +196,14 @@ std::optional<CutoverStatus> Cutovers::status(const std::string& site) const {
 Cutovers::Checked Cutovers::check_free(const std::string& site) const {
   const auto held = status(site);
   if (!held || held->stage == core::CutoverStage::watch) return {};
-  return std::unexpected(Refusal{
-      .code = RefusalCode::refused,
-      .message = fmt::format("{} is in a cutover{} from {} to {} by {}, stage {}", site,
-                             held->match.empty() ? "" : " of " + held->match, held->from, held->to, held->by,
-                             core::name(held->stage)),
-      .hint = held->left ? fmt::format("it ends within {}", base::describe_duration(*held->left)) : std::string()});
+  return std::unexpected(
+      Refusal{.code = RefusalCode::refused,
+              .message = fmt::format("{} is in a cutover{} from {} to {} by {}, stage {}", site,
+                                     held->match.empty() ? "" : " of " + held->match, held->from, held->to,
+                                     held->by, core::name(held->stage)),
+              .hint = held->left ? fmt::format("it ends within {}; to give it up: proxyctl cutover {} --abort",
+                                               base::describe_duration(*held->left), site)
+                                 : std::string()});
 }
 
 }  // namespace drawbridge::control

@@ -23,7 +23,7 @@ std::string LastEnd::sentence(const std::vector<std::string>& sites, base::Stead
   const auto restarted = fmt::format("proxyd was restarted at {}", base::format_time(started_at_));
   if (!end_) {
     return restarted +
-           ", and what it knew of writes without their server's whole answer is lost: some may still be at work; "
+           ", and what it knew of writes without their servers' whole answer is lost: some may still be at work; "
            "the "
            "access log may name them";
   }
@@ -33,10 +33,10 @@ std::string LastEnd::sentence(const std::vector<std::string>& sites, base::Stead
   }
   if (unknown == 0) return {};
   return fmt::format(
-      "{}; before that {} ended without their server's whole answer, and may still be at work: the access log "
+      "{}; before that {} ended without {} whole answer, and may still be at work: the access log "
       "names "
       "them",
-      restarted, counted(unknown, "write"));
+      restarted, counted(unknown, "write"), unknown == 1 ? "its server's" : "their servers'");
 }
 
 }  // namespace drawbridge::control

@@ -90,9 +90,9 @@ std::string print_requests(const json::array& requests, const Look& look) {
 
 std::string print_earlier(const json::object& earlier) {
   const auto count = number(earlier, "count");
-  return fmt::format("before this command {}{} ended without their server's whole answer, the last one {} ago",
+  return fmt::format("before this command {}{} ended without {} whole answer, the last one {} ago",
                      flag(earlier, "at_least") ? "at least " : "", counted(count, "write"),
-                     duration(earlier, "newest_ms"));
+                     count == 1 ? "its server's" : "their servers'", duration(earlier, "newest_ms"));
 }
 
 std::string print_lists(const json::object& receipt, const Look& look) {

@@ -101,9 +101,9 @@ std::string left_behind_text(const json::object& cutover, const Look& look) {
   const auto accepted = writes("accepted_writes");
   if (accepted.empty()) return {};
   return fmt::format(
-      "{} was sent {} since it was cut over to; {} has them only if both share their data or something brings "
-      "them\n",
-      from, accepted, text(cutover, "to"));
+      "{} was sent {} since it was cut over to; {} has {} only if both share their data or something brings {}\n",
+      from, accepted, text(cutover, "to"), number(cutover, "accepted_writes") == 1 ? "it" : "them",
+      number(cutover, "accepted_writes") == 1 ? "it" : "them");
 }
 
 }  // namespace

@@ -88,8 +88,9 @@ void notice_parked(const json::object& site, std::vector<Notice>& notices) {
   if (!site.contains("parked")) return;
   const json::object& parked = object_in(site, "parked");
   if (number(parked, "waiting") == 0) return;
-  notices.push_back({Tone::warning, fmt::format("{}: {} requests wait (at most {}), the oldest for {}",
-                                                text(site, "site"), number(parked, "waiting"),
+  const auto waiting = number(parked, "waiting");
+  notices.push_back({Tone::warning, fmt::format("{}: {} {} (at most {}), the oldest for {}", text(site, "site"),
+                                                counted(waiting, "request"), waiting == 1 ? "waits" : "wait",
                                                 number(parked, "max"), elapsed(number(parked, "oldest_ms")))});
 }
 

@@ -138,6 +138,7 @@ class Trouble(CutoverCase):
             status, _, error = proxy.ctl(*command)
             self.assertEqual(status, 1, error)
             self.assertRegex(error, r"web is in a cutover from blue to green by .*, stage run")
+            self.assertIn("to give it up: proxyctl cutover web --abort", error)
         proxy.signal(signal.SIGHUP)
         proxy.wait_until_said("reload_refused")
         self.assertEqual(self.proxy_epoch(), epoch)

@@ -28,7 +28,7 @@ class Unanswered(CutoverCase):
         # Again: now it is one of before, which is said in time and does not stop it.
         status, out, error = self.end_of(self.cut_over("--run", f"touch {touched}"))
         self.assertEqual((status, touched.exists()), (0, True), out + error)
-        said = r"before this command 1 write ended without their server's whole answer, the last one .* ago"
+        said = r"before this command 1 write ended without its server's whole answer, the last one .* ago"
         self.assertRegex(error.split("held and drained")[0], said)
         self.assertRegex(out, said)
         self.assert_on("green")

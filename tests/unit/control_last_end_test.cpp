@@ -23,7 +23,7 @@ void end_in_order(ControlRoom& room) {
   room.alarms.settle();
 }
 
-constexpr const char* lost = ", and what it knew of writes without their server's whole answer is lost";
+constexpr const char* lost = ", and what it knew of writes without their servers' whole answer is lost";
 
 }  // namespace
 
@@ -65,7 +65,7 @@ TEST_CASE("a process that ends in order leaves what it knew of unanswered writes
     end_in_order(room);
     room.restart();
     CHECK(said(room, Mode::readonly, "forum")
-              .contains("before that 2 writes ended without their server's whole "
+              .contains("before that 2 writes ended without their servers' whole "
                         "answer, and may still be at work"));
     CHECK(said(room, Mode::readonly, "shop").empty());
   }

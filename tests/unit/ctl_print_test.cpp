@@ -131,7 +131,7 @@ in force, but the outcome of 1 write is unknown: the server may still be at it
 not answered by their server, their outcome unknown:
   REQUEST ID  SITE  CLASS  AGE  METHOD  PATH     SERVER
   5f0c        shop  write  2s   POST    /orders  127.0.0.1:9001
-before this command at least 2 writes ended without their server's whole answer, the last one 12s ago; it may still be at work:
+before this command at least 2 writes ended without their servers' whole answer, the last one 12s ago; it may still be at work:
   REQUEST ID  SITE  CLASS  AGE  METHOD  PATH  SERVER
   4e1b        shop  write  30s  POST    /pay  127.0.0.1:9002
 )json");
