@@ -28,8 +28,8 @@ struct AccessLogOptions {
 
 // The access log of the process: one line a request, written by one thread of its own out of one ring a worker.
 // A worker never waits for the disk: a line that finds its ring full is lost and counted. What the disk refuses
-// stays in the rings and is tried again; lines are never torn. Trouble is said in the event log, once a minute:
-// access_log_write_failed, access_log_lines_lost; then access_log_recovered.
+// stays in the rings and is tried again; lines are never torn. Trouble is said in the event log, once a minute and
+// at the end: access_log_write_failed, access_log_lines_lost; then access_log_recovered.
 class AccessLog {
  public:
   // The writing end of one worker; only its thread may use it. Lives as long as the log.

@@ -23,6 +23,18 @@ bool is_regular(int descriptor) {
   return fstat(descriptor, &about) == 0 && S_ISREG(about.st_mode);
 }
 
+// Opened a second time, since who may append may not always read: then nothing is known of the end.
+bool ends_in_half_a_line(int descriptor) {
+  struct stat about{};
+  if (fstat(descriptor, &about) != 0 || about.st_size == 0) return false;
+  const int reader = ::open(fmt::format("/proc/self/fd/{}", descriptor).c_str(), O_RDONLY | O_CLOEXEC);
+  if (reader < 0) return false;
+  char last = '\n';
+  const bool known = pread(reader, &last, 1, about.st_size - 1) == 1;
+  close(reader);
+  return known && last != '\n';
+}
+
 bool takes_bytes(int descriptor) {
   pollfd ready{.fd = descriptor, .events = POLLOUT, .revents = 0};
   return poll(&ready, 1, wait_ms) > 0;
@@ -38,12 +50,16 @@ LogSink::~LogSink() {
 }
 
 LogSink::LogSink(LogSink&& other) noexcept
-    : descriptor_(other.descriptor_), owned_(std::exchange(other.owned_, false)), regular_(other.regular_) {}
+    : descriptor_(other.descriptor_),
+      owned_(std::exchange(other.owned_, false)),
+      regular_(other.regular_),
+      behind_half_a_line_(other.behind_half_a_line_) {}
 
 LogSink& LogSink::operator=(LogSink&& other) noexcept {
   std::swap(descriptor_, other.descriptor_);
   std::swap(owned_, other.owned_);
   std::swap(regular_, other.regular_);
+  std::swap(behind_half_a_line_, other.behind_half_a_line_);
   return *this;
 }
 
@@ -53,7 +69,9 @@ base::Expected<LogSink> LogSink::open(const std::string& path) {
   if (descriptor < 0) {
     return std::unexpected(base::Error{fmt::format("cannot open access log {}: {}", path, std::strerror(errno))});
   }
-  return LogSink(descriptor, true);
+  LogSink sink(descriptor, true);
+  sink.behind_half_a_line_ = sink.regular_ && ends_in_half_a_line(descriptor);
+  return sink;
 }
 
 LogSink LogSink::standard_output() {
@@ -67,6 +85,15 @@ bool LogSink::is_same_file(const LogSink& other) const {
 }
 
 base::Result<std::size_t> LogSink::write(std::string_view bytes) {
+  if (behind_half_a_line_) {
+    const auto ended = write_some("\n");
+    if (!ended || *ended == 0) return ended;
+    behind_half_a_line_ = false;
+  }
+  return write_some(bytes);
+}
+
+base::Result<std::size_t> LogSink::write_some(std::string_view bytes) {
   // Standard output may be shared with other programs, so it is not made non-blocking: after POLLOUT a pipe takes
   // PIPE_BUF bytes without a wait.
   if (!regular_ && !takes_bytes(descriptor_)) return 0;

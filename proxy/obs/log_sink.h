@@ -12,7 +12,8 @@ namespace drawbridge::obs {
 // terminal).
 class LogSink {
  public:
-  // Opens for appending, mode 0640 if it is made.
+  // Opens for appending, mode 0640 if it is made. Half a line at the end of a file is what a process before left
+  // behind when its disk was full: the first write ends that line before it begins its own.
   static base::Expected<LogSink> open(const std::string& path);
   static LogSink standard_output();
   ~LogSink();
@@ -25,10 +26,12 @@ class LogSink {
 
  private:
   LogSink(int descriptor, bool owned);
+  base::Result<std::size_t> write_some(std::string_view bytes);
 
   int descriptor_;
   bool owned_;
   bool regular_;
+  bool behind_half_a_line_ = false;
 };
 
 }  // namespace drawbridge::obs

@@ -125,7 +125,17 @@ void LogWriter::finish() {
   const auto deadline = SteadyClock::now() + finish_time;
   while (!drain() && !failing_ && SteadyClock::now() < deadline) {
   }
-  report_lost();
+  discard_rest();
+  if (lost() != lost_reported_) say_lost();
+}
+
+// What no longer finds its way into the file is lost, a line of which the first half did too.
+void LogWriter::discard_rest() {
+  for (ByteRing* ring : source_.rings) {
+    const auto rest = ring->readable();
+    discarded_.fetch_add(static_cast<std::uint64_t>(std::ranges::count(rest, '\n')), std::memory_order_relaxed);
+    ring->release(rest.size());
+  }
 }
 
 void LogWriter::reopen_sink() {
@@ -135,8 +145,11 @@ void LogWriter::reopen_sink() {
     events_.error("access_log_reopen_failed", {{"error", sink.error().message}});
     return;
   }
-  if (!sink->is_same_file(sink_)) discard_torn_line();
-  sink_ = std::move(*sink);
+  // The same file stays as it is open: what looks like half a line of a process before may be ours.
+  if (!sink->is_same_file(sink_)) {
+    discard_torn_line();
+    sink_ = std::move(*sink);
+  }
   events_.info("access_log_reopened", {{"file", path_}});
 }
 
@@ -161,14 +174,17 @@ void LogWriter::failed(const base::Failure& failure) {
 
 void LogWriter::recovered() {
   failing_ = false;
-  events_.info("access_log_recovered", {{"lost_lines", fmt::to_string(source_.lost() + discarded_lines())}});
+  events_.info("access_log_recovered", {{"lost_lines", fmt::to_string(lost())}});
 }
 
 void LogWriter::report_lost() {
-  const auto lost = source_.lost() + discarded_lines();
-  const auto now = SteadyClock::now();
-  if (lost == lost_reported_ || now - lost_said_ < say_again_time) return;
-  lost_said_ = now;
+  if (lost() == lost_reported_ || SteadyClock::now() - lost_said_ < say_again_time) return;
+  say_lost();
+}
+
+void LogWriter::say_lost() {
+  const auto lost = this->lost();
+  lost_said_ = SteadyClock::now();
   events_.warning("access_log_lines_lost",
                   {{"lines", fmt::to_string(lost - lost_reported_)}, {"in_total", fmt::to_string(lost)}});
   lost_reported_ = lost;

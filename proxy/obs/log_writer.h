@@ -29,7 +29,9 @@ class LogWriter {
 
   // `path`: opened again by reopen(); empty for standard output.
   LogWriter(Source source, LogSink sink, std::string path, base::EventLog& events);
-  ~LogWriter();  // writes what is left, for at most two seconds
+  // Writes what is left, for at most two seconds; what remains then is discarded, and the last
+  // access_log_lines_lost says all that was lost.
+  ~LogWriter();
   LogWriter(const LogWriter&) = delete;
   LogWriter& operator=(const LogWriter&) = delete;
 
@@ -52,12 +54,15 @@ class LogWriter {
   bool drain();
   bool drain_ring(ByteRing& ring);
   void finish();
+  void discard_rest();
   void reopen_sink();
   void discard_torn_line();
 
   void failed(const base::Failure& failure);
   void recovered();
+  std::uint64_t lost() const { return source_.lost() + discarded_lines(); }
   void report_lost();
+  void say_lost();
 
   Source source_;
   LogSink sink_;

@@ -85,6 +85,22 @@ std::vector<std::string> numbered(const std::string& prefix, int first, int last
   return ids;
 }
 
+// While it lives, a file grows to so many bytes at most.
+class DiskOf {
+ public:
+  explicit DiskOf(rlim_t bytes) {
+    getrlimit(RLIMIT_FSIZE, &before_);
+    const rlimit tight{.rlim_cur = bytes, .rlim_max = before_.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &tight);
+  }
+  ~DiskOf() { setrlimit(RLIMIT_FSIZE, &before_); }
+  DiskOf(const DiskOf&) = delete;
+  DiskOf& operator=(const DiskOf&) = delete;
+
+ private:
+  rlimit before_{};
+};
+
 int count_events(const base::EventLog& events, std::string_view name) {
   const auto all = events.since(0);
   return static_cast<int>(std::ranges::count_if(all, [&](const base::Event& event) { return event.name == name; }));
@@ -212,6 +228,72 @@ TEST_CASE("a file opened while the disk is full begins with a whole line") {
   REQUIRE_FALSE(ids.empty());
   CHECK(ids == numbered("a", 21 - static_cast<int>(ids.size()), 20));
   CHECK(count_events(events, "access_log_write_failed") == 1);  // though the new file filled up too
+}
+
+TEST_CASE("half a line that a process before left behind is ended before the first line, also by a reopen") {
+  Folder folder;
+  base::EventLog events(false);
+  std::ofstream(folder.file("access.log")) << "{}\n{\"half";
+  std::ofstream(folder.file("other.log")) << "{\"other";
+  {
+    auto log = open_file(folder.file("access.log"), 1, events);
+    log_numbered(log->lane(0), "x", 1, 2);
+    REQUIRE(eventually([&] { return lines_of(folder.file("access.log")).size() == 4; }));
+    std::filesystem::rename(folder.file("access.log"), folder.file("access.log.1"));
+    std::filesystem::rename(folder.file("other.log"), folder.file("access.log"));
+    log->reopen();
+    REQUIRE(eventually([&] { return count_events(events, "access_log_reopened") == 1; }));
+    log_numbered(log->lane(0), "x", 3, 4);
+  }
+  const auto before = lines_of(folder.file("access.log.1"));
+  CHECK(before[1] == "{\"half");
+  CHECK(before[2].starts_with("{\"time"));
+  const auto after = lines_of(folder.file("access.log"));
+  REQUIRE(after.size() == 3);
+  CHECK(after[0] == "{\"other");
+  CHECK(after[1].starts_with("{\"time"));
+}
+
+TEST_CASE("half a line of a process before is ended as soon as the disk has room again") {
+  Folder folder;
+  base::EventLog events(false);
+  std::ofstream(folder.file("access.log")) << "{\"half";
+  {
+    auto log = open_file(folder.file("access.log"), 1, events);
+    const DiskOf full(6);
+    log_numbered(log->lane(0), "x", 1, 2);
+    REQUIRE(eventually([&] { return count_events(events, "access_log_write_failed") == 1; }));
+  }
+  const auto lines = lines_of(folder.file("access.log"));
+  REQUIRE(lines.size() == 3);
+  CHECK(lines[0] == "{\"half");
+}
+
+TEST_CASE("a file that ends with a whole line goes on with the next, and an empty one begins with a line") {
+  Folder folder;
+  base::EventLog events(false);
+  for (int start = 0; start < 2; ++start) {
+    auto log = open_file(folder.file("access.log"), 1, events);
+    log_numbered(log->lane(0), "x", start + 1, start + 1);
+  }
+  CHECK(ids_of(folder.file("access.log")) == numbered("x", 1, 2));
+}
+
+TEST_CASE("what a full disk keeps from the file at the end is counted, and the last event says the true total") {
+  Folder folder;
+  base::EventLog events(false);
+  auto log = open_file(folder.file("access.log"), 2, events, std::size_t{64} << 10);
+  const DiskOf full(1'000);
+  log_numbered(log->lane(0), "a", 1, 1'000);  // more than the ring holds: the first loss is said at once
+  REQUIRE(eventually([&] { return count_events(events, "access_log_lines_lost") == 1; }));
+  log_numbered(log->lane(0), "b", 1, 100);
+  log_numbered(log->lane(1), "c", 1, 20);
+  log.reset();
+  const auto text = text_of(folder.file("access.log"));
+  const auto whole = std::ranges::count(text, '\n');
+  const auto said = events.since(0).back();
+  CHECK(said.name == "access_log_lines_lost");
+  CHECK(said.fields.back() == std::pair<std::string, std::string>{"in_total", fmt::to_string(1'120 - whole)});
 }
 
 TEST_CASE("a reader that stands still never stops a worker: lines are lost, counted and said") {
