@@ -92,7 +92,9 @@ void Changes::watch(Change& change) {
   const auto on_deadline = [](Changes& self, Change& one) {
     self.perform(one, one.drain.on_deadline(self.alarms_.now().steady));
   };
-  const auto on_fenced = [](Changes& self, Change& one, const core::ClassCounts& open) { self.fenced(one, open); };
+  const auto on_fenced = [](Changes& self, Change& one, const core::ClassCounts& open, base::SteadyTime passed) {
+    self.fenced(one, open, passed);
+  };
   const auto on_drained = [](Changes& self, Change& one, const core::ClassCounts& ended) {
     self.drained(one, ended);
   };
@@ -120,8 +122,9 @@ void Changes::watch(Change& change) {
                   .drained = for_change(id, on_drained)});
 }
 
-void Changes::fenced(Change& change, const core::ClassCounts& open) {
-  const auto action = change.drain.on_fenced(open, alarms_.now().steady);
+// Until we hear of it is our own time: it is not what the receipt tells.
+void Changes::fenced(Change& change, const core::ClassCounts& open, base::SteadyTime passed) {
+  const auto action = change.drain.on_fenced(open, passed);
   tell(change, Stage::fenced);
   perform(change, action);
   if (change.drain.is_over() || open.total() == 0) return;

@@ -90,7 +90,7 @@ class Changes {
   struct Change;
 
   void watch(Change& change);
-  void fenced(Change& change, const core::ClassCounts& open);
+  void fenced(Change& change, const core::ClassCounts& open, base::SteadyTime passed);
   void drained(Change& change, const core::ClassCounts& ended);
   void perform(Change& change, Drain::Action action);
   void finish(Change& change);

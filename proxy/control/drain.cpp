@@ -28,13 +28,13 @@ base::Millis Drain::elapsed(base::SteadyTime now) const {
   return std::chrono::duration_cast<base::Millis>(now - published_);
 }
 
-Drain::Action Drain::on_fenced(const ClassCounts& open, base::SteadyTime now) {
+Drain::Action Drain::on_fenced(const ClassCounts& open, base::SteadyTime passed) {
   if (state_ != State::fencing) return Action::none;
   state_ = State::waiting;
   open_ = open;
-  receipt_.fenced = elapsed(now);
-  if (!waits_) return finish(now);
-  return deadline_passed_ ? on_deadline(now) : Action::none;
+  receipt_.fenced = elapsed(passed);
+  if (!waits_) return finish(passed);
+  return deadline_passed_ ? on_deadline(passed) : Action::none;
 }
 
 Drain::Action Drain::on_drained(const ClassCounts& ended, base::SteadyTime now) {

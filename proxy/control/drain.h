@@ -36,7 +36,7 @@ class Drain {
   // `waits`: false if nothing has to end (live), only the fence counts.
   Drain(core::Receipt receipt, base::SteadyTime published, bool waits, bool cut);
 
-  Action on_fenced(const core::ClassCounts& open, base::SteadyTime now);
+  Action on_fenced(const core::ClassCounts& open, base::SteadyTime passed);
   Action on_drained(const core::ClassCounts& ended, base::SteadyTime now);
   // Before on_fenced: such writes that had ended before the fence.
   void on_earlier(core::UnknownWrites earlier) { receipt_.earlier = std::move(earlier); }

@@ -24,8 +24,9 @@ class Workers {
     // Writes of the scope's sites that had ended before the fence without their upstreams' answers. Before
     // `fenced`. Optional.
     std::function<void(const core::UnknownWrites& writes)> earlier;
-    // Every worker has passed the fence; `open` is what was in flight of the scope, over all workers.
-    std::function<void(const core::ClassCounts& open)> fenced;
+    // Every worker has passed the fence, the last one at `passed`; `open` is what was in flight of the scope, over
+    // all workers.
+    std::function<void(const core::ClassCounts& open, base::SteadyTime passed)> fenced;
     // A write that the fence was about has ended without its upstream's answer: nobody knows what it did. Before
     // `drained`. Optional.
     std::function<void(const core::OpenRequest& request)> unknown;

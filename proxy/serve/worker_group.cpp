@@ -171,29 +171,32 @@ void WorkerGroup::fence(std::uint64_t drain_id, core::DrainScope scope, base::Mi
                        .open = {},
                        .ended = {},
                        .earlier = {},
+                       .passed = {},
                        .events = std::move(events)};
   for (auto& worker : workers_) {
     post(*worker, [this, &worker = *worker, drain_id, scope, tunnel_spread] {
       auto earlier = worker.ledger().unknown_writes(scope.sites, worker.loop().now());
       const auto open = worker.ledger().fence(drain_id, scope);
       worker.ledger().tell_tunnels(drain_id, worker.loop().now(), tunnel_spread);
-      shared_.to_control([this, drain_id, open, earlier = std::move(earlier)]() mutable {
-        worker_fenced(drain_id, open, std::move(earlier));
+      const auto passed = base::SteadyClock::now();
+      shared_.to_control([this, drain_id, open, passed, earlier = std::move(earlier)]() mutable {
+        worker_fenced(drain_id, open, std::move(earlier), passed);
       });
     });
   }
 }
 
-void WorkerGroup::worker_fenced(std::uint64_t drain_id, const core::ClassCounts& open,
-                                core::UnknownWrites earlier) {
+void WorkerGroup::worker_fenced(std::uint64_t drain_id, const core::ClassCounts& open, core::UnknownWrites earlier,
+                                base::SteadyTime passed) {
   const auto found = drains_.find(drain_id);
   if (found == drains_.end()) return;
   auto& drain = found->second;
   drain.open += open;
   drain.earlier += std::move(earlier);
+  drain.passed = std::max(drain.passed, passed);
   --drain.unfenced;
   if (drain.unfenced == 0 && drain.events.earlier) drain.events.earlier(drain.earlier);
-  if (drain.unfenced == 0 && drain.events.fenced) drain.events.fenced(drain.open);
+  if (drain.unfenced == 0 && drain.events.fenced) drain.events.fenced(drain.open, drain.passed);
   drain_progress(drain_id);
 }
 

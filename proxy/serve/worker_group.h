@@ -54,8 +54,9 @@ class WorkerGroup {
 
   struct DrainEvents {
     std::function<void(const core::UnknownWrites&)>
-        earlier;                                            // before `fenced`: such that had ended before the fence
-    std::function<void(const core::ClassCounts&)> fenced;   // all workers have passed the fence
+        earlier;  // before `fenced`: such that had ended before the fence
+    // All workers have passed the fence, the last one then.
+    std::function<void(const core::ClassCounts&, base::SteadyTime)> fenced;
     std::function<void(const core::OpenRequest&)> unknown;  // a write ended and nobody knows what it did
     std::function<void(const core::ClassCounts&)> drained;  // after `fenced`: all that the scope means has ended
   };
@@ -86,12 +87,14 @@ class WorkerGroup {
     core::ClassCounts open;
     core::ClassCounts ended;
     core::UnknownWrites earlier;
+    base::SteadyTime passed;  // by the last of those that have
     DrainEvents events;
   };
 
   void worker_ended(Worker& worker);
   void post(Worker& worker, std::function<void()> work);
-  void worker_fenced(std::uint64_t drain_id, const core::ClassCounts& open, core::UnknownWrites earlier);
+  void worker_fenced(std::uint64_t drain_id, const core::ClassCounts& open, core::UnknownWrites earlier,
+                     base::SteadyTime passed);
   void worker_ended_unknown(std::uint64_t drain_id, const core::OpenRequest& request);
   void worker_drained(std::uint64_t drain_id, const core::ClassCounts& ended);
   void worker_ended_epochs(std::size_t worker, std::uint64_t epoch);

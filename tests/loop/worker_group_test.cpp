@@ -151,14 +151,18 @@ TEST_CASE("a fence and its drain are told though workers have ended") {
   auto client = RawSocket::connect(group.port);
   client.send("GET / HT");
   group.shut_down();
-  bool fenced = false, drained = false;
+  bool drained = false;
+  std::optional<base::SteadyTime> fenced;
+  const auto begun = base::SteadyClock::now();
   const core::DrainScope scope{
       .epoch = 2, .sites = {0}, .classes = core::ClassMask{}.with(core::RequestClass::write)};
   group.workers->fence(1, scope, base::Millis(0),
-                       {.fenced = [&](const auto&) { fenced = true; },
+                       {.fenced = [&](const auto&, auto passed) { fenced = passed; },
                         .unknown = {},
                         .drained = [&](const auto&) { drained = true; }});
   CHECK(group.control.turn_until([&] { return fenced && drained; }));
+  CHECK(*fenced >= begun);
+  CHECK(*fenced <= base::SteadyClock::now());
   client.close();
   CHECK(group.control.turn_until([&] { return group.stopped; }));
 }

@@ -174,6 +174,19 @@ TEST_CASE("no receipt comes before every worker has passed the fence") {
   CHECK(readonly->receipt().fenced.count() == 60'000);
 }
 
+TEST_CASE("a receipt tells when the last worker passed the fence, not when that was heard") {
+  ControlRoom room;
+  REQUIRE(room.start().has_value());
+  room.workers->hold_fences();
+  room.workers->passed_at = room.alarms.now().steady + base::Millis(3);
+  const auto live = room.mode(Mode::live, {"shop"});
+  room.alarms.advance(base::Millis(500));
+  room.workers->release_fences();
+  room.alarms.settle();
+  REQUIRE(live->is_receipt());
+  CHECK(live->receipt().fenced.count() == 3);
+}
+
 TEST_CASE("readonly on a site that is readonly fences and waits again") {
   ControlRoom room;
   REQUIRE(room.start().has_value());

@@ -157,7 +157,7 @@ void FakeWorkers::pass_fence(std::uint64_t drain_id) {
   if (found == watches_.end()) return;
   tells_ = true;
   found->second.events.earlier(earlier);
-  found->second.events.fenced(left(found->second.scope, 0).counts);
+  found->second.events.fenced(left(found->second.scope, 0).counts, passed_at.value_or(alarms_.now().steady));
   tells_ = false;
   const auto still = watches_.find(drain_id);
   if (still == watches_.end()) return;

@@ -69,6 +69,7 @@ class FakeWorkers final : public control::Workers {
   // Holds fences back, as a worker busy with one long step does.
   void hold_fences() { fences_held_ = true; }
   void release_fences();
+  std::optional<base::SteadyTime> passed_at;  // when workers pass a fence, if not when it is told
 
   const core::Snapshot* snapshot() const { return snapshot_; }
   std::uint64_t oldest_epoch_in_use() const;
