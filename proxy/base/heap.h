@@ -9,6 +9,8 @@ struct Heap {
   void* (*take)(std::size_t bytes);
   void* (*change)(void* memory, std::size_t bytes);  // as realloc(); `bytes` is not 0
   void (*give_back)(void* memory);
+  // Nobody needs what is in it: whole pages of it may be zeros from now on.
+  void (*empty)(void* memory, std::size_t bytes);
 };
 
 }  // namespace drawbridge::base

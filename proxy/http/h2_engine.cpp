@@ -217,13 +217,14 @@ bool H2Engine::judge_stray(H2StreamId id) {
 }
 
 void H2Engine::block_begins(H2StreamId id, bool opens) {
+  if (!reader) reader = std::make_unique<H2HeadReader>();
   if (opens) return open(id);
   reading = library.find(id);
   if (reading != nullptr && depends_on_itself && !reading->dead) fail(*reading, refuse(Rule::h2_message).rule);
   if (reading != nullptr && reading->dead) reading = nullptr;
   if (reading == nullptr) return;
-  if (reading->head_seen) return reader.begin_trailers();
-  reader.begin_response(reading->user->on_head_room(), options.heads);
+  if (reading->head_seen) return reader->begin_trailers();
+  reader->begin_response(reading->user->on_head_room(), options.heads);
 }
 
 void H2Engine::open(H2StreamId id) {
@@ -238,13 +239,13 @@ void H2Engine::open(H2StreamId id) {
   stream.id = id;
   library.attach(id, &stream);
   reading = &stream;
-  reader.begin_request(user->on_head_room(), options.heads);
+  reader->begin_request(user->on_head_room(), options.heads);
 }
 
 bool H2Engine::field(std::string_view name, std::string_view value) {
   const auto bytes = name.size() + value.size() + field_overhead;
   if (!spend(H2Excess::head_bytes, static_cast<std::uint32_t>(bytes))) return false;
-  if (reading != nullptr) reader.add(name, value);
+  if (reading != nullptr) reader->add(name, value);
   return true;
 }
 
@@ -255,8 +256,8 @@ void H2Engine::block_ends(H2StreamId id, bool ended) {
 }
 
 void H2Engine::finish_head(H2Stream& stream, bool ended) {
-  const auto verdict = is_server() ? reader.end_request(ended) : reader.end_response(stream.asked, ended);
-  stream.head_seen = is_server() || !reader.interim();
+  const auto verdict = is_server() ? reader->end_request(ended) : reader->end_response(stream.asked, ended);
+  stream.head_seen = is_server() || !reader->interim();
   switch (verdict.kind) {
     case H2HeadReader::Verdict::Kind::taken:
       return stream.user->on_head(ended);
@@ -270,9 +271,9 @@ void H2Engine::finish_head(H2Stream& stream, bool ended) {
 }
 
 void H2Engine::finish_trailers(H2Stream& stream, bool ended) {
-  const auto verdict = reader.end_trailers();
+  const auto verdict = reader->end_trailers();
   if (verdict.kind != H2HeadReader::Verdict::Kind::taken) return fail(stream, refuse(verdict.rule).rule);
-  if (ended) stream.user->on_end(reader.trailers());
+  if (ended) stream.user->on_end(reader->trailers());
 }
 
 void H2Engine::data(H2StreamId id, std::span<const char> data) {
@@ -298,7 +299,7 @@ void H2Engine::frame_invalid(H2Frame::Type type, H2StreamId id) {
   auto* const stream = library.find(id);
   if (stream == nullptr || stream->dead) return;
   const bool block = std::exchange(reading, nullptr) == stream;
-  const auto verdict = block ? reader.end_trailers() : H2HeadReader::Verdict{};
+  const auto verdict = block ? reader->end_trailers() : H2HeadReader::Verdict{};
   const bool named = verdict.kind == H2HeadReader::Verdict::Kind::malformed;
   const auto other = type == H2Frame::Type::data ? Rule::h2_length : Rule::h2_message;
   stream->rule = refuse(named ? verdict.rule : other).rule;

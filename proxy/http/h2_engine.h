@@ -103,9 +103,9 @@ struct H2Engine final : H2Library::Events {
   base::SteadyTime now{};
   H2Budget budget{now};
   H2FrameScanner scanner;
-  H2HeadReader reader;
-  H2Stream* reading = nullptr;     // whose header block is being read
-  bool depends_on_itself = false;  // the stream of the last HEADERS
+  std::unique_ptr<H2HeadReader> reader;  // from the first block to the next rest
+  H2Stream* reading = nullptr;           // whose header block is being read
+  bool depends_on_itself = false;        // the stream of the last HEADERS
   H2Strays strays;
   Streams streams;
   bool broken = false;

@@ -40,114 +40,15 @@ NameValues name_values(const H2Fields& fields, bool& one_passing_indexed) {
   return values;
 }
 
-std::string_view view(nghttp2_rcbuf* text) {
-  const auto bytes = nghttp2_rcbuf_get_buf(text);
-  return {reinterpret_cast<const char*>(bytes.base), bytes.len};
-}
-
 std::int32_t number(H2StreamId stream) {
   return static_cast<std::int32_t>(stream);
 }
 
-H2Frame::Type type_of(const nghttp2_frame_hd& head) {
-  const bool is_known = head.type < static_cast<std::uint8_t>(H2Frame::Type::other);
-  return is_known ? static_cast<H2Frame::Type>(head.type) : H2Frame::Type::other;
-}
-
-int go_on(bool good) {
-  return good ? 0 : NGHTTP2_ERR_CALLBACK_FAILURE;
-}
-
-bool ends_stream(const nghttp2_frame& frame) {
-  return (frame.hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-}
-
 }  // namespace
 
-// Unpack and pass on.
-struct H2Library::Callbacks {
+// Where the bodies come from, and go.
+struct H2Library::Outgoing {
   static H2Library& library(void* user_data) { return *static_cast<H2Library*>(user_data); }
-  static Events& events(void* user_data) { return library(user_data).events_; }
-
-  static int begin_headers(nghttp2_session* session, const nghttp2_frame* frame, void* user_data) {
-    const auto id = frame->hd.stream_id;
-    const bool opens = frame->headers.cat == NGHTTP2_HCAT_REQUEST;
-    // Whatever the client signals, streams take turns.
-    constexpr nghttp2_extpri turns{.urgency = NGHTTP2_EXTPRI_DEFAULT_URGENCY, .inc = 1};
-    if (opens) nghttp2_session_change_extpri_stream_priority(session, id, &turns, 1);
-    events(user_data).block_begins(static_cast<H2StreamId>(id), opens);
-    return 0;
-  }
-
-  static int header(nghttp2_session*, const nghttp2_frame*, nghttp2_rcbuf* name, nghttp2_rcbuf* value, std::uint8_t,
-                    void* user_data) {
-    return go_on(events(user_data).field(view(name), view(value)));
-  }
-
-  // What the library would leave out breaks the message (RFC 9113 section 8.2.1).
-  static int invalid_header(nghttp2_session*, const nghttp2_frame*, nghttp2_rcbuf* name, nghttp2_rcbuf* value,
-                            std::uint8_t, void* user_data) {
-    const bool good = events(user_data).field(view(name), view(value));
-    return good ? NGHTTP2_ERR_TEMPORAL_CALLBACK_FAILURE : NGHTTP2_ERR_CALLBACK_FAILURE;
-  }
-
-  static int frame_received(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
-    const auto id = static_cast<H2StreamId>(frame->hd.stream_id);
-    auto& to = events(user_data);
-    switch (frame->hd.type) {
-      case NGHTTP2_HEADERS:
-        to.block_ends(id, ends_stream(*frame));
-        return 0;
-      case NGHTTP2_DATA:
-        return go_on(to.data_frame_ends(id, ends_stream(*frame), frame->hd.length == frame->data.padlen));
-      case NGHTTP2_RST_STREAM:
-        to.reset_received(id);
-        return 0;
-      case NGHTTP2_GOAWAY:
-        to.goaway_received(static_cast<H2StreamId>(frame->goaway.last_stream_id),
-                           static_cast<H2Code>(frame->goaway.error_code));
-        return 0;
-      case NGHTTP2_SETTINGS:
-        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) == 0) to.settings_arrived();
-        return 0;
-      case NGHTTP2_WINDOW_UPDATE:
-        to.window_grew(id);
-        return 0;
-      case NGHTTP2_PING:
-        if ((frame->hd.flags & NGHTTP2_FLAG_ACK) != 0) {
-          std::uint64_t token = 0;
-          std::memcpy(&token, frame->ping.opaque_data, sizeof token);
-          to.pong_received(token);
-        }
-        return 0;
-      default:
-        return 0;
-    }
-  }
-
-  static int frame_invalid(nghttp2_session*, const nghttp2_frame* frame, int, void* user_data) {
-    events(user_data).frame_invalid(type_of(frame->hd), static_cast<H2StreamId>(frame->hd.stream_id));
-    return 0;
-  }
-
-  static int data_chunk(nghttp2_session*, std::uint8_t, std::int32_t id, const std::uint8_t* data,
-                        std::size_t bytes, void* user_data) {
-    events(user_data).data(static_cast<H2StreamId>(id), {reinterpret_cast<const char*>(data), bytes});
-    return 0;
-  }
-
-  static int frame_sent(nghttp2_session*, const nghttp2_frame* frame, void* user_data) {
-    const auto id = static_cast<H2StreamId>(frame->hd.stream_id);
-    if (frame->hd.type == NGHTTP2_HEADERS) events(user_data).head_sent(id);
-    if (frame->hd.type == NGHTTP2_RST_STREAM)
-      events(user_data).reset_sent(id, static_cast<H2Code>(frame->rst_stream.error_code));
-    return 0;
-  }
-
-  static int stream_closed(nghttp2_session*, std::int32_t id, std::uint32_t code, void* user_data) {
-    events(user_data).stream_closed(static_cast<H2StreamId>(id), static_cast<H2Code>(code));
-    return 0;
-  }
 
   static ssize_t read(nghttp2_session*, std::int32_t id, std::uint8_t*, std::size_t length, std::uint32_t* flags,
                       nghttp2_data_source* source, void* user_data) {
@@ -164,17 +65,10 @@ struct H2Library::Callbacks {
     return 0;
   }
 
-  static nghttp2_session_callbacks* make() {
+  static nghttp2_session_callbacks* make_callbacks() {
     nghttp2_session_callbacks* table = nullptr;
     if (nghttp2_session_callbacks_new(&table) != 0) throw std::bad_alloc();
-    nghttp2_session_callbacks_set_on_begin_headers_callback(table, begin_headers);
-    nghttp2_session_callbacks_set_on_header_callback2(table, header);
-    nghttp2_session_callbacks_set_on_invalid_header_callback2(table, invalid_header);
-    nghttp2_session_callbacks_set_on_frame_recv_callback(table, frame_received);
-    nghttp2_session_callbacks_set_on_invalid_frame_recv_callback(table, frame_invalid);
-    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(table, data_chunk);
-    nghttp2_session_callbacks_set_on_frame_send_callback(table, frame_sent);
-    nghttp2_session_callbacks_set_on_stream_close_callback(table, stream_closed);
+    listen(*table);
     nghttp2_session_callbacks_set_send_data_callback(table, send_data);
     return table;
   }
@@ -192,18 +86,17 @@ nghttp2_option* make_option() {
   return option;
 }
 
-nghttp2_mem memory_from(const base::Heap& heap) {
-  static constexpr auto heap_of = [](void* user) -> const base::Heap& { return *static_cast<base::Heap*>(user); };
-  return {
-      .mem_user_data = const_cast<base::Heap*>(&heap),
-      .malloc = [](std::size_t bytes, void* user) { return heap_of(user).take(bytes); },
-      .free = [](void* memory, void* user) { heap_of(user).give_back(memory); },
-      .calloc =
-          [](std::size_t count, std::size_t bytes, void* user) {
-            void* const memory = heap_of(user).take(count * bytes);
-            return memory != nullptr ? std::memset(memory, 0, count * bytes) : nullptr;
-          },
-      .realloc = [](void* memory, std::size_t bytes, void* user) { return heap_of(user).change(memory, bytes); }};
+nghttp2_mem functions_of(H2Memory& memory) {
+  static constexpr auto of = [](void* user) -> H2Memory& { return *static_cast<H2Memory*>(user); };
+  return {.mem_user_data = &memory,
+          .malloc = [](std::size_t bytes, void* user) { return of(user).take(bytes); },
+          .free = [](void* piece, void* user) { of(user).give_back(piece); },
+          .calloc =
+              [](std::size_t count, std::size_t bytes, void* user) {
+                void* const piece = of(user).take(count * bytes);
+                return piece != nullptr ? std::memset(piece, 0, count * bytes) : nullptr;
+              },
+          .realloc = [](void* piece, std::size_t bytes, void* user) { return of(user).change(piece, bytes); }};
 }
 
 void submit_settings(nghttp2_session* session, const H2Options& options, std::uint32_t streams_max) {
@@ -228,14 +121,13 @@ void submit_settings(nghttp2_session* session, const H2Options& options, std::ui
 
 }  // namespace
 
-H2Library::H2Library(const H2Options& options, Events& events) : events_(events) {
-  static nghttp2_session_callbacks* const callbacks = Callbacks::make();
+H2Library::H2Library(const H2Options& options, Events& events) : events_(events), memory_(options.heap) {
+  static nghttp2_session_callbacks* const callbacks = Outgoing::make_callbacks();
   static nghttp2_option* const option = make_option();
-  auto memory = options.heap != nullptr ? std::optional(memory_from(*options.heap)) : std::nullopt;
-  auto* const where = memory ? &*memory : nullptr;
+  auto memory = functions_of(memory_);
   const auto made = options.role == H2Options::Role::server
-                        ? nghttp2_session_server_new3(&session_, callbacks, this, option, where)
-                        : nghttp2_session_client_new3(&session_, callbacks, this, option, where);
+                        ? nghttp2_session_server_new3(&session_, callbacks, this, option, &memory)
+                        : nghttp2_session_client_new3(&session_, callbacks, this, option, &memory);
   if (made != 0) throw std::bad_alloc();
   submit_settings(session_, options, options.concurrent_streams_max + spare_streams);
   if (options.role == H2Options::Role::server) streams_max_ = options.concurrent_streams_max;
@@ -300,6 +192,10 @@ bool H2Library::wants_output() const {
   return !control_.empty() || nghttp2_session_want_write(session_) != 0;
 }
 
+void H2Library::rest() {
+  if (!wants_output()) memory_.rest();
+}
+
 bool H2Library::wants_input() const {
   return nghttp2_session_want_read(session_) != 0;
 }
@@ -314,7 +210,7 @@ void H2Library::attach(H2StreamId stream, H2Stream* user) {
 
 void H2Library::submit_response(H2StreamId stream, const H2Fields& fields, H2Stream* body) {
   const auto values = name_values(fields, one_passing_indexed_);
-  const nghttp2_data_provider provider{.source = {.ptr = body}, .read_callback = Callbacks::read};
+  const nghttp2_data_provider provider{.source = {.ptr = body}, .read_callback = Outgoing::read};
   nghttp2_submit_response(session_, number(stream), values.data(), values.size(),
                           body != nullptr ? &provider : nullptr);
 }
@@ -327,7 +223,7 @@ void H2Library::submit_interim(H2StreamId stream, const H2Fields& fields) {
 
 std::optional<H2StreamId> H2Library::submit_request(const H2Fields& fields, H2Stream& stream, bool body_follows) {
   const auto values = name_values(fields, one_passing_indexed_);
-  const nghttp2_data_provider provider{.source = {.ptr = &stream}, .read_callback = Callbacks::read};
+  const nghttp2_data_provider provider{.source = {.ptr = &stream}, .read_callback = Outgoing::read};
   const auto id = nghttp2_submit_request(session_, nullptr, values.data(), values.size(),
                                          body_follows ? &provider : nullptr, &stream);
   return id > 0 ? std::optional(static_cast<H2StreamId>(id)) : std::nullopt;

@@ -3,6 +3,7 @@
 #include "proxy/http/h2_code.h"
 #include "proxy/http/h2_fields.h"
 #include "proxy/http/h2_frames.h"
+#include "proxy/http/h2_memory.h"
 #include "proxy/http/h2_session.h"
 
 #include <cstddef>
@@ -12,12 +13,13 @@
 #include <string_view>
 
 struct nghttp2_session;
+struct nghttp2_session_callbacks;
 
 namespace drawbridge::http {
 
 struct H2Stream;  // a stream as the user of the library keeps it
 
-// nghttp2 in the words of this house: frames, HPACK and windows. Nothing outside its source knows it.
+// nghttp2 in the words of this house: frames, HPACK and windows. Nothing outside its sources knows it.
 class H2Library {
  public:
   // What happened. Where a bool is returned, false ends the connection: receive() fails.
@@ -55,6 +57,7 @@ class H2Library {
   std::size_t produce(std::span<char> out);
   bool wants_output() const;
   bool wants_input() const;
+  void rest();  // there is no stream
 
   H2Stream* find(H2StreamId stream) const;
   void attach(H2StreamId stream, H2Stream* user);
@@ -86,12 +89,14 @@ class H2Library {
   // only a flood reaches, and the client of ours.
   static constexpr std::uint32_t spare_streams = 400;
 
-  struct Callbacks;
-  friend struct Callbacks;
+  struct Incoming;
+  struct Outgoing;
+  static void listen(nghttp2_session_callbacks& table);
   void flush_control();
   std::ptrdiff_t pull(H2StreamId id, H2Stream& stream, std::size_t bytes_max, std::uint32_t& flags);
 
   Events& events_;
+  H2Memory memory_;
   nghttp2_session* session_ = nullptr;
   char* out_at_ = nullptr;  // while produce() runs
   char* out_end_ = nullptr;

@@ -49,6 +49,12 @@ bool H2Session::wants_output() const {
   return engine_->library.wants_output();
 }
 
+void H2Session::rest() {
+  if (!engine_->streams.empty()) return;
+  engine_->reader.reset();
+  engine_->library.rest();
+}
+
 bool H2Session::finished() const {
   return (engine_->broken || !engine_->library.wants_input()) && !wants_output();
 }

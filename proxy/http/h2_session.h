@@ -164,6 +164,8 @@ class H2Session {
   // False if produce() would certainly give nothing.
   bool wants_output() const;
 
+  // Nothing may come for a while: gives memory back, if there is no stream and nothing to be sent.
+  void rest();
   // Nothing will be read or written any more: close.
   bool finished() const;
   // The socket is gone: on_closed() for each open stream, from within this call. Call nothing but the destructor

@@ -1,6 +1,7 @@
 #include "proxy/http/h2_strays.h"
 
 #include <algorithm>
+#include <span>
 
 namespace drawbridge::http {
 
@@ -14,17 +15,18 @@ void H2Strays::opened(H2StreamId stream) {
 }
 
 void H2Strays::reset(H2StreamId stream, bool by_us) {
-  auto& place = resets_[next_reset_];
+  if (!resets_) resets_ = std::make_unique<Resets>();
+  auto& place = (*resets_)[next_reset_];
   forgotten_ = std::max(forgotten_, place.stream);
   place = {.stream = stream, .by_us = by_us};
-  next_reset_ = (next_reset_ + 1) % resets_.size();
+  next_reset_ = (next_reset_ + 1) % resets_->size();
 }
 
 H2Strays::Kind H2Strays::judge(H2StreamId stream) const {
   if (stream > highest_) return Kind::unopened;
   // A stream may be reset from both sides; then ours excuses.
   bool by_client = false;
-  for (const auto& known : resets_) {
+  for (const auto& known : resets_ ? std::span(*resets_) : std::span<Reset>()) {
     if (known.stream != stream) continue;
     if (known.by_us) return Kind::late;
     by_client = true;

@@ -5,6 +5,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <memory>
 
 namespace drawbridge::http {
 
@@ -35,9 +36,11 @@ class H2Strays {
     H2StreamId last = 0;
   };
 
+  using Resets = std::array<Reset, 64>;
+
   H2StreamId highest_ = 0;
-  H2StreamId forgotten_ = 0;  // the highest that fell out of `resets_`
-  std::array<Reset, 64> resets_{};
+  H2StreamId forgotten_ = 0;        // the highest that fell out of `resets_`
+  std::unique_ptr<Resets> resets_;  // null: none; half of what a connection that rests would have here
   std::array<Gap, 4> gaps_{};
   std::size_t next_reset_ = 0;
   std::size_t next_gap_ = 0;

@@ -10,6 +10,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <new>
+#include <sys/mman.h>
 #include <utility>
 
 namespace drawbridge::net {
@@ -65,9 +66,10 @@ void give_block_back(void* block) {
 
 #if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
 constinit const base::Heap LibraryHeap::functions{
-    .take = std::malloc, .change = std::realloc, .give_back = std::free};
+    .take = std::malloc, .change = std::realloc, .give_back = std::free, .empty = [](void*, std::size_t) {}};
 #else
-constinit const base::Heap LibraryHeap::functions{.take = take_untouched, .change = change, .give_back = give_back};
+constinit const base::Heap LibraryHeap::functions{
+    .take = take_untouched, .change = change, .give_back = give_back, .empty = empty};
 #endif
 
 bool LibraryHeap::is_block(const void* memory) {
@@ -95,6 +97,14 @@ void* LibraryHeap::change(void* memory, std::size_t bytes) {
 
 void LibraryHeap::give_back(void* memory) {
   is_block(memory) ? give_block_back(memory) : FineHeap::give_back(memory);
+}
+
+void LibraryHeap::empty(void* memory, std::size_t bytes) {
+  constexpr std::size_t page_bytes = 4096;
+  const auto begin = reinterpret_cast<std::uintptr_t>(memory);
+  const auto first = (begin + page_bytes - 1) / page_bytes * page_bytes;
+  const auto end = (begin + bytes) / page_bytes * page_bytes;
+  if (is_block(memory) && first < end) ::madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
 }
 
 void LibraryHeap::install() {

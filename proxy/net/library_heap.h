@@ -21,6 +21,7 @@ class LibraryHeap {
   static void* take(std::size_t bytes);
   static void* change(void* memory, std::size_t bytes);  // as realloc()
   static void give_back(void* memory);
+  static void empty(void* memory, std::size_t bytes);
   static bool is_block(const void* memory);
 };
 
