@@ -54,12 +54,13 @@ void Connection::begin(std::unique_ptr<Connection> self) {
 
 void Connection::rest(std::unique_ptr<Connection> self) {
   auto& it = *self.release();
-  it.stream_.rest(it, it.worker_.loop().now() + it.worker_.snapshot().bounds.idle_timeout);
+  const auto idle_until = it.worker_.loop().now() + it.worker_.snapshot().bounds.idle_timeout;
+  it.stream_.rest(it, it.h2_ ? it.h2_->idle_until() : idle_until);
 }
 
 void Connection::stirred(base::Result<void> result) {
   std::unique_ptr<Connection> self(this);
-  if (!result) speaks_ = Speaks::nothing;
+  if (!result && !h2_) speaks_ = Speaks::nothing;
   worker_.loop().spawn_soon(serve(std::move(self)));
 }
 
@@ -70,7 +71,10 @@ net::Task<> Connection::serve(std::unique_ptr<Connection> self) {
     co_return;
   }
   if (it.speaks_ == Speaks::unknown) it.speaks_ = co_await it.first_words();
-  if (it.speaks_ == Speaks::http2) co_await it.run_h2();
+  if (it.speaks_ == Speaks::http2) {
+    const bool rests = co_await it.run_h2();
+    if (rests) co_return rest(std::move(self));
+  }
   // What has come, to the next silence or the end of the connection.
   for (bool keep = it.speaks_ == Speaks::http1; keep;) {
     if (!it.space_) it.space_ = it.worker_.workspaces().take();
@@ -109,14 +113,16 @@ bool Connection::has_not_begun() {
   return false;
 }
 
-net::Task<> Connection::run_h2() {
+// To the next silence, or the end of the connection: false.
+net::Task<bool> Connection::run_h2() {
   served_ = true;
-  H2Connection h2(worker_, stream_, client_);
-  h2_ = &h2;
+  if (!h2_) h2_ = std::make_unique<H2Connection>(worker_, stream_, client_);
   const std::string first(space_ ? space_->client.view() : std::string_view{});
   space_.reset();
-  co_await h2.run(first);
-  h2_ = nullptr;
+  bool rests = co_await h2_->run(first);
+  while (rests && stream_.would_read()) rests = co_await h2_->run({});
+  if (!rests) h2_.reset();
+  co_return rests;
 }
 
 // Most listeners need not ask. What was read to tell stays in the workspace.

@@ -25,8 +25,8 @@ class Worker;
 
 // One client connection. Speaking HTTP/1 it reads heads, has each served by an Exchange, in order, and closes so
 // that the last answer arrives; HTTP/2 has a class of its own. Between two requests it rests: no task waits and no
-// buffer is held, and this object is all there is of it. It owns itself while it rests; else the task that serves
-// it does. Worker thread only.
+// buffer is held, and this object is all there is of it, but for what HTTP/2 and TLS remember. It owns itself while
+// it rests; else the task that serves it does. Worker thread only.
 class Connection final
     : public net::Fine,
       public boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>,
@@ -62,7 +62,7 @@ class Connection final
   static void rest(std::unique_ptr<Connection> self);  // waits for something to come
   void stirred(base::Result<void> result) override;
   static net::Task<> serve(std::unique_ptr<Connection> self);
-  net::Task<> run_h2();
+  net::Task<bool> run_h2();
   net::Task<Speaks> first_words();
   bool has_not_begun();
   bool request_follows();
@@ -83,7 +83,7 @@ class Connection final
   Client client_;
   WorkspacePool::Loan space_;
   Exchange* exchange_ = nullptr;
-  H2Connection* h2_ = nullptr;
+  std::unique_ptr<H2Connection> h2_;
   base::SteadyTime came_;
   Speaks speaks_;
   bool served_ = false;   // at least one request

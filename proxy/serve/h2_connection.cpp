@@ -1,13 +1,11 @@
 #include "proxy/serve/h2_connection.h"
 
-#include "proxy/net/fork.h"
 #include "proxy/net/library_heap.h"
 #include "proxy/serve/exchange.h"
 #include "proxy/serve/refused_head.h"
 #include "proxy/serve/worker.h"
 
 #include <algorithm>
-#include <array>
 
 namespace drawbridge::serve {
 namespace {
@@ -36,92 +34,55 @@ H2Connection::H2Connection(Worker& worker, net::Stream& stream, const Client& cl
       stream_(stream),
       client_(client),
       session_(options_of(worker.snapshot().bounds, worker.h2_spare()), *this),
-      output_(worker.loop(), net::Signal::Resume::last),
-      flushed_(worker.loop()),
+      conversation_(worker.buffers(), stream, *this),
       streams_ended_(worker.loop()),
       link_{.session = session_,
             .loop = worker.loop(),
             .buffers = worker.buffers(),
-            .output = output_,
+            .conversation = conversation_,
             .answered = answered_},
       streams_max_(worker.snapshot().bounds.h2_streams_max),
+      idle_until_(worker.loop().now() + worker.snapshot().bounds.idle_timeout),
       idle_(worker.loop().wheel(), *this),
       goodbye_(worker.loop().wheel(), *this) {}
 
 H2Connection::~H2Connection() = default;
 
-net::Task<> H2Connection::run(std::string_view first) {
-  idle_.arm(worker_.loop().now() + worker_.snapshot().bounds.idle_timeout);
-  net::Fork<bool> writer(write_all());
-  co_await read_all(first);
+net::Task<bool> H2Connection::run(std::string_view first) {
+  if (streams_ == 0) idle_.arm(std::min(idle_until_, worker_.loop().now() + rest_after));
+  const auto came = co_await conversation_.run(first);
   idle_.disarm();
+  if (came == net::Conversation::Came::pause) {
+    session_.rest();
+    co_return true;
+  }
   goodbye_.disarm();
-  over_ = true;
-  if (!session_.finished()) stream_.cancel(base::Reason::cancelled);
-  output_.tell();
-  co_await writer.join();
   session_.connection_lost();
   while (streams_ > 0) co_await streams_ended_.wait();
+  co_return false;
 }
 
-// Nothing is read while the client does not take what is to be written: what it sends could make that grow without
-// bound. Without input there is no buffer.
-net::Task<> H2Connection::read_all(std::string_view first) {
-  bool good = session_.receive(first, worker_.loop().now());
-  for (;;) {
-    const bool taken = co_await flushed();
-    if (!taken || !good || session_.finished()) co_return;
-    const auto readable = co_await stream_.readable(base::SteadyTime::max());
-    if (!readable && readable.error().reason == base::Reason::timed_out) continue;
-    if (!readable) co_return;
-    auto buffer = link_.buffers.take();
-    const auto got = co_await stream_.read_some(buffer.span(), base::SteadyTime::max());
-    if (!got && got.error().reason == base::Reason::timed_out) continue;
-    if (!got || *got == 0) co_return;
-    good = session_.receive(buffer.span().first(*got), worker_.loop().now());
-  }
+bool H2Connection::hear(std::span<const char> bytes) {
+  return session_.receive(bytes, worker_.loop().now());
 }
 
-// Waits until what can be written now was written. False if it cannot be.
-net::Task<bool> H2Connection::flushed() {
-  output_.tell();
-  if (!broken_ && (writing_ || session_.wants_output())) co_await flushed_.wait();
-  co_return !broken_;
-}
-
-// All that the streams had to say in a turn leaves in as few writes as there are full buffers.
-net::Task<bool> H2Connection::write_all() {
-  for (;;) {
-    const auto patience = worker_.snapshot().bounds.body_timeout;
-    auto buffer = session_.wants_output() ? link_.buffers.take() : net::Buffer();
-    const auto bytes = buffer ? session_.produce(buffer.span()) : 0;
-    if (bytes == 0 && reset_answered()) continue;
-    if (bytes == 0) {
-      buffer.reset();
-      flushed_.tell();
-      if (session_.finished()) stream_.interrupt_read();
-      if (over_) co_return true;
-      co_await output_.wait();
-      continue;
-    }
-    writing_ = true;
-    const std::array<std::string_view, 1> parts{std::string_view(buffer.data(), bytes)};
-    const auto written = co_await stream_.write(parts, patience);
-    writing_ = false;
-    if (written) continue;
-    broken_ = true;
-    flushed_.tell();
-    stream_.cancel(written.error());
-    co_return false;
-  }
-}
-
-// True if there were any.
-bool H2Connection::reset_answered() {
+// What was answered before its request had ended is reset once all that was said has been put out.
+std::size_t H2Connection::speak(std::span<char> into) {
+  const auto bytes = session_.produce(into);
+  if (bytes > 0 || answered_.empty()) return bytes;
   for (const auto id : answered_) session_.reset(id, http::H2Code::no_error);
-  const bool any = !answered_.empty();
   answered_.clear();
-  return any;
+  return session_.produce(into);
+}
+
+base::Millis H2Connection::write_patience() const {
+  return worker_.snapshot().bounds.body_timeout;
+}
+
+// The session may have something to say, also while it rests.
+void H2Connection::wake() {
+  conversation_.changed();
+  if (!conversation_.runs()) stream_.interrupt_read();
 }
 
 http::H2StreamUser* H2Connection::on_open(http::H2StreamId id) {
@@ -144,7 +105,7 @@ net::Task<> H2Connection::serve_stream(http::H2StreamId id) {
     space->rest();
   } else if (came == H2Stream::Came::late) {
     session_.terminate(http::H2Code::enhance_your_calm);  // the block it is in the middle of holds up all others
-    output_.tell();
+    conversation_.changed();
   }
   co_await stream.settle();
   stream_ended();
@@ -165,7 +126,9 @@ net::Task<> H2Connection::serve_request(H2Stream& stream, H2Stream::Came came) {
 void H2Connection::stream_ended() {
   --streams_;
   if (streams_ > 0) return;
-  idle_.arm(worker_.loop().now() + worker_.snapshot().bounds.idle_timeout);
+  const auto now = worker_.loop().now();
+  idle_until_ = now + worker_.snapshot().bounds.idle_timeout;
+  idle_.arm(std::min(idle_until_, now + rest_after));
   streams_ended_.tell();
 }
 
@@ -176,16 +139,19 @@ void H2Connection::on_abuse(const http::H2Bound& bound) {
 void H2Connection::deadline_passed(net::Deadline& deadline) {
   if (&deadline == &goodbye_) {
     session_.end_shutdown();
+  } else if (worker_.loop().now() < idle_until_) {
+    conversation_.pause();
+    return idle_.arm(idle_until_);
   } else {
     session_.terminate(http::H2Code::no_error);
   }
-  output_.tell();
+  wake();
 }
 
 void H2Connection::begin_shutdown(base::SteadyTime tunnels_go_at) {
-  if (over_) return;
+  if (conversation_.ending()) return;
   session_.begin_shutdown();
-  output_.tell();
+  wake();
   goodbye_.arm(worker_.loop().now() + goodbye_time);
   for (auto& served : served_) served.exchange.told_to_go(tunnels_go_at);
 }
@@ -193,19 +159,19 @@ void H2Connection::begin_shutdown(base::SteadyTime tunnels_go_at) {
 // What the client may have sent at the same time is above the last stream that the GOAWAY names: it may be sent
 // again elsewhere.
 bool H2Connection::close_if_idle() {
-  if (over_ || streams_ > 0 || stream_.cancelled() || stream_.has_input()) return false;
+  if (conversation_.ending() || streams_ > 0 || stream_.cancelled() || stream_.has_input()) return false;
   session_.terminate(http::H2Code::no_error);
-  output_.tell();
+  wake();
   return true;
 }
 
 // What is cut hears of it, if its client takes it at once.
 void H2Connection::end() {
   for (auto& served : served_) served.exchange.cut();
-  if (over_ || ending_) return stream_.cancel(base::Reason::cancelled);
+  if (conversation_.ending() || ending_) return stream_.cancel(base::Reason::cancelled);
   ending_ = true;
   session_.end_shutdown();
-  output_.tell();
+  wake();
   goodbye_.disarm();
 }
 

@@ -130,7 +130,7 @@ net::Task<Result<void>> H2Stream::more(base::SteadyTime deadline) {
   const auto taken = queue_.release();
   if (taken > 0 && !closed_) {
     link_.session.consume(id_, taken);
-    link_.output.tell();
+    link_.conversation.changed();
   }
   if (!queue_.empty() || request_ended_) co_return Result<void>{};
   if (cancelled()) co_return std::unexpected(why_closed());
@@ -146,20 +146,20 @@ net::Task<Result<void>> H2Stream::write(Part part, base::Millis patience) {
     answer_begun_ = true;
     answer_ended_ = part.end && !has_body;
     link_.session.respond(id_, std::exchange(head_, {}), !answer_ended_);
-    link_.output.tell();
+    link_.conversation.changed();
     if (!has_body) co_return Result<void>{};
   }
   if (!has_body && !part.end) co_return Result<void>{};
   outgoing_.begin(part);
   progress_at_ = link_.loop.now();
   link_.session.resume(id_);
-  link_.output.tell();
+  link_.conversation.changed();
   while (outgoing_.waits() && !cancelled()) {
     const bool told = co_await writing_.wait(progress_at_ + outgoing_.patience(patience));
     if (told || !outgoing_.waits() || link_.loop.now() < progress_at_ + outgoing_.patience(patience)) continue;
     if (outgoing_.hurry()) {
       link_.session.hurry(id_);
-      link_.output.tell();
+      link_.conversation.changed();
       continue;
     }
     outgoing_.give_up();
@@ -188,7 +188,7 @@ net::Task<Result<void>> H2Stream::interim(const http::ResponseHead& head, base::
   http::write_client_response(text, head, {.client_minor_version = 1, .body = {}});
   if (text.overflow()) co_return Result<void>{};
   link_.session.respond_interim(id_, text.view());
-  link_.output.tell();
+  link_.conversation.changed();
   co_return Result<void>{};
 }
 
@@ -240,7 +240,7 @@ void H2Stream::end(H2Code code) {
 
 void H2Stream::give_up() {
   cancelled_ = true;
-  link_.output.tell();
+  link_.conversation.changed();
   reading_.tell();
   writing_.tell();
   tell_client_gone();
@@ -251,7 +251,7 @@ net::Task<> H2Stream::settle() {
   if (!answer_ended_) end(H2Code::internal_error);
   if (answer_ended_ && !request_ended_ && !closed_) {
     link_.answered.push_back(id_);
-    link_.output.tell();
+    link_.conversation.changed();
   }
   while (!closed_) co_await reading_.wait();
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "proxy/http/h2_session.h"
+#include "proxy/net/conversation.h"
 #include "proxy/net/signal.h"
 #include "proxy/serve/body_queue.h"
 #include "proxy/serve/client_channel.h"
@@ -20,7 +21,7 @@ struct H2Link {
   http::H2Session& session;
   net::Loop& loop;
   net::BufferPool& buffers;
-  net::Signal& output;  // told when the session may have something to send
+  net::Conversation& conversation;  // told when the session may have something to send
   // Answered before their requests had ended: to be reset once all that was said has been put out.
   std::vector<http::H2StreamId>& answered;
 };

@@ -1,13 +1,10 @@
 #include "proxy/upstream/h2_carrier.h"
 
 #include "proxy/base/check.h"
-#include "proxy/net/fork.h"
 #include "proxy/net/library_heap.h"
 
 #include <algorithm>
-#include <array>
 #include <chrono>
-#include <coroutine>
 #include <string_view>
 #include <utility>
 
@@ -45,13 +42,6 @@ http::H2Options options_of(const H2Carrier::Setup& setup) {
           .heap = &net::LibraryHeap::functions};
 }
 
-struct Later {
-  net::Loop& loop;
-  bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> waiter) const { loop.ready(waiter); }
-  void await_resume() const noexcept {}
-};
-
 }  // namespace
 
 H2Carrier::H2Carrier(net::Loop& loop, net::BufferPool& buffers, Owner& owner, Setup setup)
@@ -65,8 +55,7 @@ H2Carrier::H2Carrier(net::Loop& loop, net::BufferPool& buffers, Owner& owner, Se
       timing_(setup.timing),
       scheme_(setup.scheme),
       session_(options_of(setup), *this),
-      output_(loop, net::Signal::Resume::last),
-      flushed_(loop),
+      conversation_(buffers, *stream_, *this),
       left_(loop),
       watch_(loop.wheel(), *this),
       used_at_(loop.now()),
@@ -90,16 +79,12 @@ net::Task<> H2Carrier::live(std::unique_ptr<H2Carrier> self) {
 
 // A server may have reset it already: who launched it must have boarded before it can end.
 net::Task<> H2Carrier::run() {
-  co_await Later{loop_};
+  constexpr Failure malformed{.fault = Fault::upstream, .reason = Reason::malformed};
+  co_await loop_.let_others();
   watch_.arm(loop_.now() + watch_interval);
-  net::Fork<bool> writer(write_all());
-  co_await read_all();
+  co_await conversation_.run();
   watch_.disarm();
-  ending_ = true;
-  if (!session_.finished()) stream_->cancel(Reason::cancelled);
-  output_.tell();
-  co_await writer.join();
-  end(failure_);
+  end(malformed_ ? malformed : conversation_.failure());
   while (riders_ > 0) co_await left_.wait();
 }
 
@@ -122,65 +107,12 @@ void H2Carrier::on_settings() {
   for (auto* const signal : watching_) signal->tell();
 }
 
-net::Task<> H2Carrier::read_all() {
-  // By the writer, to look again; a stream that was cancelled, for whatever reason, says so for ever.
-  const auto interrupted = [this](const Failure& failure) {
-    return failure.reason == Reason::timed_out && !stream_->cancelled();
-  };
-  for (bool good = true; good;) {
-    const bool taken = co_await flushed();
-    if (!taken || session_.finished()) co_return;
-    const auto readable = co_await stream_->readable(base::SteadyTime::max());
-    if (!readable && interrupted(readable.error())) continue;
-    if (!readable) {
-      failure_ = readable.error();
-      co_return;
-    }
-    auto buffer = buffers_.take();
-    const auto got = co_await stream_->read_some(buffer.span(), base::SteadyTime::max());
-    if (!got && interrupted(got.error())) continue;
-    if (!got) failure_ = got.error();
-    if (!got || *got == 0) co_return;
-    heard_at_ = loop_.now();
-    doubted_ = only_pong_ = false;
-    good = session_.receive(buffer.span().first(*got), loop_.now());
-    spoke_ = spoke_ || !only_pong_;
-    if (!good) failure_ = {.fault = Fault::upstream, .reason = Reason::malformed};
-    changed();
-  }
-  co_await flushed();
-}
-
-net::Task<bool> H2Carrier::flushed() {
-  while (!broken_ && (writing_ || session_.wants_output())) co_await flushed_.wait();
-  co_return !broken_;
-}
-
-// All that the riders had to say in a turn leaves in as few writes as there are full buffers.
-net::Task<bool> H2Carrier::write_all() {
-  for (;;) {
-    auto buffer = session_.wants_output() ? buffers_.take() : net::Buffer();
-    const auto bytes = buffer ? session_.produce(buffer.span()) : 0;
-    tell_owner();
-    if (bytes == 0) {
-      buffer.reset();
-      flushed_.tell();
-      if (session_.finished()) stream_->interrupt_read();
-      if (ending_) co_return true;
-      co_await output_.wait();
-      continue;
-    }
-    writing_ = true;
-    const std::array<std::string_view, 1> parts{std::string_view(buffer.data(), bytes)};
-    const auto written = co_await stream_->write(parts, timing_.body);
-    writing_ = false;
-    if (written) continue;
-    broken_ = true;
-    failure_ = written.error();
-    flushed_.tell();
-    stream_->cancel(written.error().reason);
-    co_return false;
-  }
+bool H2Carrier::hear(std::span<const char> bytes) {
+  heard_at_ = loop_.now();
+  doubted_ = only_pong_ = false;
+  malformed_ = !session_.receive(bytes, loop_.now());
+  spoke_ = spoke_ || !only_pong_;
+  return !malformed_;
 }
 
 void H2Carrier::leave(bool opened) {
@@ -202,7 +134,7 @@ void H2Carrier::retire() {
 }
 
 void H2Carrier::say_goodbye() {
-  if (over_ || ending_) return;
+  if (over_ || conversation_.ending()) return;
   retired_at_ = loop_.now();
   session_.terminate(http::H2Code::no_error);
   changed();

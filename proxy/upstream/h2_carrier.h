@@ -4,6 +4,7 @@
 #include "proxy/core/snapshot.h"
 #include "proxy/http/h2_session.h"
 #include "proxy/net/buffer_pool.h"
+#include "proxy/net/conversation.h"
 #include "proxy/net/loop.h"
 #include "proxy/net/signal.h"
 #include "proxy/net/stream.h"
@@ -13,6 +14,7 @@
 #include <cstdint>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -20,7 +22,7 @@ namespace drawbridge::upstream {
 
 // One HTTP/2 connection to a server, which carries the exchanges of many requests. Owned by its own task, from
 // launch() until it has ended and its last rider has left. Worker thread only.
-class H2Carrier final : private http::H2Listener, private net::Deadline::Owner {
+class H2Carrier final : private http::H2Listener, private net::Conversation::Speaker, private net::Deadline::Owner {
  public:
   class Owner {
    public:
@@ -79,7 +81,7 @@ class H2Carrier final : private http::H2Listener, private net::Deadline::Owner {
   std::uint32_t streams_max() const { return session_.streams_max(); }
   bool settled() const { return session_.settings_received(); }  // streams_max() is the server's word
   // The session may have something to send.
-  void changed() { output_.tell(); }
+  void changed() { conversation_.changed(); }
   std::string_view scheme() const { return scheme_; }
 
   core::ServerId server() const { return server_; }
@@ -102,9 +104,6 @@ class H2Carrier final : private http::H2Listener, private net::Deadline::Owner {
 
   static net::Task<> live(std::unique_ptr<H2Carrier> self);
   net::Task<> run();
-  net::Task<> read_all();
-  net::Task<bool> write_all();
-  net::Task<bool> flushed();
   void end(base::Failure why);
   void tell_owner();
   void say_goodbye();
@@ -114,6 +113,12 @@ class H2Carrier final : private http::H2Listener, private net::Deadline::Owner {
   void on_settings() override;
   void on_pong(std::uint64_t) override { only_pong_ = true; }
   void on_abuse(const http::H2Bound&) override {}
+  bool hear(std::span<const char> bytes) override;
+  std::size_t speak(std::span<char> into) override { return session_.produce(into); }
+  bool wants_to_speak() const override { return session_.wants_output(); }
+  bool finished() const override { return session_.finished(); }
+  base::Millis write_patience() const override { return timing_.body; }
+  void spoken() override { tell_owner(); }
   void deadline_passed(net::Deadline& deadline) override;
 
   net::Loop& loop_;
@@ -126,15 +131,14 @@ class H2Carrier final : private http::H2Listener, private net::Deadline::Owner {
   core::UpstreamTiming timing_;
   std::string_view scheme_;
   http::H2Session session_;
-  net::Signal output_, flushed_, left_;
+  net::Conversation conversation_;
+  net::Signal left_;
   std::vector<net::Signal*> watching_;
   net::Deadline watch_;
   std::size_t riders_ = 0;
   std::size_t expected_ = 0;  // of them, whose streams are still to be opened
-  bool writing_ = false;
-  bool broken_ = false;  // nothing can be written any more
+  bool malformed_ = false;    // what the server said
   bool retired_ = false;
-  bool ending_ = false;  // the writer may end
   bool over_ = false;
   bool carried_ = false;
   bool doubted_ = false;

@@ -1,12 +1,15 @@
 // What only HTTP/2 has: its frames, sent and read one by one.
+#include "proxy/serve/h2_connection.h"
 #include "tests/h2/frames.h"
 #include "tests/loop/worker_bench.h"
 
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <optional>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 using namespace drawbridge;
@@ -120,4 +123,70 @@ TEST_CASE("the end of the grace time waits for no client that leaves no room for
   wire.next(h2::type_headers);
   wire.socket.read_to_end();
   bench.join();
+}
+
+namespace {
+
+// A connection on which nobody asks for anything, until no task waits on it.
+struct Resting {
+  explicit Resting(base::Millis client_idle = base::Millis(60'000)) {
+    bench.bounds().idle_timeout = client_idle;
+    bench.start();
+    const auto before = tasks();
+    wire.emplace(bench);
+    wire->greet(h2::settings_ack());
+    wire->next(h2::type_settings);
+    while (tasks() != before + 1) std::this_thread::yield();
+  }
+  // Its own record is one that may still spawn tasks.
+  std::size_t tasks() {
+    return bench.ask<std::size_t>([](serve::Worker& worker) { return worker.loop().tasks(); });
+  }
+  void serve(std::uint32_t stream) {
+    wire->socket.send(h2::get(stream));
+    bench.take_request().send(ok);
+    CHECK(wire->next(h2::type_data).stream == stream);
+  }
+
+  WorkerBench bench;
+  std::optional<Wire> wire;
+};
+
+}  // namespace
+
+TEST_CASE("a connection without streams rests, and wakes for whatever comes") {
+  Resting resting;
+  const auto tasks = resting.tasks();
+  for (const std::uint32_t stream : {1U, 3U}) {
+    resting.wire->socket.send(h2::ping("are you?"));
+    CHECK(resting.wire->next(h2::type_ping).payload == "are you?");
+    resting.serve(stream);
+    while (resting.tasks() != tasks) std::this_thread::yield();
+  }
+}
+
+TEST_CASE("a connection that rests says goodbye before it ends") {
+  Resting resting;
+  SUBCASE("at shutdown, in two steps") {
+    resting.bench.begin_shutdown();
+    CHECK(last_stream_of(resting.wire->next(h2::type_goaway)) == streams_max);
+    CHECK(last_stream_of(resting.wire->next(h2::type_goaway)) == 0);
+  }
+  SUBCASE("where others need its place") {
+    CHECK(resting.bench.ask<bool>([](serve::Worker& worker) { return worker.make_room(); }));
+    CHECK(last_stream_of(resting.wire->next(h2::type_goaway)) == 0);
+  }
+  SUBCASE("at the end of the grace of a shutdown") {
+    resting.bench.end_all();
+    CHECK(last_stream_of(resting.wire->next(h2::type_goaway)) == 0);
+  }
+  resting.wire->socket.read_to_end();
+  CHECK(resting.wire->socket.end() == RawSocket::End::fin);
+}
+
+TEST_CASE("a connection that rests ends with a goodbye when its client has asked for nothing for too long") {
+  Resting resting(serve::H2Connection::rest_after + base::Millis(500));
+  CHECK(last_stream_of(resting.wire->next(h2::type_goaway)) == 0);
+  resting.wire->socket.read_to_end();
+  CHECK(resting.wire->socket.end() == RawSocket::End::fin);
 }
