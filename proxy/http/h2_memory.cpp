@@ -7,9 +7,6 @@
 namespace drawbridge::http {
 namespace {
 
-constexpr std::size_t table_bytes =
-    4UL * 1024;  // as nghttp2 begins it; where it needs a larger one, that is not ours
-constexpr std::size_t frame_bytes = 20UL * 1024;  // room for it; nghttp2 asks for 16 KiB and a head
 constexpr std::size_t least_frame_bytes = 16UL * 1024;
 
 constinit const base::Heap of_malloc{
@@ -32,7 +29,7 @@ bool H2Memory::is_table(const void* memory) const {
   return table_lent_ && memory == pages_ + frame_bytes;
 }
 
-void* H2Memory::take(std::size_t bytes) {
+void* H2Memory::take_large(std::size_t bytes) {
   const bool for_table = bytes == table_bytes && !table_lent_;
   const bool for_frame = bytes >= least_frame_bytes && bytes <= frame_bytes && !frame_lent_;
   if ((!for_table && !for_frame) || pages() == nullptr) return heap_.take(bytes);
@@ -42,23 +39,12 @@ void* H2Memory::take(std::size_t bytes) {
 
 void* H2Memory::change(void* memory, std::size_t bytes) {
   if (memory == nullptr) return take(bytes);
-  const bool table = is_table(memory);
-  if (!table && !(frame_lent_ && memory == pages_)) return heap_.change(memory, bytes);
+  if (!is_here(memory)) return heap_.change(memory, bytes);
   void* const moved = heap_.take(bytes);
   if (moved == nullptr) return nullptr;
-  std::memcpy(moved, memory, std::min(bytes, table ? table_bytes : frame_bytes));
+  std::memcpy(moved, memory, std::min(bytes, is_table(memory) ? table_bytes : frame_bytes));
   give_back(memory);
   return moved;
-}
-
-void H2Memory::give_back(void* memory) {
-  if (is_table(memory)) {
-    table_lent_ = false;
-  } else if (frame_lent_ && memory == pages_) {
-    frame_lent_ = false;
-  } else {
-    heap_.give_back(memory);
-  }
 }
 
 // Without streams the table is zeros, and zeros come back. That this is so is nghttp2's affair: it is looked at.
