@@ -148,7 +148,8 @@ class FakeUpstream:
 
     def vanish(self):
         """Forgets every connection without a word, as a machine does that lost its power: the next byte on it meets a
-        reset. (Who may not do that resets it once the next byte is here: on the wire it looks the same.)"""
+        reset. (Who may not do that resets it once the next byte is here: on the wire it looks the same.) Returns when
+        it is so: what came before would be taken in silence."""
         with self._lock:
             for sock in self._socks:
                 try:
@@ -156,6 +157,7 @@ class FakeUpstream:
                     sock.shutdown(socket.SHUT_RD)
                 except PermissionError:
                     self._doomed.add(sock)
+        eventually(lambda: self._socks <= self._doomed, "the end of its connections")
 
     def say(self, data):
         """Sends bytes that nobody asked for on every connection."""
