@@ -103,8 +103,8 @@ class Controller {
   // Snapshots not yet freed, the current one included: a measure of what long requests hold.
   std::size_t snapshots_in_use() const { return publisher_.in_use(); }
 
-  // A cutover holds requests back: it will flip, or go back.
-  bool is_cutting_over() const { return cutovers_.is_holding(); }
+  // Somebody waits for a cutover to end, its watch included.
+  bool is_cutting_over() const { return !cutovers_.is_idle(); }
 
   // Newest first, of one site if `site` is not empty, at most `count_max`.
   std::vector<HistoryEntry> history(const std::string& site, std::size_t count_max) const;

@@ -148,6 +148,16 @@ class Changes(HandoverCase):
         proxy.wait_until_kept(4)
         self.assertEqual([proxy.supervisor.keeps(address) for address in proxy.addresses], [2, 2])
 
+    def test_an_address_may_be_written_in_another_way(self):
+        proxy = self.kept(workers=2, start=False)
+        proxy.edit(('"127.0.0.1:0"', '"[::1]:0"'))
+        proxy.start()
+        proxy.wait_until_kept(2)
+        proxy.edit(("[::1]:0", f"[0:0::1]:{proxy.address[1]}"))
+        proxy.restart()
+        self.assertIn("sockets_taken_over count=2", proxy.said)
+        self.serves(proxy)
+
     def test_an_address_that_became_every_address_is_listened_on_at_once(self):
         proxy = self.kept(workers=2).fix_addresses()
         proxy.wait_until_kept(2)
@@ -249,6 +259,8 @@ class OtherSupervisors(HandoverCase):
         proxy.restart()
         for number in os.listdir(f"/proc/{proxy.process.pid}/fd"):
             with contextlib.suppress(FileNotFoundError):  # it was open for a moment
+                if not os.readlink(f"/proc/{proxy.process.pid}/fd/{number}").startswith("socket:"):
+                    continue
                 facts = pathlib.Path(f"/proc/{proxy.process.pid}/fdinfo/{number}").read_text()
                 closes = int(facts.split("flags:")[1].split()[0], 8) & os.O_CLOEXEC
                 self.assertTrue(closes or int(number) <= 2, number)
