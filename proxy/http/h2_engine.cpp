@@ -193,16 +193,22 @@ void H2Engine::block_begins(H2StreamId id, bool opens) {
 void H2Engine::open(H2StreamId id) {
   reading = nullptr;
   strays.opened(id);
-  if (depends_on_itself) return library.submit_reset(id, H2Code::protocol_error);
+  if (depends_on_itself) return decline(id, H2Code::protocol_error);
   // Our last GOAWAY leaves it out, though it may not have left yet: its client may send it again elsewhere.
-  if (ending) return library.submit_reset(id, H2Code::refused_stream);
+  if (ending) return decline(id, H2Code::refused_stream);
   auto* const user = streams.size() < options.concurrent_streams_max ? listener.on_open(id) : nullptr;
-  if (user == nullptr) return library.submit_reset(id, H2Code::refused_stream);
+  if (user == nullptr) return decline(id, H2Code::refused_stream);
   auto& stream = add_stream(*user);
   stream.id = id;
   library.attach(id, &stream);
   reading = &stream;
   reader->begin_request(user->on_head_room(), options.heads);
+}
+
+// Its body may be here before our RST_STREAM has left.
+void H2Engine::decline(H2StreamId id, H2Code code) {
+  strays.reset(id, true);
+  library.submit_reset(id, code);
 }
 
 bool H2Engine::field(std::string_view name, std::string_view value) {

@@ -74,6 +74,7 @@ struct H2Engine final : H2Library::Events {
   Judgment judge_window_update(const H2Frame& frame);
   bool judge_stray(H2StreamId id);
   void open(H2StreamId id);
+  void decline(H2StreamId id, H2Code code);
   void make_room();
   void dealt_with(std::size_t bytes);
   void widen(H2Stream& stream, std::size_t consumed);

@@ -285,7 +285,7 @@ TEST_CASE("what the last GOAWAY leaves out is refused, also before it has left: 
     bench.greet();
     bench.receive(get(1));
     at_once ? bench.session.terminate(H2Code::no_error) : bench.session.end_shutdown();
-    bench.receive(get(3));
+    bench.receive(post(3) + data(3, "x"));
     CHECK(first(bench.take_frames(), type_goaway).payload == u32(1) + u32(0));
     CHECK_FALSE(bench.guests.contains(3));
   }
@@ -295,8 +295,10 @@ TEST_CASE("a stream that nobody takes is refused so that it can be sent again") 
   Bench bench(Bench::server_options());
   bench.greet();
   bench.refuse_all = true;
-  bench.receive(get(1));
-  CHECK(first(bench.take_frames(), type_rst_stream).code() == static_cast<std::uint32_t>(H2Code::refused_stream));
+  bench.receive(post(1) + data(1, "x"));
+  const auto frames = bench.take_frames();
+  CHECK(first(frames, type_rst_stream).code() == static_cast<std::uint32_t>(H2Code::refused_stream));
+  CHECK(count(frames, type_goaway) == 0);
 }
 
 TEST_CASE("a client keeps to the server's bound on streams") {
