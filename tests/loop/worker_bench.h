@@ -71,6 +71,7 @@ class WorkerBench {
     return answer.get_future().get();
   }
   core::ClassCounts in_flight();
+  std::uint64_t writes_sent() const { return registry_.writes_of(0); }
   void wait_for_parked(std::uint64_t count);
 
  private:

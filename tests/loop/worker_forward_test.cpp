@@ -265,3 +265,39 @@ TEST_CASE("a write never takes an answer that its server sent to nobody, however
   bench.take_request().send(ok);
   CHECK(writer->answer().body == "ok");
 }
+
+TEST_CASE(
+    "the drain of a server waits for a request that waits for a connection to it, another server's does not") {
+  WorkerBench bench;
+  bench.timing().connect = base::Millis(60'000);
+  bench.server().stop_answering();
+  bench.start();
+  auto visitor = bench.visitor();
+  visitor->post("x");
+  while (bench.in_flight()[core::RequestClass::write] == 0) std::this_thread::yield();
+  for (const auto server : {core::ServerId{0}, core::ServerId{1}}) {
+    const auto open = bench.ask<core::ClassCounts>([server](serve::Worker& worker) {
+      const auto writes = core::ClassMask{}.with(core::RequestClass::write);
+      return worker.ledger().fence(1U + server, {.epoch = 2, .sites = {0}, .classes = writes, .at_server = server});
+    });
+    CHECK(open.total() == (server == 0 ? 1 : 0));
+  }
+  const auto cut = bench.ask<core::OpenList>(
+      [](serve::Worker& worker) { return worker.ledger().cut(1, worker.loop().now(), false); });
+  CHECK(cut.requests.empty());  // no server has seen it: nobody need ask what became of it
+  CHECK(cut.untouched[core::RequestClass::write] == 1);
+  CHECK(visitor->answer().not_processed());
+}
+
+TEST_CASE("a write that is sent a second time is one write to whoever counts what a pool has accepted") {
+  WorkerBench bench;
+  bench.start();
+  auto visitor = bench.visitor();
+  auto kept = bench.serve_one(*visitor);
+  visitor->begin({.method = "PUT"});
+  kept.read_until("\r\n\r\n");
+  kept.close();
+  bench.take_request().send(ok);
+  CHECK(visitor->answer().body == "ok");
+  CHECK(bench.writes_sent() == 1);
+}

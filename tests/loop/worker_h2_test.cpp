@@ -190,3 +190,12 @@ TEST_CASE("a connection that rests ends with a goodbye when its client has asked
   resting.wire->socket.read_to_end();
   CHECK(resting.wire->socket.end() == RawSocket::End::fin);
 }
+
+TEST_CASE("a header block that does not end in time ends its connection: it held up all others on it") {
+  WorkerBench bench;
+  bench.bounds().head_timeout = base::Millis(200);
+  bench.start();
+  Wire wire(bench);
+  wire.greet(h2::headers(1, h2::get_fields(), h2::end_stream));
+  CHECK(wire.next(h2::type_goaway).code() == 11);  // ENHANCE_YOUR_CALM
+}

@@ -161,3 +161,43 @@ TEST_CASE("whoever reads that a flip was not stored learns when a restart may fi
   }
   CHECK(said);
 }
+
+TEST_CASE("who waits for a mode's drain is told when a cutover brings another mode") {
+  CutoverRoom room;
+  room.workers->enter("shop", {.request_class = RequestClass::read});
+  const auto maintained = room.mode(Mode::maintenance, {"shop"});
+  room.alarms.settle();
+  REQUIRE_FALSE(maintained->done.has_value());
+  auto command = to_green();
+  command.then = Mode::live;
+  room.submit(command);
+  room.alarms.settle();
+  REQUIRE(room.pool() == "green");
+  REQUIRE(maintained->is_receipt());
+  CHECK(maintained->receipt().outcome == Outcome::superseded);
+  CHECK(maintained->receipt().note.find("superseded by cutover to green") != std::string::npos);
+}
+
+TEST_CASE("the guard asks the servers that take part, and there must be one") {
+  CutoverRoom room;
+  const auto take_out = [&](const std::string& pool, const std::string& address) {
+    room.submit(
+        {.what = core::ServerCommand{.pool = pool, .address = address, .admin = core::ServerAdmin::disabled},
+         .if_epoch = {},
+         .actor = CutoverRoom::alice});
+    room.alarms.settle();
+  };
+  room.submit(to_green());
+  room.alarms.settle();
+  take_out("blue", "127.0.0.1:9001");
+  room.dead = "127.0.0.1:9001";
+  room.submit(back());
+  room.alarms.settle();
+  CHECK(room.pool() == "blue");
+  take_out("green", "127.0.0.1:9101");
+  const auto refused = room.submit(to_green());
+  room.alarms.settle();
+  REQUIRE_FALSE(refused->is_receipt());
+  CHECK(refused->refusal().message == "no server of green is ready");
+  CHECK(room.pool() == "blue");
+}
