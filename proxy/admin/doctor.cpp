@@ -73,6 +73,28 @@ Check check_clients(const ClientFacts& facts) {
                   : "it is the descriptors that carry no more: see above"};
 }
 
+std::string access_log_warning(const obs::LogFacts& facts) {
+  if (facts.write_errno != 0) {
+    return fmt::format("the access log {} cannot be written since {}: {} (lines lost since proxyd started: {})",
+                       facts.file, base::format_time(facts.failing_since), std::strerror(facts.write_errno),
+                       facts.lost_lines);
+  }
+  if (!facts.lost_lately) return "";
+  return fmt::format("lines of the access log {} were lost in the last minute (since proxyd started: {})",
+                     facts.file, facts.lost_lines);
+}
+
+Check check_access_log(const obs::LogFacts& facts) {
+  if (facts.file.empty()) return {"access_log", Health::ok, "off", ""};
+  const auto warning = access_log_warning(facts);
+  if (warning.empty()) return {"access_log", Health::ok, fmt::format("{} can be written", facts.file), ""};
+  if (facts.write_errno == 0) {
+    return {"access_log", Health::warn, warning, "its disk, or who reads it, is too slow or was full"};
+  }
+  return {"access_log", Health::fail, warning,
+          "make room on its disk: lines wait in memory, and are lost when that is full"};
+}
+
 Check check_descriptors(const DescriptorFacts& facts, const ClientFacts& clients) {
   const std::string found =
       fmt::format("{} open of {}; enough for {} clients", facts.open, facts.limit, clients.open_max);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "proxy/base/time.h"
+#include "proxy/obs/log_facts.h"
 
 #include <cstdint>
 #include <optional>
@@ -35,6 +36,9 @@ struct ClientFacts {
 };
 Check check_clients(const ClientFacts& facts);
 std::string client_warning(const ClientFacts& facts);  // for `status`; "": nobody is or was turned away lately
+
+Check check_access_log(const obs::LogFacts& facts);
+std::string access_log_warning(const obs::LogFacts& facts);  // for `status`; "": it is written and loses nothing
 
 struct DescriptorFacts {
   std::uint64_t limit = 0;  // RLIMIT_NOFILE, soft

@@ -142,6 +142,9 @@ void LiveApi::submit(core::Command command, control::Completion completion) {
 
 control::Status LiveApi::status() const {
   auto status = parts_.controller.status();
+  if (auto warning = access_log_warning(parts_.access_log()); !warning.empty()) {
+    status.warnings.insert(status.warnings.begin(), std::move(warning));
+  }
   if (auto warning = client_warning(parts_.clients()); !warning.empty()) {
     status.warnings.insert(status.warnings.begin(), std::move(warning));
   }
@@ -209,6 +212,7 @@ void LiveApi::doctor(std::function<void(std::vector<Check>)> done) {
   checks.push_back(check_descriptors(measure_descriptors(), clients));
   checks.push_back(check_clients(clients));
   checks.push_back(check_state_folder(measure_folder(config.server.state_dir)));
+  checks.push_back(check_access_log(parts_.access_log()));
   checks.push_back(check_clock(measure_clock(parts_.started)));
   std::ranges::move(check_certificates(parts_.certificates(), status.now), std::back_inserter(checks));
   checks.push_back(check_pages(parts_.controller, status));

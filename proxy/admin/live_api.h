@@ -2,6 +2,7 @@
 
 #include "proxy/admin/api.h"
 #include "proxy/obs/counters.h"
+#include "proxy/obs/log_facts.h"
 
 #include <cstdint>
 #include <functional>
@@ -28,6 +29,7 @@ class LiveApi final : public Api {
     const obs::Registry& registry;
     std::function<void(std::function<void(std::string)>)> metrics;  // the whole exposition
     std::function<ClientFacts()> clients;
+    std::function<obs::LogFacts()> access_log;
     std::function<std::vector<control::CertificateStatus>()> certificates;
     std::function<std::string()> ending;  // that the process was told to end, and what it does; empty before
     base::Now started;

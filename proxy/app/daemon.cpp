@@ -224,6 +224,7 @@ Expected<void> Daemon::open_admin() {
                                      .registry = *registry_,
                                      .metrics = [this](auto done) { collect_metrics(std::move(done)); },
                                      .clients = [this] { return descriptors_->facts(); },
+                                     .access_log = [this] { return access_log_->facts(); },
                                      .certificates = [this] { return certificates_->status(); },
                                      .ending = [this] { return ending_->sentence(base::SteadyClock::now()); },
                                      .started = started_});

@@ -60,6 +60,10 @@ std::uint64_t AccessLog::lost_lines() const {
   return lost_in_lanes() + (writer_ ? writer_->discarded_lines() : 0);
 }
 
+LogFacts AccessLog::facts() const {
+  return writer_ ? writer_->facts() : LogFacts{};
+}
+
 std::uint64_t AccessLog::lost_in_lanes() const {
   std::uint64_t lost = 0;
   for (const auto& lane : lanes_) lost += lane->lost_.value();

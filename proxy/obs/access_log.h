@@ -3,6 +3,7 @@
 #include "proxy/base/event_log.h"
 #include "proxy/base/failure.h"
 #include "proxy/obs/byte_ring.h"
+#include "proxy/obs/log_facts.h"
 #include "proxy/obs/log_line.h"
 #include "proxy/obs/record.h"
 #include "proxy/obs/tally.h"
@@ -62,6 +63,7 @@ class AccessLog {
   // handler.
   void reopen();
   std::uint64_t lost_lines() const;  // since the start; any thread
+  LogFacts facts() const;            // any thread
 
  private:
   AccessLog() = default;

@@ -238,6 +238,8 @@ void put_process(MetricText& text, const Exposed& exposed) {
               exposed.drains_outstanding);
   text.single("drawbridge_access_log_lost_lines_total", Type::counter, "Access log lines that found no room.",
               exposed.access_log_lost);
+  text.single("drawbridge_access_log_failing", Type::gauge, "1 while the access log cannot be written, else 0.",
+              std::uint64_t{exposed.access_log_failing});
   text.single("process_open_fds", Type::gauge, "Open descriptors.", exposed.descriptors_open);
   text.single("process_max_fds", Type::gauge, "Limit of open descriptors.", exposed.descriptors_max);
   text.single("process_resident_memory_bytes", Type::gauge, "Resident memory.", exposed.resident_bytes);

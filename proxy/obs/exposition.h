@@ -57,6 +57,7 @@ struct Exposed {
   HistogramValue drains;                 // from publish to drained, of commands that drain
   std::uint64_t drains_outstanding = 0;  // that passed their deadline
   std::uint64_t access_log_lost = 0;
+  bool access_log_failing = false;
   // Of the process: measure_process (process.h).
   std::uint64_t descriptors_open = 0;
   std::uint64_t descriptors_max = 0;

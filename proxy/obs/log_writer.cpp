@@ -56,6 +56,15 @@ void LogWriter::reopen() {
   wake();
 }
 
+LogFacts LogWriter::facts() const {
+  const auto last_loss = last_loss_.load();
+  return {.file = name(),
+          .write_errno = write_errno_.load(),
+          .failing_since = failing_since_.load(),
+          .lost_lines = lost(),
+          .lost_lately = last_loss != base::SteadyTime{} && SteadyClock::now() - last_loss < LogFacts::lately};
+}
+
 void LogWriter::wake() {
   eventfd_write(wake_, 1);
 }
@@ -67,8 +76,9 @@ void LogWriter::run() {
     gather();
     const bool drained = drain();
     if (reopen_.exchange(false)) reopen_sink();
+    note_lost();
     report_lost();
-    if (!drained && failing_) wait_for_wake(sleep_time);
+    if (!drained && failing()) wait_for_wake(sleep_time);
   }
   finish();
 }
@@ -116,14 +126,14 @@ bool LogWriter::drain_ring(ByteRing& ring) {
     torn_ = rest[*written - 1] != '\n';
     rest.remove_prefix(*written);
     ring.release(*written);
-    if (failing_) recovered();
+    if (failing()) recovered();
   }
   return true;
 }
 
 void LogWriter::finish() {
   const auto deadline = SteadyClock::now() + finish_time;
-  while (!drain() && !failing_ && SteadyClock::now() < deadline) {
+  while (!drain() && !failing() && SteadyClock::now() < deadline) {
   }
   discard_rest();
   if (lost() != lost_reported_) say_lost();
@@ -164,17 +174,23 @@ void LogWriter::discard_torn_line() {
 }
 
 void LogWriter::failed(const base::Failure& failure) {
-  failing_ = true;
+  if (!failing()) failing_since_.store(base::now().wall);
+  write_errno_.store(failure.os_error);
   const auto now = SteadyClock::now();
   if (now - failure_said_ < say_again_time) return;
   failure_said_ = now;
-  events_.error("access_log_write_failed",
-                {{"file", path_.empty() ? "stdout" : path_}, {"error", std::strerror(failure.os_error)}});
+  events_.error("access_log_write_failed", {{"file", name()}, {"error", std::strerror(failure.os_error)}});
 }
 
 void LogWriter::recovered() {
-  failing_ = false;
+  write_errno_.store(0);
   events_.info("access_log_recovered", {{"lost_lines", fmt::to_string(lost())}});
+}
+
+void LogWriter::note_lost() {
+  if (lost() == lost_noted_) return;
+  lost_noted_ = lost();
+  last_loss_.store(SteadyClock::now());
 }
 
 void LogWriter::report_lost() {

@@ -3,6 +3,7 @@
 #include "proxy/base/event_log.h"
 #include "proxy/base/time.h"
 #include "proxy/obs/byte_ring.h"
+#include "proxy/obs/log_facts.h"
 #include "proxy/obs/log_sink.h"
 
 #include <atomic>
@@ -43,6 +44,7 @@ class LogWriter {
   }
   void reopen();
   std::uint64_t discarded_lines() const { return discarded_.load(std::memory_order_relaxed); }
+  LogFacts facts() const;  // any thread; what was lost shows a second late at most
 
  private:
   void run();
@@ -58,9 +60,12 @@ class LogWriter {
   void reopen_sink();
   void discard_torn_line();
 
+  std::string name() const { return path_.empty() ? "stdout" : path_; }
+  bool failing() const { return write_errno_.load() != 0; }
   void failed(const base::Failure& failure);
   void recovered();
   std::uint64_t lost() const { return source_.lost() + discarded_lines(); }
+  void note_lost();
   void report_lost();
   void say_lost();
 
@@ -73,13 +78,16 @@ class LogWriter {
   std::atomic<bool> stop_{false};
   std::atomic<bool> reopen_{false};
   std::atomic<std::uint64_t> discarded_{0};
+  std::atomic<int> write_errno_{0};  // of the last write, if it failed
+  std::atomic<base::WallTime> failing_since_{};
+  std::atomic<base::SteadyTime> last_loss_{};
 
   // Of the writer thread.
   std::size_t first_ring_ = 0;  // where to go on: a ring whose last line is partly written comes first
   bool torn_ = false;
-  bool failing_ = false;
   base::SteadyTime failure_said_{};
   base::SteadyTime lost_said_{};
+  std::uint64_t lost_noted_ = 0;
   std::uint64_t lost_reported_ = 0;
 
   std::thread thread_;  // last: everything above is there when it starts

@@ -3,7 +3,7 @@
 import resource
 import unittest
 
-from harness import ProxyCase, TestClient
+from harness import ProxyCase, TestClient, eventually
 
 
 class Scarcity(ProxyCase):
@@ -47,14 +47,21 @@ class Scarcity(ProxyCase):
         self.assertEqual((after["epoch"], after["sites"][0]["mode"]), (before["epoch"], "live"))
         self.assertEqual(self.client(proxy).post(b"x").status, 200)
 
-    def test_an_access_log_that_cannot_be_written_harms_no_request(self):
+    def test_an_access_log_that_cannot_be_written_harms_no_request_and_stands_in_status_and_doctor(self):
         proxy = self.proxy(self.upstream())
         resource.prlimit(proxy.process.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
         client = self.client(proxy)
         for _ in range(50):
             self.assertEqual(client.get().status, 200)
-        proxy.wait_until_said("access_log")
+        proxy.wait_until_said("access_log_write_failed")
+        trouble = r"access\.log cannot be written since 20\S+: File too large \(lines lost since proxyd started: 0\)"
+        self.assertRegex(proxy.ctl("status")[1], trouble)
+        self.assertRegex(proxy.ctl("doctor")[1], r"fail  access_log +the access log \S+" + trouble)
+        self.assertEqual(proxy.metric("drawbridge_access_log_failing"), 1)
         resource.prlimit(proxy.process.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        eventually(lambda: "cannot be written" not in proxy.ctl("status")[1], "the log to be written again")
+        self.assertRegex(proxy.ctl("doctor")[1], r"ok    access_log +\S+access\.log can be written")
+        self.assertEqual(proxy.metric("drawbridge_access_log_failing"), 0)
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <chrono>
 #include <cstdlib>
 #include <filesystem>
@@ -181,6 +182,7 @@ TEST_CASE("a file that cannot be opened again is said and the old one stays in u
 }
 
 TEST_CASE("a full disk is said once, tears no line and costs none while the ring has room") {
+  const auto started = base::now().wall;
   Folder folder;
   base::EventLog events(false);
   rlimit before{};
@@ -192,9 +194,12 @@ TEST_CASE("a full disk is said once, tears no line and costs none while the ring
     log_numbered(log->lane(1), "a", 1, 20);
     REQUIRE(eventually([&] { return count_events(events, "access_log_write_failed") == 1; }));
     CHECK(text_of(folder.file("access.log")).size() == 1'000);
+    CHECK(log->facts().write_errno == EFBIG);
+    CHECK(log->facts().failing_since >= started);
     log_numbered(log->lane(0), "b", 1, 20);
     setrlimit(RLIMIT_FSIZE, &before);
     CHECK(eventually([&] { return count_events(events, "access_log_recovered") == 1; }));
+    CHECK(log->facts().write_errno == 0);
     CHECK(log->lost_lines() == 0);
   }
   auto ids = ids_of(folder.file("access.log"));
@@ -307,6 +312,8 @@ TEST_CASE("a reader that stands still never stops a worker: lines are lost, coun
       log_numbered(log->lane(0), "x", 1, 100);
     }
     CHECK(eventually([&] { return count_events(events, "access_log_lines_lost") == 1; }));
+    CHECK(log->facts().lost_lately);
+    CHECK(log->facts().lost_lines > 0);
   }
   close(ends[0]);
   close(ends[1]);

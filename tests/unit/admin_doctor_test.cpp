@@ -32,6 +32,23 @@ TEST_CASE("that clients are turned away is said while it lasts and for a while a
   CHECK(client_warning(facts).starts_with("all 10 client connections"));
 }
 
+TEST_CASE("an access log that cannot be written fails and says since when, why and what was lost") {
+  obs::LogFacts facts{
+      .file = "/l", .failing_since = *base::parse_time("2026-03-01T12:00:00Z", {}), .lost_lines = 7};
+  CHECK(check_access_log({}).text == "off");
+  CHECK(check_access_log(facts).result == Health::ok);
+  CHECK(access_log_warning(facts).empty());  // though lines were lost once
+  facts.lost_lately = true;
+  CHECK(check_access_log(facts).result == Health::warn);
+  CHECK(access_log_warning(facts) ==
+        "lines of the access log /l were lost in the last minute (since proxyd started: 7)");
+  facts.write_errno = ENOSPC;
+  CHECK(check_access_log(facts).result == Health::fail);
+  CHECK(access_log_warning(facts) ==
+        "the access log /l cannot be written since 2026-03-01T12:00:00Z: No space left on device "
+        "(lines lost since proxyd started: 7)");
+}
+
 TEST_CASE("descriptors of this process are found") {
   const auto facts = measure_descriptors();
   CHECK(facts.limit > 0);
