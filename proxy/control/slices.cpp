@@ -150,7 +150,7 @@ std::expected<PartialMove, Refusal> return_slice(const core::CutoverCommand& com
   const auto found = find(slices, match->key());
   if (found == slices.end() || (match->kind() == Kind::percent && found->match != match->text())) {
     return refuse(RefusalCode::refused, fmt::format("{} has no slice {}", config.name, match->text()),
-                  slices.empty() ? fmt::format("{} is not split", config.name)
+                  slices.empty() ? fmt::format("there are no slices of {}", config.name)
                                  : fmt::format("there is {}", describe_slices(slices)));
   }
   move.match = found->match;

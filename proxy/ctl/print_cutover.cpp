@@ -96,7 +96,8 @@ std::string left_behind_text(const json::object& cutover, const Look& look) {
     return count == 0 && !at_least ? std::string() : (at_least ? "at least " : "") + counted(count, "write");
   };
   if (const auto left = writes("discarded_writes"); !left.empty()) {
-    return look.paint(Tone::warning, fmt::format("left behind on {}: {}", from, left)) + "\n";
+    const auto* would_be = flag(cutover, "dry_run") ? "would be " : "";
+    return look.paint(Tone::warning, fmt::format("{}left behind on {}: {}", would_be, from, left)) + "\n";
   }
   const auto accepted = writes("accepted_writes");
   if (accepted.empty()) return {};

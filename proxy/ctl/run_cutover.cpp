@@ -30,21 +30,23 @@ struct Followed {
 // The rule is: as long as something of a command that failed may still act on the new side, writes wait.
 std::string print_goes_on(const std::string& names, bool by_us) {
   return fmt::format("proxyctl: {}: {}; SIGKILL follows in {}s{}\n",
-                     by_us ? "it does not end when told to"
+                     by_us ? "proxyd no longer waits for the command, and it does not end when told to"
                            : "the command failed, and what it left running does not end when told to",
                      names, std::chrono::floor<std::chrono::seconds>(Keeper::last_wait).count(),
-                     by_us ? ", and the site does not wait for it" : "; writes wait until nothing of it runs");
+                     by_us ? "" : "; writes wait until nothing of it runs");
 }
 
-CommandEnd run_command(const Options& options, const Console& console, const json::object& progress,
-                       int descriptor) {
-  OperatorCommand command{
-      .text = options.run,
-      .environment = {},
-      .limit = base::Millis{number(progress, "left_ms")},
-      .line = descriptor,
-      .quiet_output = options.json,
-      .goes_on = [&](const std::string& names, bool by_us) { console.error(print_goes_on(names, by_us)); }};
+CommandEnd run_command(const Options& options, const Console& console, const json::object& progress, int descriptor,
+                       bool& told_of_end) {
+  OperatorCommand command{.text = options.run,
+                          .environment = {},
+                          .limit = base::Millis{number(progress, "left_ms")},
+                          .line = descriptor,
+                          .quiet_output = options.json,
+                          .goes_on = [&](const std::string& names, bool by_us) {
+                            told_of_end = by_us;
+                            console.error(print_goes_on(names, by_us));
+                          }};
   const json::object& environment = object_in(progress, "env");
   for (const auto& variable : environment) {
     const std::string name(variable.key().data(), variable.key().size());
@@ -106,8 +108,10 @@ void follow(const Options& options, const Console& console, const json::object& 
     console.error("proxyctl: " + open);
   }
   console.error(fmt::format("proxyctl: held and drained; running: {}\n", options.run));
-  const auto ended = run_command(options, console, progress, descriptor);
-  if (ended.was_told) console.error("proxyctl: proxyd no longer waits for the command: it was told to end\n");
+  bool told_of_end = false;
+  const auto ended = run_command(options, console, progress, descriptor, told_of_end);
+  if (ended.was_told && !told_of_end)
+    console.error("proxyctl: proxyd no longer waits for the command: it was told to end\n");
   console.error(print_end(ended));
   if (!ended.was_told) tell_end(options, console, progress, ended);
 }

@@ -183,6 +183,10 @@ TEST_CASE("a receipt names the writes that a move back leaves, whichever command
               "left behind on green: at least 0 writes\n"));
     CHECK_FALSE(has(printed(R"(, "discarded_writes": 0)", result), "left behind"));
   }
+  CHECK(has(printed(R"(, "discarded_writes": 3, "dry_run": true)", "done"),
+            "\nwould be left behind on green: 3 writes\n"));
+  CHECK(has(printed(R"(, "accepted_writes": 1)", "done"),
+            "green was sent 1 write since it was cut over to; blue has it"));
   const char* accepted = R"(, "accepted_writes": 29)";
   CHECK(has(printed(accepted, "done"), "green was sent 29 writes since it was cut over to; blue has them only if"));
   CHECK(has(printed(R"(, "accepted_writes": 29, "dry_run": true)", "done"), "green was sent 29 writes"));
