@@ -24,7 +24,7 @@ namespace {
 
 constexpr base::Millis stopped_margin{1'000};  // while proxyctl runs it ends the command itself
 constexpr base::Millis kill_wait{1'000};       // what SIGKILL does not end in that time it may never end
-constexpr base::Millis told_wait{300};         // who goes on after it is named
+constexpr base::Millis told_wait{500};         // who goes on after it is named
 constexpr int look_ms = 20;
 constexpr std::size_t family_max = 1'000;
 constexpr char told_word = 't';  // what a line of the keeper's begins with

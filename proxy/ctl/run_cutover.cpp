@@ -19,6 +19,7 @@ namespace json = boost::json;
 namespace {
 
 constexpr base::Millis noticed_after{1'000};
+constexpr const char* told_to_end = "proxyctl: proxyd no longer waits for the command: it was told to end\n";
 
 // What the stream has told so far.
 struct Followed {
@@ -29,11 +30,11 @@ struct Followed {
 
 // The rule is: as long as something of a command that failed may still act on the new side, writes wait.
 std::string print_goes_on(const std::string& names, bool by_us) {
-  return fmt::format("proxyctl: {}: {}; SIGKILL follows in {}s{}\n",
-                     by_us ? "proxyd no longer waits for the command, and it does not end when told to"
-                           : "the command failed, and what it left running does not end when told to",
-                     names, std::chrono::floor<std::chrono::seconds>(Keeper::last_wait).count(),
-                     by_us ? "" : "; writes wait until nothing of it runs");
+  return fmt::format(
+      "proxyctl: {}: {}; SIGKILL follows in {}s{}\n",
+      by_us ? "it does not end" : "the command failed, and what it left running does not end when told to", names,
+      std::chrono::floor<std::chrono::seconds>(Keeper::last_wait).count(),
+      by_us ? "" : "; writes wait until nothing of it runs");
 }
 
 CommandEnd run_command(const Options& options, const Console& console, const json::object& progress, int descriptor,
@@ -44,6 +45,7 @@ CommandEnd run_command(const Options& options, const Console& console, const jso
                           .line = descriptor,
                           .quiet_output = options.json,
                           .goes_on = [&](const std::string& names, bool by_us) {
+                            if (by_us) console.error(told_to_end);
                             told_of_end = by_us;
                             console.error(print_goes_on(names, by_us));
                           }};
@@ -110,8 +112,7 @@ void follow(const Options& options, const Console& console, const json::object& 
   console.error(fmt::format("proxyctl: held and drained; running: {}\n", options.run));
   bool told_of_end = false;
   const auto ended = run_command(options, console, progress, descriptor, told_of_end);
-  if (ended.was_told && !told_of_end)
-    console.error("proxyctl: proxyd no longer waits for the command: it was told to end\n");
+  if (ended.was_told && !told_of_end) console.error(told_to_end);
   console.error(print_end(ended));
   if (!ended.was_told) tell_end(options, console, progress, ended);
 }
