@@ -39,42 +39,42 @@ base::Expected<void> ControlRoom::start() {
     ++renders;
     return std::make_shared<const core::AnswerSet>();
   };
-  controller_ = std::make_unique<control::Controller>(
-      control::Controller::Parts{.workers = *workers,
-                                 .alarms = alarms,
-                                 .store = *store_,
-                                 .history = *history_,
-                                 .events = events,
-                                 .load = [this] { return config::parse(config_text_, "test.toml"); },
-                                 .render = render,
-                                 .boot_id = boot,
-                                 .probe =
-                                     [this](const auto& servers, const std::string& path, auto done) {
-                                       alarms.post([this, servers, path, done = std::move(done)] {
-                                         std::vector<control::Controller::Parts::Found> found;
-                                         const bool healthy = path.empty() ? servers_answer : check_passes;
-                                         for (const auto id : servers) {
-                                           found.push_back(
-                                               {id, healthy && (dead.empty() || id != id_of(dead)), "status 500"});
-                                         }
-                                         done(found);
-                                       });
-                                     },
-                                 .served =
-                                     [this](core::SiteId) {
-                                       return control::Cutovers::Served{
-                                           .writes = writes, .last_write = last_write, .first_write = first_write};
-                                     },
-
-                                 .slice_writes = [this](core::SliceId) { return slice_writes; },
-                                 .forget_first_write = [this](core::SiteId) { first_write.reset(); },
-                                 .answered = [this](core::PoolId) { return answered; },
-                                 .passing =
-                                     [this](const core::CutoverPoint& point) {
-                                       if (passing) passing(point);
-                                     }},
-      std::move(*config));
+  controller_ = std::make_unique<control::Controller>(parts(render), std::move(*config));
   return controller_->start();
+}
+
+control::Controller::Parts ControlRoom::parts(const control::Controller::Render& render) {
+  control::Controller::Parts parts{.workers = *workers,
+                                   .alarms = alarms,
+                                   .store = *store_,
+                                   .history = *history_,
+                                   .events = events,
+                                   .load = [this] { return config::parse(config_text_, "test.toml"); },
+                                   .render = render,
+                                   .boot_id = boot};
+  parts.probe = [this](const auto& servers, const std::string& path, auto done) { probe(servers, path, done); };
+  parts.served = [this](core::SiteId) {
+    return control::Cutovers::Served{.writes = writes, .last_write = last_write, .first_write = first_write};
+  };
+  parts.slice_writes = [this](core::SliceId) { return slice_writes; };
+  parts.forget_first_write = [this](core::SiteId) { first_write.reset(); };
+  parts.answered = [this](core::PoolId) { return answered; };
+  parts.passing = [this](const core::CutoverPoint& point) {
+    if (passing) passing(point);
+  };
+  return parts;
+}
+
+void ControlRoom::probe(const std::vector<core::ServerId>& servers, const std::string& path,
+                        const std::function<void(std::vector<control::Controller::Parts::Found>)>& done) {
+  alarms.post([this, servers, path, done] {
+    std::vector<control::Controller::Parts::Found> found;
+    const bool healthy = path.empty() ? servers_answer : check_passes;
+    for (const auto id : servers) {
+      found.push_back({id, healthy && (dead.empty() || id != id_of(dead)), "status 500"});
+    }
+    done(found);
+  });
 }
 
 void ControlRoom::stop() {

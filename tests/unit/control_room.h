@@ -70,6 +70,10 @@ class ControlRoom {
   core::ServerId id_of(const std::string& address) const;
 
  private:
+  control::Controller::Parts parts(const control::Controller::Render& render);
+  void probe(const std::vector<core::ServerId>& servers, const std::string& path,
+             const std::function<void(std::vector<control::Controller::Parts::Found>)>& done);
+
   std::string config_text_;
   std::unique_ptr<control::StateStore> store_;
   std::unique_ptr<control::History> history_;
