@@ -43,6 +43,8 @@ class Connection final
 
   // Serves what has come, later in this turn, and waits for the rest.
   static void begin(std::unique_ptr<Connection> self);
+  // Waits for something to come.
+  static void rest(std::unique_ptr<Connection> self);
 
   // Shutdown: a connection between two requests, or long without one, ends now; one with a request ends after it, a
   // tunnel is told to go. One that has just come has a moment for its first request: its client could not know.
@@ -59,7 +61,6 @@ class Connection final
  private:
   enum class Speaks : std::uint8_t { unknown, nothing, http1, http2 };
 
-  static void rest(std::unique_ptr<Connection> self);  // waits for something to come
   void stirred(base::Result<void> result) override;
   static net::Task<> serve(std::unique_ptr<Connection> self);
   net::Task<bool> run_h2();

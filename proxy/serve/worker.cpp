@@ -24,6 +24,7 @@ constexpr std::chrono::seconds greeting_time{3};
 // At each look for idle connections that give way to new ones.
 constexpr std::size_t idle_looked_at_max = 1'024;
 constexpr std::size_t idle_ended_max = 64;
+constexpr std::size_t read_in_turn_max = 64;  // new connections
 constexpr std::chrono::milliseconds room_made_every{10};
 
 bool is_silent(int fd) {
@@ -197,9 +198,16 @@ void Worker::welcome(net::UniqueFd fd, const http::ProxyParties& parties, const 
                      base::SteadyTime came) {
   auto connection = std::make_unique<Connection>(*this, std::move(fd), parties, door, std::move(seat), came);
   connections_.push_back(*connection);
-  Connection::begin(std::move(connection));
+  reads_at_once() ? Connection::begin(std::move(connection)) : Connection::rest(std::move(connection));
   // A balancer may have been slow to say whom it speaks for: then the moment for the first request begins now.
   if (stopping_) newcomers_.arm(loop_.now() + parting_.newcomer_time);
+}
+
+// Of thousands that come at once most are heard through the loop, some hundred a turn: between them the servers'
+// answers are heard, and their connections serve the next ones. Else each would open one of its own.
+bool Worker::reads_at_once() {
+  if (std::exchange(read_turn_, loop_.turns()) != loop_.turns()) read_in_turn_ = 0;
+  return ++read_in_turn_ <= read_in_turn_max;
 }
 
 net::Task<> Worker::introduce(net::UniqueFd fd, http::SocketAddress balancer, const Door& door, Census::Seat seat) {

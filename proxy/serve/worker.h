@@ -144,6 +144,7 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   void drained(std::uint64_t drain_id, const core::ClassCounts& ended) override;
   void epochs_below_ended(std::uint64_t epoch) override;
   void deadline_passed(net::Deadline& deadline) override;
+  bool reads_at_once();
   void welcome(net::UniqueFd fd, const http::ProxyParties& parties, const Door& door, Census::Seat seat,
                base::SteadyTime came);
   std::size_t end_idle(std::size_t most);
@@ -175,6 +176,8 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   std::map<core::SiteId, std::shared_ptr<const core::AnswerSet>> no_server_;
   bool stopping_ = false;
   Parting parting_;
+  std::uint64_t read_turn_ = 0;  // in which so many new connections were read at once
+  std::size_t read_in_turn_ = 0;
   net::Deadline newcomers_;   // end of what connections without a request have at shutdown
   net::Deadline last_words_;  // and of what those that end_all() has cut have to take their answers
   base::SteadyTime room_made_at_{};

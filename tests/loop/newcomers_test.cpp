@@ -1,10 +1,13 @@
-// Clients for whom no place comes free, by the first that they say, whatever the door was made for.
+// Clients who come all at once; and those for whom no place comes free, by the first that they say, whatever the
+// door was made for.
 #include "tests/h2/frames.h"
 #include "tests/loop/worker_bench.h"
 
 #include <doctest/doctest.h>
 
+#include <future>
 #include <string>
+#include <vector>
 
 using namespace drawbridge;
 using tests::ok;
@@ -33,7 +36,54 @@ struct FullHouse {
   std::optional<RawSocket> server;
 };
 
+// Looks, between any two things that a worker does, how many connections to servers there are.
+struct Lookout {
+  static constexpr std::uint64_t enough = 200;
+
+  void look() {
+    const auto open = bench.upstream_connections().open();
+    const auto turn = worker->loop().turns();
+    if (open > 0 && first_turn == 0) first_turn = turn;
+    if (turn == first_turn) in_first_turn = open;
+    if (open == enough) return over.set_value();
+    worker->post([this] { look(); });
+  }
+
+  WorkerBench& bench;
+  serve::Worker* worker = nullptr;
+  std::uint64_t first_turn = 0, in_first_turn = 0;
+  std::promise<void> over;
+};
+
 }  // namespace
+
+TEST_CASE("of many clients who come at once most are served after servers have been heard") {
+  WorkerBench bench;
+  bench.door().h2c = false;  // else the first words are waited for
+  bench.start();
+  Lookout lookout{.bench = bench};
+  std::promise<void> is_busy, all_here;
+  auto busy = std::async(std::launch::async, [&] {
+    return bench.ask<bool>([&](serve::Worker& worker) {
+      is_busy.set_value();
+      all_here.get_future().wait();
+      lookout.worker = &worker;
+      lookout.look();
+      return true;
+    });
+  });
+  is_busy.get_future().wait();
+  std::vector<RawSocket> clients;
+  for (std::size_t i = 0; i < Lookout::enough; ++i) {
+    clients.push_back(bench.newcomer());
+    clients.back().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+  }
+  all_here.set_value();
+  CHECK(busy.get());
+  REQUIRE(lookout.over.get_future().wait_for(std::chrono::seconds(10)) == std::future_status::ready);
+  CHECK(lookout.in_first_turn > 0);
+  CHECK(lookout.in_first_turn <= 64);
+}
 
 TEST_CASE("a client for whom no place comes free is told so and when to come back") {
   FullHouse house;
