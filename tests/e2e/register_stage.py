@@ -79,7 +79,7 @@ class RegisterStage(contextlib.ExitStack):
                                                     site=site))
         self.callback(self.proxy.remove)
         self.callback(self.proxy.stop)
-        self.copy = f"exec {BIN}/register_copy blue={self.blue.address} green={self.green.address}"
+        self.copy = f"{BIN}/register_copy blue={self.blue.address} green={self.green.address}"
         self.pool = "blue"
 
     def clients(self, *, think_us=0, seed=1, http2=False):
@@ -88,10 +88,11 @@ class RegisterStage(contextlib.ExitStack):
         self.callback(clients.kill)
         return clients
 
-    def move(self, *more):
-        """A cutover to the other pool with the copy as its command; its receipt."""
+    def move(self, *more, then=""):
+        """A cutover to the other pool with the copy as its command, and what `then` says after it; its receipt."""
         self.pool = OTHER[self.pool]
-        status, out, error = self.proxy.ctl("cutover", "shop", "--to", self.pool, "--run", self.copy, "--json", *more)
+        command = f"{self.copy} && {then}" if then else f"exec {self.copy}"
+        status, out, error = self.proxy.ctl("cutover", "shop", "--to", self.pool, "--run", command, "--json", *more)
         assert status == 0, out + error
         return json.loads(out)["receipt"]
 
