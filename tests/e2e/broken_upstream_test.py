@@ -6,11 +6,15 @@ import threading
 from harness import Broken, ExchangeCase, ProxyCase, answer, eventually, main
 
 
-def unused_address():
-    """An address where nobody listens."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return f"127.0.0.1:{probe.getsockname()[1]}"
+class Unused:
+    """An address where nobody listens: it stays taken, so that nobody else is given its port."""
+
+    def __init__(self):
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # for who comes to listen after all
+        self.socket.bind(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.address = f"127.0.0.1:{self.port}"
 
 
 class Truncation(ExchangeCase):
@@ -129,20 +133,26 @@ class Retries(ExchangeCase):
 
 
 class Failures(ExchangeCase):
+    def unused(self):
+        unused = Unused()
+        self.addCleanup(unused.socket.close)
+        return unused
+
     def test_a_server_that_refuses_connections_is_passed_over(self):
         upstream = self.upstream()
-        visitor = self.visitor(self.proxy(unused_address(), upstream, workers=1))
+        visitor = self.visitor(self.proxy(self.unused(), upstream, workers=1))
         for _ in range(4):
             self.assertEqual(visitor.post(b"x").body, b"hello")
 
     def test_when_no_server_can_be_connected_to_the_answer_is_502(self):
-        visitor = self.visitor(self.proxy(unused_address(), unused_address()))
+        visitor = self.visitor(self.proxy(self.unused(), self.unused()))
         self.assertEqual(visitor.get().status, 502)
 
     def test_an_upstream_that_is_silent_is_504(self):
         upstream = self.upstream(lambda e: e.say_nothing())
         visitor = self.visitor(self.proxy(upstream, timeouts='upstream_head = "200ms"'))
         self.assertEqual(visitor.get().status, 504)
+        upstream.wait_for_requests(1)
         self.assertEqual(len(upstream.requests), 1)
 
     def test_an_upstream_that_stops_in_mid_body_is_cut_after_its_time(self):
@@ -195,19 +205,19 @@ class Failures(ExchangeCase):
         self.assertEqual(self.visitor(proxy).get().body, b"still here")
 
     def test_no_healthy_server_is_a_503_of_its_own(self):
-        health = 'health = { interval = "100ms", timeout = "1s", rise = 1, fall = 1 }'
-        proxy = self.proxy(unused_address(), pool=health)
+        health = 'health = { interval = "100ms", timeout = "5s", rise = 1, fall = 1 }'
+        proxy = self.proxy(self.unused(), pool=health)
         eventually(lambda: '"down"' in str(proxy.ctl("pool", "--json")[1]), "the server to be seen down")
         response = self.visitor(proxy).get("/", {"Accept": "application/json"})
         self.assertEqual((response.status, response.not_processed), (503, True))
         self.assertIn(b"No server available", response.body)
 
     def test_a_server_that_comes_back_is_used_again(self):
-        address = unused_address()
-        health = 'health = { interval = "100ms", timeout = "1s", rise = 1, fall = 1 }'
-        proxy = self.proxy(address, pool=health)
+        server = self.unused()
+        health = 'health = { interval = "100ms", timeout = "5s", rise = 1, fall = 1 }'
+        proxy = self.proxy(server, pool=health)
         eventually(lambda: '"down"' in str(proxy.ctl("pool", "--json")[1]), "the server to be seen down")
-        self.upstream(port=int(address.rsplit(":", 1)[1]))
+        self.upstream(port=server.port)
 
         def answers():
             with self.visitor(proxy) as visitor:

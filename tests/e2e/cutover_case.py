@@ -39,6 +39,13 @@ class CutoverCase(ProxyCase):
     def cut_over(self, *arguments, **options):
         return self.begin("cutover", "web", "--to", "green", *arguments, **options)
 
+    def gated_cut_over(self, *arguments):
+        """A cutover whose command has begun and ends once there is a file: the file, and the cutover."""
+        gate = self.the_proxy.folder / "gate"
+        running = self.cut_over(*arguments, "--run", f"while [ ! -e {gate} ]; do sleep 0.02; done")
+        self.until_stage("run")
+        return gate, running
+
     def end_of(self, running):
         out, error = running.communicate(timeout=3 * PATIENCE)
         return running.returncode, out, error

@@ -37,10 +37,10 @@ access_log = "off"
 address = "127.0.0.1:0"
 [pool.blue]
 servers = ["{blue}"]
-health = {{ path = "/healthz" }}
+health = {{ path = "/healthz", timeout = "10s" }}
 [pool.green]
 servers = ["{green}"]
-health = {{ path = "/healthz" }}
+health = {{ path = "/healthz", timeout = "10s" }}
 [site.shop]
 pool = "blue"
 """

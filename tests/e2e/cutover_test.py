@@ -29,10 +29,10 @@ address = "127.0.0.1:0"
 {listener}
 [pool.blue]
 servers = ["{blue}"]
-health = {{ path = "/healthz" }}
+health = {{ path = "/healthz", timeout = "10s" }}
 [pool.green]
 servers = ["{green}"]
-health = {{ path = "/healthz" }}
+health = {{ path = "/healthz", timeout = "10s" }}
 [site.shop]
 pool = "blue"
 """
@@ -167,11 +167,12 @@ class Cutover(unittest.TestCase):
         self.assert_as_before()
 
     def test_a_check_that_fails_brings_the_site_back(self):
-        self.green.is_healthy = True
-        break_it = f"touch {self.proxy.folder}/broken"
-        running = self.begin("cutover", "shop", "--to", "green", "--run", f"{break_it}; sleep 0.5", "--check", "/ready")
-        eventually((self.proxy.folder / "broken").exists, "the command")
+        gate = self.proxy.folder / "gate"
+        running = self.begin("cutover", "shop", "--to", "green", "--check", "/ready",
+                             "--run", f"until [ -e {gate} ]; do sleep 0.02; done")
+        self.until_in_run()
         self.green.is_healthy = False
+        gate.touch()
         out, error = running.communicate(timeout=3 * PATIENCE)
         self.assertEqual(running.returncode, 1, out + error)
         self.assertIn("status 500", out)

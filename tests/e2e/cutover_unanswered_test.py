@@ -8,15 +8,23 @@ from harness import answer
 
 
 class Unanswered(CutoverCase):
+    def write_that_ends_in_the_drain_of(self, *arguments):
+        """A write, and the cutover that waits for it: the last byte of the write is sent then."""
+        write = POST % b"order"
+        written = self.client(self.the_proxy).send(write[:-1])
+        self.blue.wait_for_requests(1)
+        running = self.cut_over(*arguments)
+        self.until_stage("drain")
+        return written.send(write[-1:]), running
+
     def test_a_write_whose_server_gives_no_answer_turns_it_back_before_its_command(self):
         proxy = self.shop(timeouts="upstream_head = '700ms'")
         hung = threading.Event()
         self.addCleanup(hung.set)
         self.blue.script = lambda exchange: (exchange.read_body(), exchange.wait(hung))
         touched = proxy.folder / "touched"
-        written = self.client(proxy).send(POST % b"order")
-        self.blue.wait_until_complete()
-        status, out, error = self.end_of(self.cut_over("--run", f"touch {touched}"))
+        written, running = self.write_that_ends_in_the_drain_of("--run", f"touch {touched}")
+        status, out, error = self.end_of(running)
         self.assertEqual((status, touched.exists()), (1, False), out + error)
         self.assertIn("not on green, but on blue as before: the outcome of 1 write is unknown", out)
         self.assertRegex(out, r"not answered by their server.*\n.*SERVER\n.*POST +/order +%s\n" % self.blue.address)
@@ -38,9 +46,8 @@ class Unanswered(CutoverCase):
         hung = threading.Event()
         self.addCleanup(hung.set)
         self.blue.script = lambda exchange: (exchange.read_body(), exchange.wait(hung))
-        self.client(proxy).send(POST % b"order")
-        self.blue.wait_until_complete()
-        status, out, error = self.end_of(self.cut_over("--cut"))
+        _, running = self.write_that_ends_in_the_drain_of("--cut")
+        status, out, error = self.end_of(running)
         self.assertEqual(status, 0, out + error)
         self.assertRegex(out, r"not answered by their server.*\n.*SERVER\n.*POST +/order +%s\n" % self.blue.address)
         self.assert_on("green")

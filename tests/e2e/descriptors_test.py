@@ -14,8 +14,8 @@ PROBED = 'health = { path = "/", interval = "100ms", timeout = "5s", rise = 1, f
 
 
 def use_up(proxy):
-    """From now on the process can open nothing."""
-    proxy.limit_descriptors(proxy.descriptors())
+    """From now on the process can open nothing: each number below the limit is taken."""
+    proxy.limit_descriptors(proxy.lowest_free_descriptor())
 
 
 class OutOfDescriptors(ProxyCase):

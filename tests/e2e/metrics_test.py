@@ -22,9 +22,7 @@ class Metrics(CutoverCase):
 
     def test_who_waits_for_a_cutover_and_how_it_stands_and_ended(self):
         proxy = self.shop()
-        gate = proxy.folder / "gate"
-        running = self.cut_over("--run", f"while [ ! -e {gate} ]; do sleep 0.02; done")
-        self.until_stage("run")
+        gate, running = self.gated_cut_over()
         waiting = self.parked_post()
         self.assertEqual(proxy.metric('drawbridge_requests_parked{site="web"}'), 1)
         self.assertEqual(proxy.metric('drawbridge_cutover_stage{site="web",stage="run"} '), 1)
@@ -32,8 +30,8 @@ class Metrics(CutoverCase):
         gate.touch()
         self.assertEqual(self.end_of(running)[0], 0)
         waiting.read_response("POST")
-        self.assertEqual(proxy.metric('drawbridge_requests_parked{site="web"}'), 0)
-        self.assertEqual(proxy.metric("drawbridge_cutover_stage{"), 0)
+        self.until('drawbridge_requests_parked{site="web"}', 0)
+        self.until("drawbridge_cutover_stage{", 0)
         self.until('drawbridge_cutover_last_outcome{site="web",outcome="done"} ', 1)
         self.until('drawbridge_hold_wait_seconds_count{site="web"}', 1)
         self.assertNotEqual(proxy.ctl("cutover", "web", "--to", "blue", "--run", "exit 1")[0], 0)

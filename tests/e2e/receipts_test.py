@@ -166,10 +166,18 @@ class Waiting(ReceiptCase):
             self.assertEqual((status, receipt["result"], receipt["drained"]["writes"]), (0, "done", 1), leave)
 
     def unanswered(self, held, fate, settings, *arguments):
-        """(exit status, receipt) of a readonly during which a write gets no whole answer."""
-        server, proxy, asked = self.scene(held, timeouts=settings)
+        """(exit status, receipt) of a readonly during which a write gets no whole answer: its server has the last of it
+        when the readonly waits for it."""
+        server = self.upstream(held)
+        proxy = self.proxy(server, site=SITE, timeouts=settings)
+        asked = self.visitor(proxy).begin("POST", "/orders", length=2).send(b"h")
+        server.wait_for_requests(1)
         command = Command(proxy, "mode", "readonly", *arguments)
-        eventually(lambda: self.is_draining(proxy) or not command.runs(), "the drain")
+        eventually(lambda: self.is_draining(proxy), "the drain")
+        asked.send(b"i")
+        if held.first:
+            asked.read(len(held.first.partition(b"\r\n\r\n")[2]))
+        server.wait_until_complete()
         if fate == "breaks":
             server.close_connections()
         status, receipt = command.end()
@@ -258,6 +266,8 @@ class Deadline(ReceiptCase):
 
     def cut(self, script):
         server, proxy, asked = self.scene(script)
+        if script.first:
+            asked.head()
         status, receipt = self.ctl(proxy, "mode", "readonly", "--drain", "300ms", "--cut")
         self.assertEqual((status, receipt["result"]), (0, "cut"))
         self.assert_lists_the_write(receipt["cut"], server)

@@ -10,7 +10,7 @@ class Scarcity(ProxyCase):
     def test_without_descriptors_accepting_pauses_and_operators_still_come_in(self):
         proxy = self.proxy(self.upstream(), workers=1)
         self.client(proxy).get()
-        proxy.limit_descriptors(proxy.descriptors() + 3)
+        proxy.limit_descriptors(proxy.lowest_free_descriptor() + 3)
         clients = [self.client(proxy) for _ in range(20)]
         proxy.wait_until_said("accept_paused")
         self.assertGreaterEqual(proxy.metric("drawbridge_accept_pauses_total"), 1)

@@ -279,12 +279,15 @@ class Slices(unittest.TestCase):
         self.assertIn("forward to pool green", explained)
         self.assertIn("slice  header:X-Tenant=acme", explained)
         self.assertIn("ambiguous, answer 400", self.ctl("explain", "POST", "http://a/x", "-H", "X_Tenant: acme"))
-        records = eventually(lambda: [one for one in self.proxy.access_log() if one.get("slice")], "access log")
+        def logged():
+            found = [one for one in self.proxy.access_log() if one.get("slice")]
+            return {one["status"] for one in found} >= {200, 400} and found
+        records = eventually(logged, "their records")
         self.assertEqual({(one["slice"], one.get("pool")) for one in records if one["status"] == 200},
                          {("header:X-Tenant=acme", "green")})
         self.assertEqual([one["why"] for one in records if one["status"] == 400], ["ambiguous_slice"])
-        self.assertEqual(self.proxy.metric('drawbridge_slice_requests_total{site="shop",slice="header:X-Tenant=acme",'
-                                           'class="write"}'), 1)
+        counted = 'drawbridge_slice_requests_total{site="shop",slice="header:X-Tenant=acme",class="write"}'
+        eventually(lambda: self.proxy.metric(counted) == 1, "its write to be counted")
         self.assertIn("cutover of header:X-Tenant=acme to green", self.ctl("history"))
         said = self.ctl("rollback", "shop", "--match", "header:X-Tenant=acme", status=1)
         self.assertIn("green has accepted 1 write", said)

@@ -2,6 +2,7 @@
 
 import contextlib
 import http.client
+import itertools
 import json
 import os
 import pathlib
@@ -206,8 +207,9 @@ class TestProxy:
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
 
-    def descriptors(self):
-        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
+    def lowest_free_descriptor(self):
+        taken = {int(number) for number in os.listdir(f"/proc/{self.process.pid}/fd")}
+        return next(number for number in itertools.count() if number not in taken)
 
     def sockets(self):
         """Descriptors that are sockets: not those kept for the operator, which come and go with a session."""
