@@ -148,6 +148,9 @@ control::Status LiveApi::status() const {
   if (auto warning = client_warning(parts_.clients()); !warning.empty()) {
     status.warnings.insert(status.warnings.begin(), std::move(warning));
   }
+  if (auto warning = kept_sockets_warning(parts_.kept_sockets()); !warning.empty()) {
+    status.warnings.insert(status.warnings.begin(), std::move(warning));
+  }
   if (auto ending = parts_.ending(); !ending.empty()) {
     status.warnings.insert(status.warnings.begin(), std::move(ending));
   }
@@ -213,6 +216,7 @@ void LiveApi::doctor(std::function<void(std::vector<Check>)> done) {
   checks.push_back(check_clients(clients));
   checks.push_back(check_state_folder(measure_folder(config.server.state_dir)));
   checks.push_back(check_access_log(parts_.access_log()));
+  checks.push_back(check_kept_sockets(parts_.kept_sockets()));
   checks.push_back(check_clock(measure_clock(parts_.started)));
   std::ranges::move(check_certificates(parts_.certificates(), status.now), std::back_inserter(checks));
   checks.push_back(check_pages(parts_.controller, status));

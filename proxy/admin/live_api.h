@@ -1,6 +1,7 @@
 #pragma once
 
 #include "proxy/admin/api.h"
+#include "proxy/admin/kept_sockets.h"
 #include "proxy/obs/counters.h"
 #include "proxy/obs/log_facts.h"
 
@@ -31,6 +32,7 @@ class LiveApi final : public Api {
     std::function<ClientFacts()> clients;
     std::function<obs::LogFacts()> access_log;
     std::function<std::vector<control::CertificateStatus>()> certificates;
+    std::function<KeptSockets()> kept_sockets;
     std::function<std::string()> ending;  // that the process was told to end, and what it does; empty before
     base::Now started;
   };

@@ -226,6 +226,7 @@ Expected<void> Daemon::open_admin() {
                                      .clients = [this] { return descriptors_->facts(); },
                                      .access_log = [this] { return access_log_->facts(); },
                                      .certificates = [this] { return certificates_->status(); },
+                                     .kept_sockets = [this] { return handover_.facts(); },
                                      .ending = [this] { return ending_->sentence(base::SteadyClock::now()); },
                                      .started = started_});
   auto opened = admin::Server::open(context_, {.socket_path = server.admin_socket, .group = server.admin_group},
@@ -249,15 +250,16 @@ Expected<void> Daemon::serve() {
   context_.poll();
   context_.restart();
   const auto doors = certificates_->doors();
-  auto listening = workers_->listen(doors, handover_.claim(doors), handover_.keeps());
+  auto listening = workers_->listen(doors, handover_.claim(doors), handover_.can_keep());
   if (!listening) return std::unexpected(listening.error());
-  handover_.keep(listening->opened);
+  handover_.settle(listening->opened);
   descriptors_->begin();
   shared_->descriptors_exhausted = [this] { asio::post(context_, [this] { descriptors_->exhausted(); }); };
   workers_->start();
   certificates_->watch([this](std::size_t listener, auto server) { workers_->speak(listener, server); });
   for (const auto& address : listening->addresses) events_.info("listening", {{"address", address}});
   handover_.serving();
+  handover_.report(*alarms_);
   if (options_.serving) options_.serving(listening->addresses);
   signals_.add(SIGUSR1);
   wait_for_signal();
@@ -325,6 +327,7 @@ void Daemon::collect_metrics(std::function<void(std::string)> done) {
                                   .workers = shared_->workers,
                                   .client_connections_max = shared_->census.limit(),
                                   .certificates = certificates_->status(),
+                                  .sockets_kept = handover_.outlives_us(),
                                   .started = started_};
   asio::post(context_, [text = obs::expose(expose_facts(facts)), done = std::move(done)] { done(text); });
 }

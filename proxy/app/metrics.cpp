@@ -46,6 +46,7 @@ obs::Exposed expose_facts(const MetricsFacts& facts) {
   out.drains = facts.drains;
   out.access_log_lost = facts.access_log.lost_lines();
   out.access_log_failing = facts.access_log.facts().write_errno != 0;
+  out.listening_sockets_kept = facts.sockets_kept;
   out.workers = facts.workers;
   out.client_connections_max = facts.client_connections_max;
   out.start_seconds = static_cast<double>(facts.started.wall.time_since_epoch().count()) / 1000.0;

@@ -21,6 +21,7 @@ struct MetricsFacts {
   std::size_t workers = 1;
   std::uint64_t client_connections_max = 0;
   std::vector<control::CertificateStatus> certificates;
+  bool sockets_kept = false;
   base::Now started;
 };
 

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <fcntl.h>
@@ -68,12 +69,27 @@ void make_ours(int fd) {
   ::listen(fd, SOMAXCONN);
 }
 
-HandedOver take(int count) {
+// One name each, in their order; fewer or none where nobody has named them.
+std::vector<std::string> split(const std::string& names) {
+  std::vector<std::string> list;
+  std::size_t at = 0;
+  while (at <= names.size()) {
+    const auto end = std::min(names.find(':', at), names.size());
+    list.push_back(names.substr(at, end - at));
+    at = end + 1;
+  }
+  return list;
+}
+
+HandedOver take(int count, std::vector<std::string> names) {
   HandedOver handed;
   std::set<ino_t> known;
+  names.resize(static_cast<std::size_t>(count));
   for (int number = first_handed; number < first_handed + count; ++number) {
+    const auto& name = names[static_cast<std::size_t>(number - first_handed)];
     const char* fault = fault_of(number);
     UniqueFd fd(number);
+    if (fault != nullptr && name == lent_name) continue;
     if (fault == nullptr && !known.insert(identity(number)).second) fault = "it is there twice";
     if (fault != nullptr) {
       handed.unfit.push_back(fmt::format("descriptor {}: {}", number, fault));
@@ -82,7 +98,9 @@ HandedOver take(int count) {
     make_ours(number);
     auto address = bound_address(number);
     const bool shares = option_of(number, SO_REUSEPORT) == 1;
-    handed.sockets.push_back({.fd = std::move(fd), .address = std::move(address), .shares_port = shares});
+    const bool stored = name == keeping_name(number);
+    handed.sockets.push_back(
+        {.fd = std::move(fd), .address = std::move(address), .shares_port = shares, .from_store = stored});
   }
   return handed;
 }
@@ -92,23 +110,29 @@ HandedOver take(int count) {
 base::Expected<HandedOver> take_handed_over() {
   const auto pid = take_variable("LISTEN_PID");
   const auto count = take_variable("LISTEN_FDS");
-  ::unsetenv("LISTEN_FDNAMES");
-  if (!pid && !count) return HandedOver{};
-  const auto number = count ? read_number(*count) : std::nullopt;
-  if (!number || *number > handed_max) {
-    return std::unexpected(base::Error{fmt::format(
-        "LISTEN_FDS is '{}', not a number of descriptors: what starts proxyd is wrong", count.value_or(""))});
+  const auto names = take_variable("LISTEN_FDNAMES");
+  if (!count) return HandedOver{};
+  if (pid != std::to_string(::getpid())) {
+    HandedOver nothing;
+    nothing.unfit.push_back(
+        fmt::format("{} descriptors for process {}: they are not for this one (start proxyd itself, or with exec)",
+                    *count, pid.value_or("")));
+    return nothing;
   }
-  if (pid == std::to_string(::getpid())) return take(*number);
-  HandedOver nothing;
-  nothing.unfit.push_back(
-      fmt::format("{} descriptors for process {}: they are not for this one (start proxyd itself, or with exec)",
-                  *number, pid.value_or("")));
-  return nothing;
+  const auto number = read_number(*count);
+  if (!number || *number > handed_max) {
+    return std::unexpected(base::Error{
+        fmt::format("LISTEN_FDS is '{}', not a number of descriptors: what starts proxyd is wrong", *count)});
+  }
+  return take(*number, split(names.value_or("")));
 }
 
-void stop_listening(HandedSocket socket) {
+void stop_listening(const HandedSocket& socket) {
   ::shutdown(socket.fd.get(), SHUT_RD);
+}
+
+void listen_again(const HandedSocket& socket) {
+  ::listen(socket.fd.get(), SOMAXCONN);
 }
 
 std::string keeping_name(int fd) {

@@ -1,7 +1,5 @@
 #include "proxy/net/service_manager.h"
 
-#include "proxy/net/unique_fd.h"
-
 #include <fmt/format.h>
 
 #include <array>
@@ -9,9 +7,12 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <fcntl.h>
+#include <poll.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
+#include <unistd.h>
 
 namespace drawbridge::net {
 namespace {
@@ -50,6 +51,23 @@ base::Expected<void> ServiceManager::let_go(const std::string& name) const {
   return send("FDSTOREREMOVE=1\nFDNAME=" + name, -1);
 }
 
+base::Expected<UniqueFd> ServiceManager::lend(const std::string& name) const {
+  return send_end_of_pipe("FDSTORE=1\nFDNAME=" + name);
+}
+
+base::Expected<UniqueFd> ServiceManager::barrier() const {
+  return send_end_of_pipe("BARRIER=1");
+}
+
+base::Expected<UniqueFd> ServiceManager::send_end_of_pipe(std::string_view text) const {
+  std::array<int, 2> ends{};
+  if (::pipe2(ends.data(), O_CLOEXEC) != 0) return std::unexpected(failed(address_, errno));
+  UniqueFd ours(ends[0]);
+  const UniqueFd theirs(ends[1]);
+  if (auto sent = send(text, theirs.get()); !sent) return std::unexpected(sent.error());
+  return ours;
+}
+
 base::Expected<void> ServiceManager::send(std::string_view text, int fd) const {
   if (!listens()) return {};
   sockaddr_un where{.sun_family = AF_UNIX, .sun_path = {}};
@@ -69,6 +87,11 @@ base::Expected<void> ServiceManager::send(std::string_view text, int fd) const {
   if (fd >= 0) attach(message, room, fd);
   if (::sendmsg(out.get(), &message, MSG_NOSIGNAL) < 0) return std::unexpected(failed(address_, errno));
   return {};
+}
+
+bool has_hung_up(const UniqueFd& pipe) {
+  pollfd look{.fd = pipe.get(), .events = 0, .revents = 0};
+  return ::poll(&look, 1, 0) > 0;
 }
 
 }  // namespace drawbridge::net

@@ -240,6 +240,9 @@ void put_process(MetricText& text, const Exposed& exposed) {
               exposed.access_log_lost);
   text.single("drawbridge_access_log_failing", Type::gauge, "1 while the access log cannot be written, else 0.",
               std::uint64_t{exposed.access_log_failing});
+  text.single("drawbridge_listening_sockets_kept", Type::gauge,
+              "1 while somebody keeps the listening sockets for the next process, else 0.",
+              std::uint64_t{exposed.listening_sockets_kept});
   text.single("process_open_fds", Type::gauge, "Open descriptors.", exposed.descriptors_open);
   text.single("process_max_fds", Type::gauge, "Limit of open descriptors.", exposed.descriptors_max);
   text.single("process_resident_memory_bytes", Type::gauge, "Resident memory.", exposed.resident_bytes);

@@ -58,6 +58,7 @@ struct Exposed {
   std::uint64_t drains_outstanding = 0;  // that passed their deadline
   std::uint64_t access_log_lost = 0;
   bool access_log_failing = false;
+  bool listening_sockets_kept = false;
   // Of the process: measure_process (process.h).
   std::uint64_t descriptors_open = 0;
   std::uint64_t descriptors_max = 0;

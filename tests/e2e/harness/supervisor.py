@@ -7,6 +7,7 @@ import pathlib
 import select
 import signal
 import socket
+import stat
 import sys
 import threading
 
@@ -18,11 +19,16 @@ DESCRIPTORS_MAX = 64  # of a message
 
 
 class Supervisor:
-    """Keeps what FDSTORE=1 brings, once each, until FDSTOREREMOVE=1 or until it hangs up (as systemd does)."""
+    """Keeps what FDSTORE=1 brings, once each and at most `room`, until FDSTOREREMOVE=1 or until it hangs up (as systemd
+    does). It can be deaf for a while: then what is said waits. And it need not look who has hung up."""
 
-    def __init__(self, folder):
+    def __init__(self, folder, room=4096):
         self.address = str(pathlib.Path(folder) / "notify.sock")
         self.said = []  # the messages, as dictionaries
+        self.room = room
+        self.looks = True
+        self.hears = threading.Event()
+        self.hears.set()
         self._kept = []  # (name, descriptor)
         self._lock = threading.Lock()
         self._sock = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -35,6 +41,7 @@ class Supervisor:
             text, ancillary, _, _ = self._sock.recvmsg(4096, socket.CMSG_SPACE(DESCRIPTORS_MAX * 4))
             if not text:
                 return
+            self.hears.wait()
             descriptors = array.array("i")
             for _, kind, data in ancillary:
                 assert kind == socket.SCM_RIGHTS
@@ -48,10 +55,14 @@ class Supervisor:
                     self._keep(message.get("FDNAME", "stored"), number)
             elif message.get("FDSTOREREMOVE") == "1":
                 self._drop(lambda name, _: name == message["FDNAME"])
+            else:
+                for number in descriptors:
+                    os.close(number)
             self.said.append(message)
 
     def _keep(self, name, number):
-        if any(os.path.sameopenfile(number, known) for _, known in self._kept):
+        self._drop_ended()
+        if len(self._kept) >= self.room or any(os.path.sameopenfile(number, known) for _, known in self._kept):
             os.close(number)
         else:
             self._kept.append((name, number))
@@ -61,11 +72,19 @@ class Supervisor:
             self._kept.remove(pair)
             os.close(pair[1])
 
-    def kept(self):
+    def _drop_ended(self):
+        if self.looks:
+            self._drop(lambda _, number: _has_hung_up(number))
+
+    def store(self):
         """(name, descriptor) of all that is kept now."""
         with self._lock:
-            self._drop(lambda _, number: _has_hung_up(number))
+            self._drop_ended()
             return list(self._kept)
+
+    def kept(self):
+        """Of these the sockets."""
+        return [(name, number) for name, number in self.store() if stat.S_ISSOCK(os.fstat(number).st_mode)]
 
     def keeps(self, address):
         """How many sockets on that address."""
@@ -80,6 +99,7 @@ class Supervisor:
             self._drop(lambda *_: True)
 
     def close(self):
+        self.hears.set()
         self._sock.shutdown(socket.SHUT_RDWR)
         self._thread.join()
         self._sock.close()
@@ -118,9 +138,9 @@ class KeptProxy(TestProxy):
     """A proxyd under a supervisor. `told` changes what it is told of the descriptors (LISTEN_FDS and the like), and
     `handed` are given behind those that are kept. `kept=False`: it gets `handed` only, and cannot speak."""
 
-    def __init__(self, upstreams=(), *, told=None, handed=(), kept=True, start=True, **options):
+    def __init__(self, upstreams=(), *, told=None, handed=(), kept=True, room=4096, start=True, **options):
         super().__init__(upstreams, start=False, **options)
-        self.supervisor = Supervisor(self.folder)
+        self.supervisor = Supervisor(self.folder, room)
         self.told = told or {}
         self.more_handed = list(handed)
         if kept:
@@ -133,11 +153,12 @@ class KeptProxy(TestProxy):
         return self._on_their_way
 
     def command(self):
-        handed = [*(number for _, number in self.supervisor.kept()), *self.more_handed]
-        self._on_their_way = [fcntl.fcntl(number, fcntl.F_DUPFD, OUT_OF_THE_WAY) for number in handed]
+        handed = [*self.supervisor.store(), *(("unknown", number) for number in self.more_handed)]
+        self._on_their_way = [fcntl.fcntl(number, fcntl.F_DUPFD, OUT_OF_THE_WAY) for _, number in handed]
         if not handed and not self.told:
             return super().command()
-        return handing_over(super().command(), self._on_their_way, self.told)
+        names = ":".join(name for name, _ in handed)
+        return handing_over(super().command(), self._on_their_way, {"LISTEN_FDNAMES": names, **self.told})
 
     def launch(self):
         super().launch()
