@@ -101,10 +101,9 @@ void LibraryHeap::give_back(void* memory) {
 
 void LibraryHeap::empty(void* memory, std::size_t bytes) {
   constexpr std::size_t page_bytes = 4096;
-  const auto begin = reinterpret_cast<std::uintptr_t>(memory);
-  const auto first = (begin + page_bytes - 1) / page_bytes * page_bytes;
-  const auto end = (begin + bytes) / page_bytes * page_bytes;
-  if (is_block(memory) && first < end) ::madvise(reinterpret_cast<void*>(first), end - first, MADV_DONTNEED);
+  const std::size_t before = -reinterpret_cast<std::uintptr_t>(memory) % page_bytes;
+  if (!is_block(memory) || bytes < before + page_bytes) return;
+  ::madvise(static_cast<std::byte*>(memory) + before, (bytes - before) / page_bytes * page_bytes, MADV_DONTNEED);
 }
 
 void LibraryHeap::install() {
