@@ -4,14 +4,16 @@
 #include "proxy/obs/status_slots.h"
 
 #include <algorithm>
+#include <cstddef>
 
 namespace drawbridge::obs {
 namespace {
 
 constexpr std::size_t plan_slots = verdict_count * core::request_class_count + 1;
 constexpr std::size_t undecided_slot = plan_slots - 1;
+constexpr std::size_t cache_line_bytes = 64;
 
-std::size_t plan_slot(core::Verdict verdict, core::RequestClass request_class) {
+constexpr std::size_t plan_slot(core::Verdict verdict, core::RequestClass request_class) {
   return static_cast<std::size_t>(verdict) * core::request_class_count + static_cast<std::size_t>(request_class);
 }
 
@@ -44,7 +46,7 @@ void free_all(std::unique_ptr<std::atomic<T*>[]>& places, std::size_t count) {
 
 // What each request changes stands together, and a verdict has its row of statuses only when one is counted: of a
 // thousand sites asked in turn nothing is in the cache, and whole tables would be on pages of their own.
-struct alignas(64) SiteCounters {
+struct alignas(cache_line_bytes) SiteCounters {
   using Statuses = std::array<Tally, status_slots>;
 
   SiteCounters() = default;
@@ -58,12 +60,16 @@ struct alignas(64) SiteCounters {
   Tally request_bytes;
   Tally response_bytes;
   std::array<std::atomic<Statuses*>, plan_slots> requests{};  // of what is forwarded first
-  alignas(64) Histogram duration;
+  alignas(cache_line_bytes) Histogram duration;
   Histogram hold_wait;
   Tally writes_sent;
   std::atomic<std::int64_t> last_write_ended{0};  // of the steady clock; 0: none
   std::atomic<std::int64_t> first_write_sent{0};  // likewise; the control thread takes it back
 };
+static_assert(plan_slot(core::Verdict::forward, core::RequestClass::read) == 0);
+static_assert(offsetof(SiteCounters, requests) + core::request_class_count * sizeof(SiteCounters::requests[0]) ==
+                  cache_line_bytes &&
+              offsetof(SiteCounters, duration) % cache_line_bytes == 0);
 
 Counters::Counters()
     : sites_(std::make_unique<std::atomic<SiteCounters*>[]>(site_slots)),

@@ -50,7 +50,7 @@ net::Task<Result<void>> Forward::run() {
     call_.channel.on_reset(this);
     auto leased = co_await call_.worker.servers().lease(pool_, tried_, wish_, lease_);
     if (leased) note_server(*leased);
-    if (!leased || client_gone_ || call_.cut || call_.late) {
+    if (!leased || tried_.given_up()) {
       call_.channel.on_reset(nullptr);
       if (client_gone_) co_return std::unexpected(*client_gone_);
       // Nobody left to ask again: what the first attempt met is the truth about this request.

@@ -7,7 +7,8 @@ namespace drawbridge::tests {
 void H1Visitor::begin(const Request& request) {
   const auto length = request.has_body ? fmt::format("Content-Length: {}\r\n", request.body_bytes) : std::string();
   last_ = {};
-  socket_.send(fmt::format("{} {} HTTP/1.1\r\nHost: a\r\n{}\r\n", request.method, request.target, length));
+  socket_.send(
+      fmt::format("{} {} HTTP/1.1\r\nHost: a\r\n{}{}\r\n", request.method, request.target, length, request.fields));
 }
 
 void H1Visitor::send(std::string_view body) {

@@ -17,7 +17,8 @@ H2Visitor::H2Visitor(RawSocket socket) : socket_(std::move(socket)), bench_(h2::
 
 void H2Visitor::begin(const Request& request) {
   const auto length = request.has_body ? fmt::format("Content-Length: {}\r\n", request.body_bytes) : std::string();
-  const auto head = fmt::format("{} {} HTTP/1.1\r\nHost: a\r\n{}\r\n", request.method, request.target, length);
+  const auto head =
+      fmt::format("{} {} HTTP/1.1\r\nHost: a\r\n{}{}\r\n", request.method, request.target, length, request.fields);
   body_left_ = request.body_bytes;
   interim_given_ = 0;
   guest_ = &bench_.ask({.head = head, .body_follows = body_left_ > 0});

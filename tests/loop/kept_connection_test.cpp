@@ -3,6 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <string_view>
+#include <sys/resource.h>
+#include <unistd.h>
 #include <vector>
 
 namespace {
@@ -48,6 +50,23 @@ struct KeptTown : tests::Town {
   upstream::LeaseWish wish;
   upstream::Lease lease;
   std::vector<tests::RawSocket> served;
+};
+
+// This process may open no descriptor beyond those that it has.
+struct NoMoreDescriptors {
+  NoMoreDescriptors() {
+    ::getrlimit(RLIMIT_NOFILE, &before);
+    const int next = ::dup(0);
+    ::close(next);
+    auto none = before;
+    none.rlim_cur = static_cast<rlim_t>(next);
+    ::setrlimit(RLIMIT_NOFILE, &none);
+  }
+  ~NoMoreDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before); }
+  NoMoreDescriptors(const NoMoreDescriptors&) = delete;
+  NoMoreDescriptors& operator=(const NoMoreDescriptors&) = delete;
+
+  rlimit before{};
 };
 
 }  // namespace
@@ -128,5 +147,41 @@ TEST_CASE("what is said on a connection that nobody uses is heard before it is c
   town.pass(std::chrono::seconds(2));
   CHECK(town.strays() == strays);
   CHECK(town.registry.worker(0).upstream_strays.value() == strays);
+  CHECK(town.registry.worker(0).upstream_connections_open.value() == 0);
+}
+
+TEST_CASE("a connection that is kept gives way to one that is needed") {
+  KeptTown town;
+  town.wish.fresh = true;
+  SUBCASE("where all workers together have all they may") {
+    town.budget.set_limit(1);
+    town.use();
+  }
+  SUBCASE("where the process is out of descriptors") {
+    const NoMoreDescriptors none;
+    town.use();
+  }
+  REQUIRE(town.lease);
+  CHECK_FALSE(town.lease.reused());
+  CHECK(town.registry.worker(0).upstream_connections_open.value() == 1);
+  CHECK(town.budget.open() == 1);
+  town.lease.reset();
+}
+
+TEST_CASE("where connections are scarce none is kept, and none stays") {
+  KeptTown town;
+  town.budget.set_limit(8);
+  REQUIRE(town.budget.take());
+  town.pass(std::chrono::seconds(2));
+  CHECK(town.budget.open() == 2);
+  for (int i = 0; i < 4; ++i) REQUIRE(town.budget.take());
+  SUBCASE("the one that was") {
+    town.pass(std::chrono::seconds(2));
+  }
+  SUBCASE("the one that is given back") {
+    town.use();
+    town.keep();
+  }
+  CHECK(town.budget.open() == 5);
   CHECK(town.registry.worker(0).upstream_connections_open.value() == 0);
 }

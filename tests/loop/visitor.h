@@ -37,6 +37,7 @@ class Visitor {
     std::string target = "/";
     std::size_t body_bytes = 0;  // announced; send() brings them
     bool has_body = false;
+    std::string fields = {};  // more of the head, whole lines
   };
   virtual void begin(const Request& request) = 0;
   virtual void send(std::string_view body) = 0;  // lost if the request is over already

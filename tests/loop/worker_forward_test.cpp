@@ -61,6 +61,25 @@ TEST_CASE("a client that stops in the middle of its body hears 408 and the serve
   upload.visitor->check_spent();
 }
 
+TEST_CASE("a call of gRPC may bring nothing of its body for as long as its pool lets the answer's be silent") {
+  WorkerBench bench;
+  bench.timing().body = base::Millis(60'000);
+  bench.bounds().body_timeout = base::Millis(100);
+  bench.bounds().body_rate_min = 1'000'000;
+  bench.start();
+  auto visitor = bench.visitor();
+  visitor->begin(
+      {.method = "POST", .body_bytes = 2, .has_body = true, .fields = "Content-Type: application/grpc\r\n"});
+  visitor->send("1");
+  auto server = bench.server().accept();
+  server.read_until("\r\n\r\n1");
+  CHECK(visitor->quiet_for(300));
+  visitor->send("2");
+  server.read_until("2");
+  server.send(ok);
+  CHECK(visitor->answer().body == "ok");
+}
+
 TEST_CASE("an answer before the end of the body reaches the client, though it sends on") {
   WorkerBench bench;
   bench.start();
@@ -85,6 +104,30 @@ TEST_CASE("a kept connection that the server has closed costs an idempotent requ
   CHECK(second.read_until("\r\n\r\n").starts_with("GET /2 "));
   second.send(ok);
   CHECK(visitor->answer().body == "ok");
+}
+
+TEST_CASE("a request that met a stale connection goes on a new one, not on another that was kept") {
+  WorkerBench bench;
+  bench.timing().idle = base::Millis(60'000);
+  bench.start();
+  auto one = bench.visitor(), other = bench.visitor();
+  std::vector<RawSocket> kept;
+  for (auto* const visitor : {one.get(), other.get()}) {
+    visitor->get();
+    kept.push_back(bench.take_request());
+  }
+  for (auto& server : kept) server.send(ok);
+  CHECK(one->answer().body == "ok");
+  CHECK(other->answer().body == "ok");
+  while (bench.ask<std::uint64_t>([](serve::Worker& worker) { return worker.counters().in_flight_at(0); }) != 0) {
+  }
+  one->get("/2");
+  auto asked = kept.begin();
+  while (asked->quiet_for(1)) asked = asked == kept.begin() ? std::prev(kept.end()) : kept.begin();
+  asked->read_until("\r\n\r\n");
+  asked->close();
+  bench.take_request().send(ok);
+  CHECK(one->answer().body == "ok");
 }
 
 TEST_CASE("a POST is not sent twice") {
@@ -287,6 +330,35 @@ TEST_CASE(
   CHECK(cut.requests.empty());  // no server has seen it: nobody need ask what became of it
   CHECK(cut.untouched[core::RequestClass::write] == 1);
   CHECK(visitor->answer().not_processed());
+}
+
+namespace {
+
+// Cuts a request when its connection to a server is made, and before it goes on with it: who waits for that goes on
+// behind us.
+net::Task<> cut_once_connected(serve::Worker& worker) {
+  auto& loop = worker.loop();
+  while (worker.ledger().in_flight(0).total() == 0) co_await loop.let_others();
+  for (const auto dialled = loop.turns(); loop.turns() == dialled;) co_await loop.let_others();
+  const auto writes = core::ClassMask{}.with(core::RequestClass::write);
+  worker.ledger().fence(1, {.epoch = 2, .sites = {0}, .classes = writes});
+  worker.ledger().cut(1, loop.now(), false);
+}
+
+}  // namespace
+
+TEST_CASE("a write that is given up when a connection is there for it is none that its pool was sent") {
+  WorkerBench bench;
+  bench.start();
+  auto visitor = bench.visitor();
+  bench.ask<int>([](serve::Worker& worker) {
+    worker.loop().spawn(cut_once_connected(worker));
+    return 0;
+  });
+  visitor->post("x");
+  CHECK(bench.server().accept().read_to_end().empty());
+  CHECK(visitor->answer().not_processed());
+  CHECK(bench.writes_sent() == 0);
 }
 
 TEST_CASE("a write that is sent a second time is one write to whoever counts what a pool has accepted") {

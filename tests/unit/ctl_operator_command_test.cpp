@@ -5,6 +5,7 @@
 #include <array>
 #include <csignal>
 #include <functional>
+#include <poll.h>
 #include <string>
 #include <string_view>
 #include <sys/socket.h>
@@ -85,4 +86,28 @@ TEST_CASE("what goes on though it was told to end is named at once, and waited f
     CHECK(end.survivors.empty());
     CHECK(::kill(static_cast<pid_t>(deaf), 0) != 0);
   }
+}
+
+TEST_CASE("a command that is stopped is let go on when it is told to end") {
+  const auto end =
+      run_beside("\r\n",
+                 "trap 'echo tidied; exit 9' TERM; (until grep -q '^State:.T' /proc/$$/status; do :; done; "
+                 "echo '{\"receipt\":{}}' >&9) & kill -STOP $$");
+  CHECK(end.was_told);
+  CHECK(end.exit_code == 9);
+  CHECK(end.output == "tidied\n");
+}
+
+TEST_CASE("a command whose keeper is killed is told to end by the kernel") {
+  std::array<int, 2> held{};  // by the command, until it has ended
+  REQUIRE(::pipe(held.data()) == 0);
+  REQUIRE(::dup2(held[1], 8) == 8);
+  const auto end = run_beside("\r\n", "echo $$; kill -KILL $PPID; exec sleep 300");
+  ::close(held[1]);
+  ::close(8);
+  CHECK(end.exit_code == 128 + SIGKILL);
+  pollfd ended{.fd = held[0], .events = POLLIN, .revents = 0};
+  CHECK(::poll(&ended, 1, 10'000) == 1);
+  ::close(held[0]);
+  if (ended.revents == 0) ::kill(static_cast<pid_t>(std::stol(end.output)), SIGKILL);
 }
