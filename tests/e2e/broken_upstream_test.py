@@ -1,20 +1,8 @@
 """Upstreams that break: what the client sees, and what is tried again."""
 
-import socket
 import threading
 
 from harness import Broken, ExchangeCase, ProxyCase, answer, eventually, main
-
-
-class Unused:
-    """An address where nobody listens: it stays taken, so that nobody else is given its port."""
-
-    def __init__(self):
-        self.socket = socket.socket()
-        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # for who comes to listen after all
-        self.socket.bind(("127.0.0.1", 0))
-        self.port = self.socket.getsockname()[1]
-        self.address = f"127.0.0.1:{self.port}"
 
 
 class Truncation(ExchangeCase):
@@ -133,19 +121,14 @@ class Retries(ExchangeCase):
 
 
 class Failures(ExchangeCase):
-    def unused(self):
-        unused = Unused()
-        self.addCleanup(unused.socket.close)
-        return unused
-
     def test_a_server_that_refuses_connections_is_passed_over(self):
         upstream = self.upstream()
-        visitor = self.visitor(self.proxy(self.unused(), upstream, workers=1))
+        visitor = self.visitor(self.proxy(self.nobody(), upstream, workers=1))
         for _ in range(4):
             self.assertEqual(visitor.post(b"x").body, b"hello")
 
     def test_when_no_server_can_be_connected_to_the_answer_is_502(self):
-        visitor = self.visitor(self.proxy(self.unused(), self.unused()))
+        visitor = self.visitor(self.proxy(self.nobody(), self.nobody()))
         self.assertEqual(visitor.get().status, 502)
 
     def test_an_upstream_that_is_silent_is_504(self):
@@ -206,14 +189,14 @@ class Failures(ExchangeCase):
 
     def test_no_healthy_server_is_a_503_of_its_own(self):
         health = 'health = { interval = "100ms", timeout = "5s", rise = 1, fall = 1 }'
-        proxy = self.proxy(self.unused(), pool=health)
+        proxy = self.proxy(self.nobody(), pool=health)
         eventually(lambda: '"down"' in str(proxy.ctl("pool", "--json")[1]), "the server to be seen down")
         response = self.visitor(proxy).get("/", {"Accept": "application/json"})
         self.assertEqual((response.status, response.not_processed), (503, True))
         self.assertIn(b"No server available", response.body)
 
     def test_a_server_that_comes_back_is_used_again(self):
-        server = self.unused()
+        server = self.nobody()
         health = 'health = { interval = "100ms", timeout = "5s", rise = 1, fall = 1 }'
         proxy = self.proxy(server, pool=health)
         eventually(lambda: '"down"' in str(proxy.ctl("pool", "--json")[1]), "the server to be seen down")

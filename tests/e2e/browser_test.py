@@ -171,7 +171,7 @@ class OverHttp2(InBrowser):
         self.evaluate("Math.random = () => 0; document.dispatchEvent(new Event('visibilitychange'))")
         self.wait_for("document.body.innerText.includes('Changes are possible again')")
         self.assertEqual(self.blue.orders, [])
-        self.assertEqual(len(self.records("/orders")), 2)
+        eventually(lambda: len(self.records("/orders")) == 2, "both records")
 
     def test_a_post_that_was_cut_is_not_sent_again_by_itself(self):
         self.blue.busy.set()

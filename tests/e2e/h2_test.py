@@ -229,11 +229,16 @@ class Limits(H2Case):
         self.assertEqual(client.goaway, [(1, h2_client.NO_ERROR)])
 
     def test_a_head_that_never_ends_ends_the_connection(self):
-        client = self.h2_client(self.proxy(self.upstream(), timeouts='request_head = "300ms"'))
-        client.pump(lambda: client.settings)
-        client.send(h2_client.HEADERS, 0, 1, hpack.encode([(":method", "GET")]))
-        client.read_to_end()
-        self.assertEqual([code for _, code in client.goaway], [h2_client.ENHANCE_YOUR_CALM])
+        proxy = self.proxy(self.upstream(), timeouts='request_head = "300ms"')
+
+        def code():  # who has not begun in that time is only idle
+            client = self.h2_client(proxy)
+            with contextlib.suppress(AssertionError, OSError):
+                client.pump(lambda: client.settings)
+                client.send(h2_client.HEADERS, 0, 1, hpack.encode([(":method", "GET")]))
+                client.read_to_end()
+            return [code for _, code in client.goaway]
+        eventually(lambda: code() == [h2_client.ENHANCE_YOUR_CALM], "the end for a head that was begun")
 
 
 class Failures(H2Case):

@@ -2,8 +2,9 @@
 
 import contextlib
 import threading
+import time
 
-from harness import ExchangeCase, ProxyCase, TestClient, answer, eventually, main
+from harness import PATIENCE, Broken, ExchangeCase, ProxyCase, TestClient, answer, eventually, main
 
 
 class Sizes(ExchangeCase):
@@ -57,10 +58,11 @@ class Sizes(ExchangeCase):
 
 class Times(ExchangeCase):
     def test_an_idle_connection_is_ended_in_order(self):
-        visitor = self.visitor(self.proxy(self.upstream(), timeouts='client_idle = "500ms"'))
+        proxy = self.proxy(self.upstream(), timeouts='client_idle = "1s"')
+        visitor, silent = self.visitor(proxy), self.visitor(proxy)
         visitor.get()
         visitor.check_end()
-        self.visitor(self.proxy(self.upstream(), timeouts='client_idle = "500ms"')).check_end()
+        silent.check_end()
 
     def test_a_slow_body_is_408_and_never_complete(self):
         upstream = self.upstream(lambda exchange: exchange.read_body())
@@ -68,7 +70,7 @@ class Times(ExchangeCase):
         upload = visitor.begin("POST", length=100).send(b"half")
         self.assertEqual(upload.answer().status, 408)
         upload.check_spent()
-        self.assertFalse(upstream.requests[0].complete)
+        self.assertFalse(any(request.complete for request in upstream.requests))
 
     def test_a_body_that_trickles_is_408_however_short_its_silences(self):
         upstream = self.upstream()
@@ -76,17 +78,17 @@ class Times(ExchangeCase):
         upload = self.visitor(proxy).begin("POST", length=100_000)
         eventually(lambda: not upload.send(b"x").is_quiet(0.1), "an answer")
         self.assertEqual(upload.answer().status, 408)
-        self.assertFalse(upstream.requests[0].complete)
+        self.assertFalse(any(request.complete for request in upstream.requests))
 
     def test_a_body_whose_server_takes_its_time_is_not_too_slow(self):
         go = threading.Event()
         upstream = self.upstream(lambda e: (e.wait(go), e.read_body(), e.send(answer(b"done"))))
-        proxy = self.proxy(upstream, limits='request_body_rate = "1MiB"', timeouts='client_body = "300ms"')
+        proxy = self.proxy(upstream, limits='request_body_rate = "1MiB"', timeouts='client_body = "1s"')
         upload = self.visitor(proxy).begin("POST", length=16 << 20)
         sender = threading.Thread(target=upload.send, args=(b"x" * (16 << 20),))
         sender.start()
         upstream.wait_for_requests(1)
-        sender.join(1)
+        sender.join(1.5)
         self.assertTrue(sender.is_alive(), "an answer while the server reads nothing")
         go.set()
         sender.join()
@@ -165,36 +167,39 @@ class Http1(ProxyCase):
     def test_a_transfer_coding_that_nobody_knows_is_501(self):
         self.assertEqual(self.refused(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: gzip, chunked\r\n\r\n"), 501)
 
+    def answer_to_slow_head(self, proxy, trickles):
+        """(client, answer). The handshake has no more time than the head: it may need another attempt."""
+        def attempt():
+            with contextlib.suppress(OSError, Broken):
+                client = self.client(proxy).send(b"GET / HTTP/1.1\r\nHost: a\r\nX: ")
+                deadline = time.monotonic() + PATIENCE
+                while trickles and not client.wire.has_more(0.02) and time.monotonic() < deadline:
+                    client.send(b"x")
+                return client, client.read_response()
+        return eventually(attempt, "an answer to a head that was begun")
+
     def test_a_slow_head_is_408_and_can_be_read(self):
-        client = self.client(self.proxy(self.upstream(), timeouts='request_head = "200ms"'))
-        client.send(b"GET / HTTP/1.1\r\nHost: ")
-        response = client.read_response()
+        proxy = self.proxy(self.upstream(), timeouts='request_head = "200ms"')
+        client, response = self.answer_to_slow_head(proxy, trickles=False)
         self.assertEqual((response.status, response.says_close, client.end()), (408, True, "fin"))
 
     def test_a_slow_head_is_408_even_if_bytes_keep_coming(self):
-        client = self.client(self.proxy(self.upstream(), timeouts='request_head = "300ms"'))
-        client.send(b"GET / HTTP/1.1\r\nHost: a\r\nX: ")
-
-        def trickle():
-            with contextlib.suppress(OSError):
-                client.send(b"x")
-            return client.wire.has_more(0.02)
-        eventually(trickle, "an answer")
-        self.assertEqual(client.read_response().status, 408)
+        proxy = self.proxy(self.upstream(), timeouts='request_head = "300ms"')
+        _, response = self.answer_to_slow_head(proxy, trickles=True)
+        self.assertEqual(response.status, 408)
 
     def test_a_client_that_is_being_answered_may_be_quiet_for_longer_than_a_body_may(self):
         upstream = self.upstream(lambda e: (e.send(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n"),
                                             e.read_body(), e.send(b"4\r\nlast\r\n0\r\n\r\n")))
-        proxy = self.proxy(upstream, limits='request_body_rate = "1MiB"', timeouts='client_body = "200ms"')
-        client = self.client(proxy).send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n")
-        client.send(b"2\r\nhi\r\n").read_head()
+        proxy = self.proxy(upstream, limits='request_body_rate = "1MiB"', timeouts='client_body = "1s"')
+        client = self.client(proxy).send(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhi\r\n")
+        client.read_head()
         self.assertEqual(client.wire.exactly(10), b"5\r\nfirst\r\n")
-        for _ in range(3):
-            self.assertTrue(client.stays_open(0.4))
-            client.send(b"2\r\nhi\r\n")
+        self.assertTrue(client.stays_open(1.5))
+        client.send(b"2\r\nhi\r\n")
         client.send(b"0\r\n\r\n")
         self.assertEqual(client.wire.rest(), b"4\r\nlast\r\n0\r\n\r\n")
-        self.assertEqual(upstream.requests[0].body, b"hi" * 4)
+        self.assertEqual(upstream.requests[0].body, b"hi" * 2)
 
     def test_a_call_of_grpc_may_be_quiet_before_it_is_answered(self):
         upstream = self.upstream(lambda exchange: (exchange.read_body(), exchange.send(answer(b"sum"))))
@@ -208,7 +213,7 @@ class Http1(ProxyCase):
 
     def test_a_reader_who_is_slow_and_never_silent_gets_all_of_it(self):
         body = b"x" * 8_000_000
-        proxy = self.proxy(self.upstream(answer(body)), timeouts='client_body = "500ms"')
+        proxy = self.proxy(self.upstream(answer(body)), timeouts='client_body = "1s"')
         client = self.client(proxy, receive_buffer=4096).send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
         pace = threading.Event()
         for _ in range(40):  # two seconds

@@ -15,12 +15,6 @@ ADVICE = b"check whether it took effect"
 GRPC = [("content-type", "application/grpc"), ("te", "trailers")]
 
 
-def unused_address():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return "127.0.0.1:%d" % probe.getsockname()[1]
-
-
 class NotProcessedCase(ProxyCase):
     def front(self, *servers, pool=HTTP_1, **options):
         return self.proxy(*servers, **{"listener": "h2c = true", "pool": pool, "workers": 1, **options})
@@ -52,12 +46,12 @@ class NotProcessedCase(ProxyCase):
 class NoConnection(NotProcessedCase):
     def test_a_post_to_servers_that_refuse_may_be_sent_again(self):
         for pool in (HTTP_1, H2C):
-            proxy = self.front(unused_address(), unused_address(), pool=pool)
+            proxy = self.front(self.nobody(), self.nobody(), pool=pool)
             self.assert_marked(self.client(proxy).post(b"x"))
 
     def test_one_whose_body_is_still_on_its_way_too(self):
         for pool in (HTTP_1, H2C):
-            client = self.client(self.front(unused_address(), pool=pool))
+            client = self.client(self.front(self.nobody(), pool=pool))
             client.send(b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 1000000\r\n\r\nbegun")
             self.assert_marked(client.read_response())
 
@@ -77,18 +71,18 @@ class NoConnection(NotProcessedCase):
 
     def test_the_next_server_gets_it(self):
         for pool, good in ((HTTP_1, self.upstream(answer(b"hello"))), (H2C, self.h2_server(lambda c: c.answer()))):
-            client = self.client(self.front(unused_address(), good, pool=pool))
+            client = self.client(self.front(self.nobody(), good, pool=pool))
             self.assertEqual([client.post(b"x").body for _ in range(3)], [b"hello"] * 3)
 
     def test_a_call_of_grpc_hears_unavailable_and_when_to_come_back(self):
         for pool in (HTTP_1, H2C):
-            stream = self.h2_client(self.front(unused_address(), pool=pool)).request("POST", "/a.B/C", GRPC, b"")
+            stream = self.h2_client(self.front(self.nobody(), pool=pool)).request("POST", "/a.B/C", GRPC, b"")
             self.assertEqual((stream.status, stream.body, stream.trailers), (200, b"", None))
             said = [stream.value(n) for n in ("grpc-status", "drawbridge-not-processed", "grpc-retry-pushback-ms")]
             self.assertEqual(said, ["14", "1", "1000"])
 
     def test_a_problem_document_says_it_too(self):
-        client = self.client(self.front(unused_address()))
+        client = self.client(self.front(self.nobody()))
         head = b"POST / HTTP/1.1\r\nHost: a\r\nAccept: application/json\r\nContent-Length: 0\r\n\r\n"
         self.assert_marked(client.ask(head))
 

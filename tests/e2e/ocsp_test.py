@@ -31,9 +31,10 @@ class Staples(ProxyCase):
 
     def ending(self, seconds):
         """A response that is good for so long. (Its signature is broken: Drawbridge does not judge what it passes on.)"""
+        said = self.respond()
         end = datetime.datetime.now(datetime.timezone.utc) + datetime.timedelta(seconds=seconds)
         next_update = b"\xa0\x11\x18\x0f" + end.strftime("%Y%m%d%H%M%SZ").encode()
-        staple, found = re.subn(rb"\xa0\x11\x18\x0f\d{14}Z", next_update, self.respond())
+        staple, found = re.subn(rb"\xa0\x11\x18\x0f\d{14}Z", next_update, said)
         self.assertEqual(found, 1)
         return staple
 

@@ -8,7 +8,7 @@ from harness import Certificates, ProxyCase, answer, eventually
 from harness.h2_upstream import H2Upstream
 from harness.others import haproxy, nginx
 
-OFTEN = 'health = { interval = "100ms", timeout = "2s", rise = 1, fall = 1 }'
+OFTEN = 'health = { interval = "100ms", timeout = "10s", rise = 1, fall = 1 }'
 HELLO = 'location / { return 200 "hello"; }'
 
 

@@ -77,7 +77,7 @@ class Introduced(SendProxy):
                 eventually(lambda: "up" in proxy.ctl("pool")[1], "the server is up")
                 eventually(lambda: server.greetings, "a probe")
                 self.assertEqual(server.greetings[0], header)
-                self.assertEqual(len(server.requests[:1]), asked)
+                eventually(lambda: len(server.requests[:1]) == asked, "what it asks")  # noqa: B023
 
 
 class KeptConnections(SendProxy):

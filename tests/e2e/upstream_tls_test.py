@@ -7,6 +7,7 @@ import unittest
 from harness import Certificates, ProxyCase, answer, eventually
 
 NO_PROBES = "health = { active = false }"
+PROBES = 'health = { path = "/healthz", interval = "100ms", timeout = "10s", fall = 1 }'
 
 
 class UpstreamTls(ProxyCase):
@@ -128,14 +129,12 @@ class UpstreamTls(ProxyCase):
         self.assertNotIn(b"0\r\n\r\n", client.wire.rest())
 
     def test_health_checks_judge_the_name_too(self):
-        probes = 'health = { path = "/healthz", interval = "100ms", fall = 1 }'
-        proxy = self.proxy(self.server("named"), pool=f"{probes}\ntls = {self.trusting()}")
+        proxy = self.proxy(self.server("named"), pool=f"{PROBES}\ntls = {self.trusting()}")
         proxy.wait_until_said("server_down.*IP address mismatch")
 
     def test_health_checks_judge_the_certificate_too(self):
         good, foreign = self.server("good"), self.server("foreign")
-        probes = 'health = { path = "/healthz", interval = "100ms", fall = 1 }'
-        proxy = self.proxy(good, foreign, pool=f"{probes}\ntls = {self.trusting()}")
+        proxy = self.proxy(good, foreign, pool=f"{PROBES}\ntls = {self.trusting()}")
         proxy.wait_until_said("server_down.*unable to get local issuer certificate")
         eventually(lambda: any(r.target == "/healthz" for r in good.requests), "a check of the good server")
         for _ in range(4):

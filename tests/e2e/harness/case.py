@@ -8,7 +8,7 @@ from .h2_client import H2Client
 from .h2_visitor import H2Visitor
 from .proxy import TestProxy
 from .transports import TRANSPORT
-from .upstream import FakeUpstream
+from .upstream import FakeUpstream, Nobody
 
 
 def visit(address, **options):
@@ -26,6 +26,12 @@ class ProxyCase(unittest.TestCase):
         upstream = FakeUpstream(script, **options)
         self.addCleanup(self._check_upstream, upstream)
         return upstream
+
+    def nobody(self):
+        """A server that is not there."""
+        nobody = Nobody()
+        self.addCleanup(nobody.socket.close)
+        return nobody
 
     def proxy(self, *upstreams, **options):
         proxy = TestProxy(upstreams, **options)

@@ -100,6 +100,17 @@ class Exchange:
         wire.reset(self.wire.sock)
 
 
+class Nobody:
+    """An address where nobody listens. It stays taken: no other program is given its port."""
+
+    def __init__(self):
+        self.socket = socket.socket()
+        self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # for who comes to listen after all
+        self.socket.bind(("127.0.0.1", 0))
+        self.port = self.socket.getsockname()[1]
+        self.address = f"127.0.0.1:{self.port}"
+
+
 class FakeUpstream:
     """Listens on a free port. `script` is the answer to every request: bytes, or a function of an Exchange, or a list
     of both, one a request, whose last goes on. Bytes are sent when the request is complete; a function reads the body
