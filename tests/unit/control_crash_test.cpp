@@ -11,11 +11,13 @@ using namespace drawbridge;
 using core::Mode;
 using core::RequestClass;
 using tests::ControlRoom;
+using tests::StartedRoom;
 
 namespace {
 
 // What the model says a site may be in: one mode, or two while nobody knows whether a change reached the disk.
 using Allowed = std::map<std::string, std::set<Mode>>;
+using tests::a_write;
 
 // One life after another of a proxy whose disk fails and which is killed or loses its power at any operation.
 class Nights {
@@ -145,14 +147,13 @@ TEST_CASE("whatever commands cross, a receipt that says done leaves no write beh
     CAPTURE(seed);
     std::mt19937 random(seed);
     const auto pick = [&](int below) { return std::uniform_int_distribution<int>(0, below - 1)(random); };
-    ControlRoom room;
-    REQUIRE(room.start().has_value());
+    StartedRoom room;
     std::map<std::string, std::string> writes;  // request id → site
     for (int i = 0; i < 150; ++i) {
       const std::string site = pick(2) == 0 ? "shop" : "forum";
       const int what = pick(8);
       if (what < 3 && room.mode_of(site) == Mode::live) {
-        writes[room.workers->enter(site, {.request_class = RequestClass::write})] = site;
+        writes[room.workers->enter(site, a_write)] = site;
       } else if (what < 5 && !writes.empty()) {
         const auto leaving = std::next(writes.begin(), pick(static_cast<int>(writes.size())));
         room.workers->leave(leaving->first);

@@ -10,7 +10,9 @@
 using namespace drawbridge;
 using core::CutoverStage;
 using core::Mode;
+using tests::a_write;
 using tests::ControlRoom;
+using tests::StartedRoom;
 
 namespace {
 
@@ -25,8 +27,7 @@ core::CutoverCommand to_green() {
 
 // As far as it comes.
 std::shared_ptr<tests::Answer> move(ControlRoom& room, int exit_code) {
-  const auto answer = room.submit({.what = to_green(), .if_epoch = {}, .actor = ControlRoom::alice});
-  room.alarms.settle();
+  const auto answer = room.settled(room.submit(to_green()));
   const auto status = room.status_of("shop").cutover;
   if (status && status->stage == CutoverStage::run) {
     REQUIRE(room.controller().run_ended("shop", status->id, exit_code).has_value());
@@ -54,8 +55,7 @@ TEST_CASE("whatever the disk does in a cutover, a restart is on the pool that re
     CAPTURE(seed);
     std::mt19937 random(seed);
     const auto pick = [&](int below) { return std::uniform_int_distribution<int>(0, below - 1)(random); };
-    ControlRoom room;
-    REQUIRE(room.start().has_value());
+    StartedRoom room;
     room.files.fail_after(pick(110), pick(2) == 0);
     const auto answer = move(room, pick(4) == 0 ? 1 : 0);
     CHECK(answer->done.has_value());
@@ -81,13 +81,11 @@ TEST_CASE("whatever the disk does in a cutover, a restart is on the pool that re
 }
 
 TEST_CASE("while a site is held for a cutover, the disk is waited for once a stage") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   auto command = to_green();
   command.check.clear();
-  const auto write = room.workers->enter("shop", {.request_class = core::RequestClass::write});
-  const auto answer = room.submit({.what = command, .if_epoch = {}, .actor = ControlRoom::alice});
-  room.alarms.settle();
+  const auto write = room.workers->enter("shop", a_write);
+  const auto answer = room.settled(room.submit(command));
   REQUIRE(room.status_of("shop").cutover->stage == CutoverStage::drain);
   const auto held = room.files.syncs();
   room.workers->leave(write);

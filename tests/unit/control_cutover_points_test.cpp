@@ -12,6 +12,7 @@ using namespace drawbridge;
 using core::CutoverStage;
 using core::Mode;
 using tests::ControlRoom;
+using tests::StartedRoom;
 
 namespace {
 
@@ -24,16 +25,14 @@ void go_and_return(ControlRoom& room) {
   command.to = "green";
   command.watch = base::Millis(30'000);
   command.return_on_errors = true;
-  room.submit({.what = std::move(command), .if_epoch = {}, .actor = ControlRoom::alice});
-  room.alarms.settle();
+  room.settled(room.submit(std::move(command)));
   room.answered = {.requests = 100, .errors = 100};
   room.alarms.advance(base::Millis(1'000));
 }
 
 std::vector<std::string> points_passed() {
   std::vector<std::string> points;
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   room.passing = [&](const core::CutoverPoint& point) { points.push_back(core::name(point)); };
   go_and_return(room);
   REQUIRE(room.view("shop").pool->name == "blue");
@@ -53,8 +52,7 @@ TEST_CASE(
     CAPTURE(last);
     CAPTURE(points[last]);
     flips += points[last] == flip ? 1 : 0;
-    ControlRoom room;
-    REQUIRE(room.start().has_value());
+    StartedRoom room;
     std::size_t passed = 0;
     room.passing = [&](const core::CutoverPoint&) {
       if (passed++ == last) throw Died();

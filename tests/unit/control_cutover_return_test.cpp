@@ -9,6 +9,7 @@ using namespace drawbridge;
 using core::Mode;
 using core::Outcome;
 using core::RequestClass;
+using tests::a_read;
 using tests::CutoverRoom;
 using tests::to_green;
 
@@ -31,9 +32,8 @@ void fail_everything(CutoverRoom& room) {
 
 TEST_CASE("who waits for the old pool to drain is told when the site returns to it") {
   CutoverRoom room;
-  room.workers->enter("shop", {.request_class = RequestClass::read});
-  const auto answer = room.submit(there_and_back());
-  room.alarms.settle();
+  room.workers->enter("shop", a_read);
+  const auto answer = room.settled(room.submit(there_and_back()));
   const auto waited = room.wait_until_drained();
   REQUIRE_FALSE(waited->has_value());
   fail_everything(room);
@@ -48,11 +48,9 @@ TEST_CASE("the way back leaves the mode as it is by then, whatever the way there
   CutoverRoom room;
   auto command = there_and_back();
   command.then = Mode::readonly;
-  room.submit(command);
-  room.alarms.settle();
+  room.settled(room.submit(command));
   REQUIRE(room.mode_of("shop") == Mode::readonly);
-  room.mode(Mode::live, {"shop"});
-  room.alarms.settle();
+  room.settled(room.mode(Mode::live, {"shop"}));
   fail_everything(room);
   CHECK(room.pool() == "blue");
   CHECK(room.mode_of("shop") == Mode::live);

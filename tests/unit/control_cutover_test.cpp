@@ -11,6 +11,7 @@ using core::CutoverStage;
 using core::Mode;
 using core::Outcome;
 using core::RequestClass;
+using tests::a_write;
 using tests::back;
 using tests::CutoverRoom;
 using tests::to_green;
@@ -36,9 +37,8 @@ void check_failed(const tests::Answer& answer, CutoverFailure failure, CutoverSt
 
 TEST_CASE("a cutover holds, waits for the old pool's writes, and flips pool and mode in one snapshot") {
   CutoverRoom room;
-  const auto write = room.workers->enter("shop", {.request_class = RequestClass::write});
-  const auto answer = room.submit(to_green());
-  room.alarms.settle();
+  const auto write = room.workers->enter("shop", a_write);
+  const auto answer = room.settled(room.submit(to_green()));
   CHECK(room.mode_of("shop") == Mode::hold);
   CHECK(room.pool() == "blue");
   CHECK(room.status_of("shop").cutover->stage == CutoverStage::drain);
@@ -61,8 +61,7 @@ TEST_CASE("a cutover holds, waits for the old pool's writes, and flips pool and 
 TEST_CASE("a cutover keeps readonly and maintenance, or brings the mode that it was told") {
   for (const auto mode : {Mode::readonly, Mode::maintenance}) {
     CutoverRoom room;
-    room.mode(mode, {"shop"});
-    room.alarms.settle();
+    room.settled(room.mode(mode, {"shop"}));
     const auto answer = room.submit(to_green());
     CHECK(room.mode_of("shop") == mode);
     room.alarms.settle();
@@ -70,8 +69,7 @@ TEST_CASE("a cutover keeps readonly and maintenance, or brings the mode that it 
     CHECK(room.mode_of("shop") == mode);
     auto command = back();
     command.then = Mode::live;
-    room.submit(command);
-    room.alarms.settle();
+    room.settled(room.submit(command));
     CHECK(room.pool() == "blue");
     CHECK(room.mode_of("shop") == Mode::live);
   }
@@ -93,8 +91,7 @@ TEST_CASE("what makes no sense is refused and nothing has changed") {
   commands[7] = {back(), RefusalCode::refused};
   const auto epoch = room.controller().current().epoch;
   for (const auto& [command, code] : commands) {
-    const auto answer = room.submit(command);
-    room.alarms.settle();
+    const auto answer = room.settled(room.submit(command));
     REQUIRE(answer->done.has_value());
     REQUIRE_FALSE(answer->is_receipt());
     CHECK(answer->refusal().code == code);
@@ -108,14 +105,12 @@ TEST_CASE("servers that do not answer keep the site where it is; a dry run chang
   const auto epoch = room.controller().current().epoch;
   auto dry = to_green();
   dry.dry_run = true;
-  const auto rehearsed = room.submit(dry);
-  room.alarms.settle();
+  const auto rehearsed = room.settled(room.submit(dry));
   REQUIRE(rehearsed->is_receipt());
   CHECK(rehearsed->receipt().cutover->dry_run);
   room.servers_answer = false;
   const auto refused = room.submit(to_green());
-  const auto refused_dry = room.submit(dry);
-  room.alarms.settle();
+  const auto refused_dry = room.settled(room.submit(dry));
   CHECK_FALSE(refused->is_receipt());
   CHECK(refused->refusal().message.find("status 500") != std::string::npos);
   CHECK_FALSE(refused_dry->is_receipt());
@@ -126,7 +121,7 @@ TEST_CASE("servers that do not answer keep the site where it is; a dry run chang
 TEST_CASE("writes that do not end in time bring the site back, or are cut and named") {
   for (const bool cut : {false, true}) {
     CutoverRoom room;
-    room.workers->enter("shop", {.request_class = RequestClass::write});
+    room.workers->enter("shop", a_write);
     auto command = to_green();
     command.drain_timeout = base::Millis(5'000);
     command.cut = cut;
@@ -222,8 +217,7 @@ TEST_CASE("while a site is cut over every other change of it is refused and told
   const auto mode = room.mode(Mode::maintenance);
   const auto second = room.submit(to_green());
   const auto reload = room.reload();
-  const auto other = room.mode(Mode::readonly, {"forum"});
-  room.alarms.settle();
+  const auto other = room.settled(room.mode(Mode::readonly, {"forum"}));
   for (const auto& refused : {mode, second, reload}) {
     REQUIRE(refused->done.has_value());
     REQUIRE_FALSE(refused->is_receipt());
@@ -238,12 +232,10 @@ TEST_CASE("while a site is cut over every other change of it is refused and told
 
 TEST_CASE("a mode whose time is over during a cutover ends after it") {
   CutoverRoom room;
-  room.readonly_for(base::Millis(10'000));
-  room.alarms.settle();
+  room.settled(room.readonly_for(base::Millis(10'000)));
   auto command = to_green();
   command.run = true;
-  const auto answer = room.submit(command);
-  room.alarms.settle();
+  const auto answer = room.settled(room.submit(command));
   const auto id = answer->progress.back().cutover->id;
   room.alarms.advance(base::Millis(12'000));
   CHECK(room.mode_of("shop") == Mode::readonly);
@@ -255,26 +247,21 @@ TEST_CASE("a mode whose time is over during a cutover ends after it") {
 
 TEST_CASE("a rollback that would leave writes behind wants to be told so") {
   CutoverRoom room;
-  room.submit(to_green());
-  room.alarms.settle();
+  room.settled(room.submit(to_green()));
   REQUIRE(room.pool() == "green");
-  const auto clean = room.submit(back());
-  room.alarms.settle();
+  const auto clean = room.settled(room.submit(back()));
   REQUIRE(clean->is_receipt());
   CHECK(clean->receipt().cutover->writes == 0);
   CHECK(room.pool() == "blue");
 
-  room.submit(to_green());
-  room.alarms.settle();
+  room.settled(room.submit(to_green()));
   room.writes += 2;
-  const auto refused = room.submit(back());
-  room.alarms.settle();
+  const auto refused = room.settled(room.submit(back()));
   CHECK_FALSE(refused->is_receipt());
   CHECK(refused->refusal().message.find("2 writes") != std::string::npos);
   auto anyway = back();
   anyway.discard_writes = true;
-  const auto done = room.submit(anyway);
-  room.alarms.settle();
+  const auto done = room.settled(room.submit(anyway));
   REQUIRE(done->is_receipt());
   CHECK(done->receipt().cutover->writes == 2);
   CHECK(room.pool() == "blue");
@@ -283,19 +270,16 @@ TEST_CASE("a rollback that would leave writes behind wants to be told so") {
 TEST_CASE(
     "a write that the new pool accepts between the guard and the hold stops a rollback; so does not knowing") {
   CutoverRoom room;
-  room.submit(to_green());
-  room.alarms.settle();
-  const auto write = room.workers->enter("shop", {.request_class = RequestClass::write});
-  const auto answer = room.submit(back());
-  room.alarms.settle();
+  room.settled(room.submit(to_green()));
+  const auto write = room.workers->enter("shop", a_write);
+  const auto answer = room.settled(room.submit(back()));
   room.writes += 1;
   room.workers->leave(write);
   room.alarms.settle();
   check_failed(*answer, CutoverFailure::writes, CutoverStage::drain);
   CHECK(room.pool() == "green");
   room.restart();
-  const auto unknown = room.submit(back());
-  room.alarms.settle();
+  const auto unknown = room.settled(room.submit(back()));
   CHECK_FALSE(unknown->is_receipt());
   CHECK(unknown->refusal().message.find("not known") != std::string::npos);
 }
@@ -303,11 +287,10 @@ TEST_CASE(
 TEST_CASE("a process that is killed in any stage comes up on one pool and says which") {
   for (const bool in_run : {false, true}) {
     CutoverRoom room;
-    const auto write = room.workers->enter("shop", {.request_class = RequestClass::write});
+    const auto write = room.workers->enter("shop", a_write);
     auto command = to_green();
     command.run = true;
-    const auto answer = room.submit(command);
-    room.alarms.settle();
+    const auto answer = room.settled(room.submit(command));
     if (in_run) room.workers->leave(write);
     room.alarms.settle();
     CHECK(room.status_of("shop").cutover->stage == (in_run ? CutoverStage::run : CutoverStage::drain));
@@ -316,8 +299,7 @@ TEST_CASE("a process that is killed in any stage comes up on one pool and says w
     CHECK(room.has_event("cutover_failed_back"));
     REQUIRE(room.controller().status().warnings.size() == 1);
     CHECK(room.controller().status().warnings.front().find("the site is on blue") != std::string::npos);
-    room.mode(Mode::readonly, {"forum"});
-    room.alarms.settle();
+    room.settled(room.mode(Mode::readonly, {"forum"}));
     CHECK(room.controller().status().warnings.size() == 1);
     const auto entries = room.controller().history("shop", 2);
     CHECK(entries.back().what == "cutover to green: back");
@@ -334,8 +316,7 @@ TEST_CASE("whichever operation of the disk fails, the site is wholly on one pool
       room.files.fail_after(nth, killed);
       auto command = to_green();
       command.check = "/ready";
-      const auto answer = room.submit(command);
-      room.alarms.settle();
+      const auto answer = room.settled(room.submit(command));
       CHECK(room.mode_of("shop") == Mode::live);
       const auto pool = room.pool();
       REQUIRE(answer->done.has_value());

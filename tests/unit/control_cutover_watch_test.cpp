@@ -8,7 +8,6 @@ using namespace drawbridge;
 using core::CutoverStage;
 using core::Mode;
 using core::Outcome;
-using core::RequestClass;
 using tests::back;
 using tests::CutoverRoom;
 using tests::to_green;
@@ -22,8 +21,7 @@ constexpr base::Millis half_a_minute{30'000};
 TEST_CASE("a watch tells what the new pool answers and ends well with few errors") {
   CutoverRoom room;
   room.answered = {.requests = 1'000, .errors = 900};  // before the flip: nobody's fault
-  const auto answer = room.submit(to_green(half_a_minute));
-  room.alarms.settle();
+  const auto answer = room.settled(room.submit(to_green(half_a_minute)));
   REQUIRE(room.pool() == "green");
   CHECK(room.status_of("shop").cutover->stage == CutoverStage::watch);
   room.answered = {.requests = 1'100, .errors = 904};
@@ -48,8 +46,7 @@ TEST_CASE(
         auto command = to_green(half_a_minute);
         command.return_on_errors = returns;
         command.discard_writes = discards;
-        const auto answer = room.submit(command);
-        room.alarms.settle();
+        const auto answer = room.settled(room.submit(command));
         const auto epoch = room.controller().current().epoch;
         room.writes += wrote ? 3 : 0;
         room.answered = {.requests = 100, .errors = 6};
@@ -70,8 +67,7 @@ TEST_CASE("a way back that is not open leaves the site where it is and says so")
   CutoverRoom room;
   auto command = to_green(half_a_minute);
   command.return_on_errors = true;
-  const auto answer = room.submit(command);
-  room.alarms.settle();
+  const auto answer = room.settled(room.submit(command));
   room.servers_answer = false;
   room.answered = {.requests = 100, .errors = 100};
   room.alarms.advance(base::Millis(1'000));
@@ -83,14 +79,12 @@ TEST_CASE("a way back that is not open leaves the site where it is and says so")
 
 TEST_CASE("a watch holds nobody up: modes change, a rollback ends it, and so does an abort") {
   CutoverRoom room;
-  const auto watched = room.submit(to_green(half_a_minute));
-  room.alarms.settle();
+  const auto watched = room.settled(room.submit(to_green(half_a_minute)));
   const auto mode = room.mode(Mode::readonly, {"shop"});
   room.alarms.advance(base::Millis(600));
   CHECK(mode->is_receipt());
   CHECK(room.mode_of("shop") == Mode::readonly);
-  const auto rollback = room.submit(back());
-  room.alarms.settle();
+  const auto rollback = room.settled(room.submit(back()));
   REQUIRE(watched->is_receipt());
   CHECK(watched->receipt().note.find("ended the watch") != std::string::npos);
   REQUIRE(rollback->is_receipt());
@@ -100,8 +94,7 @@ TEST_CASE("a watch holds nobody up: modes change, a rollback ends it, and so doe
 
 TEST_CASE("a process that ends while it watches comes up on the new pool") {
   CutoverRoom room;
-  room.submit(to_green(half_a_minute));
-  room.alarms.settle();
+  room.settled(room.submit(to_green(half_a_minute)));
   room.alarms.advance(base::Millis(1'000));
   room.restart();
   CHECK(room.pool() == "green");
@@ -112,8 +105,7 @@ TEST_CASE("how many writes the new pool has accepted is known after a restart, o
   for (const bool in_order : {true, false}) {
     CAPTURE(in_order);
     CutoverRoom room;
-    room.submit(to_green());
-    room.alarms.settle();
+    room.settled(room.submit(to_green()));
     room.writes += 2;
     room.mode(Mode::live, {"forum"});  // stored, and the count with it
     room.alarms.settle();
@@ -122,8 +114,7 @@ TEST_CASE("how many writes the new pool has accepted is known after a restart, o
     room.alarms.settle();
     room.restart();
     room.writes += 4;
-    const auto refused = room.submit(back());
-    room.alarms.settle();
+    const auto refused = room.settled(room.submit(back()));
     REQUIRE_FALSE(refused->is_receipt());
     CHECK(refused->refusal().message.find(in_order ? "has accepted 7 writes" : "at least 6 writes") !=
           std::string::npos);
@@ -133,14 +124,12 @@ TEST_CASE("how many writes the new pool has accepted is known after a restart, o
 TEST_CASE(
     "after an orderly end and a kill the number of accepted writes is a lower bound, though nothing changed") {
   CutoverRoom room;
-  room.submit(to_green());
-  room.alarms.settle();
+  room.settled(room.submit(to_green()));
   room.controller().stop();
   room.alarms.settle();
   room.restart();
   room.restart();
-  const auto refused = room.submit(back());
-  room.alarms.settle();
+  const auto refused = room.settled(room.submit(back()));
   REQUIRE_FALSE(refused->is_receipt());
   CHECK(refused->refusal().message.find("at least 0 writes") != std::string::npos);
 }
@@ -151,16 +140,14 @@ TEST_CASE(
   for (const bool dry_run : {false, true}) {
     CAPTURE(dry_run);
     CutoverRoom room;
-    const auto there = room.submit(to_green());
-    room.alarms.settle();
+    const auto there = room.settled(room.submit(to_green()));
     REQUIRE(there->is_receipt());
     CHECK_FALSE(there->receipt().cutover->writes.has_value());
     room.writes += 29;
     auto command = to_green();
     command.to = "blue";
     command.dry_run = dry_run;
-    const auto answer = room.submit(command);
-    room.alarms.settle();
+    const auto answer = room.settled(room.submit(command));
     REQUIRE(answer->is_receipt());
     CHECK(room.pool() == (dry_run ? "green" : "blue"));
     CHECK(answer->receipt().cutover->writes == 29);
@@ -175,8 +162,7 @@ TEST_CASE("after a command the new servers are asked again, and nobody waits for
     CutoverRoom room;
     auto command = to_green();
     command.run = true;
-    const auto answer = room.submit(command);
-    room.alarms.settle();
+    const auto answer = room.settled(room.submit(command));
     const auto id = answer->progress.back().cutover->id;
     const auto operations = room.files.operations();
     room.servers_answer = answer_then;
@@ -217,8 +203,7 @@ TEST_CASE("an operator who leaves a watch does not end it, nor the way back that
 
 TEST_CASE("the old pool is left by all, exempt requests too") {
   CutoverRoom room;
-  room.submit(to_green());
-  room.alarms.settle();
+  room.settled(room.submit(to_green()));
   CHECK(room.pool() == "green");
   CHECK(room.workers->last_scope.exempt_too);
 }
@@ -227,8 +212,7 @@ TEST_CASE("the receipt comes when nobody waits any more and names all who did") 
   CutoverRoom room;
   auto command = to_green();
   command.run = true;
-  const auto answer = room.submit(command);
-  room.alarms.settle();
+  const auto answer = room.settled(room.submit(command));
   room.workers->parked = {.parked = 2,
                           .hold = {.since = room.status_of("shop").mode.since,
                                    .held = 9,
@@ -256,8 +240,7 @@ TEST_CASE("a receipt tells the old pool's last write and the new pool's first, a
   room.writes = 1;
   room.first_write = room.last_write = begin.steady;
   room.alarms.advance(base::Millis(5'000));
-  const auto there = room.submit(to_green(half_a_minute));
-  room.alarms.settle();
+  const auto there = room.settled(room.submit(to_green(half_a_minute)));
   REQUIRE(room.pool() == "green");
   room.alarms.advance(half_a_minute + base::Millis(600));
   REQUIRE(there->is_receipt());
@@ -270,8 +253,7 @@ TEST_CASE("a receipt tells the old pool's last write and the new pool's first, a
   REQUIRE(room.pool() == "blue");
   CHECK_FALSE(again->receipt().cutover->last_write_at.has_value());
 
-  const auto third = room.submit(to_green(half_a_minute));
-  room.alarms.settle();
+  const auto third = room.settled(room.submit(to_green(half_a_minute)));
   const auto written = room.alarms.now();
   room.writes = 2;
   room.first_write = room.last_write = written.steady;

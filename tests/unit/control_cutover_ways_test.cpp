@@ -9,7 +9,7 @@ using core::CutoverFailure;
 using core::CutoverStage;
 using core::Mode;
 using core::Outcome;
-using core::RequestClass;
+using tests::a_read;
 using tests::back;
 using tests::CutoverRoom;
 using tests::to_green;
@@ -20,8 +20,7 @@ TEST_CASE("a cutover that is given up goes back and names who ended it; after th
   CHECK_FALSE(room.controller().abort_cutover("shop", bob).has_value());
   auto command = to_green();
   command.run = true;
-  const auto answer = room.submit(command);
-  room.alarms.settle();
+  const auto answer = room.settled(room.submit(command));
   REQUIRE(room.stage() == CutoverStage::run);
   CHECK(room.controller().abort_cutover("shop", bob).has_value());
   room.alarms.settle();
@@ -31,8 +30,7 @@ TEST_CASE("a cutover that is given up goes back and names who ended it; after th
   CHECK(answer->receipt().note == "bob (uid 1001) ended it in stage run");
   CHECK(room.pool() == "blue");
   room.workers->hold_fences();
-  room.submit(to_green());
-  room.alarms.settle();
+  room.settled(room.submit(to_green()));
   room.workers->release_fences();
   room.workers->hold_fences();
   room.alarms.settle();
@@ -48,13 +46,11 @@ TEST_CASE("a site that an operator holds moves within that hold and stays held")
   auto hold = tests::mode_command(Mode::hold, {"shop"});
   hold.scope = core::HoldScope::all;
   hold.lasts = base::Millis(20'000);
-  room.submit({.what = hold, .if_epoch = {}, .actor = CutoverRoom::alice});
-  room.alarms.settle();
+  room.settled(room.submit(hold));
   const auto since = room.status_of("shop").mode.since;
   auto command = to_green();
   command.run = true;
-  const auto answer = room.submit(command);
-  room.alarms.settle();
+  const auto answer = room.settled(room.submit(command));
   REQUIRE(room.stage() == CutoverStage::run);
   CHECK(room.status_of("shop").mode.scope == core::HoldScope::all);
   CHECK(room.status_of("shop").mode.since == since);
@@ -71,19 +67,16 @@ TEST_CASE("a cutover in an operator's hold must end before that hold; --then end
   CutoverRoom room;
   auto hold = tests::mode_command(Mode::hold, {"shop"});
   hold.lasts = base::Millis(20'000);
-  room.submit({.what = hold, .if_epoch = {}, .actor = CutoverRoom::alice});
-  room.alarms.settle();
+  room.settled(room.submit(hold));
   auto command = to_green();
   command.deadline = base::Millis(30'000);
-  const auto refused = room.submit(command);
-  room.alarms.settle();
+  const auto refused = room.settled(room.submit(command));
   REQUIRE_FALSE(refused->is_receipt());
   CHECK(refused->refusal().message.find("which ends in 20s") != std::string::npos);
   command.deadline.reset();
   command.then = Mode::live;
   const auto epoch = room.controller().current().epoch;
-  const auto answer = room.submit(command);
-  room.alarms.settle();
+  const auto answer = room.settled(room.submit(command));
   REQUIRE(answer->is_receipt());
   CHECK(room.mode_of("shop") == Mode::live);
   CHECK(room.pool() == "green");
@@ -94,8 +87,7 @@ TEST_CASE("a new pool that dies while the command runs is noticed before the fli
   CutoverRoom room;
   auto command = to_green();
   command.run = true;
-  const auto answer = room.submit(command);
-  room.alarms.settle();
+  const auto answer = room.settled(room.submit(command));
   room.servers_answer = false;
   CHECK(room.controller().run_ended("shop", answer->progress.back().cutover->id, 0).has_value());
   room.alarms.settle();
@@ -107,11 +99,10 @@ TEST_CASE("a new pool that dies while the command runs is noticed before the fli
 TEST_CASE("who waits for the old pool to drain waits through the cutover, and hears if it comes to nothing") {
   for (const bool flips : {true, false}) {
     CutoverRoom room;
-    const auto read = room.workers->enter("shop", {.request_class = RequestClass::read});
+    const auto read = room.workers->enter("shop", a_read);
     auto command = to_green();
     command.run = true;
-    const auto answer = room.submit(command);
-    room.alarms.settle();
+    const auto answer = room.settled(room.submit(command));
     const auto waited = room.wait_until_drained();
     CHECK_FALSE(waited->has_value());
     CHECK(room.controller().run_ended("shop", answer->progress.back().cutover->id, flips ? 0 : 1).has_value());
@@ -129,8 +120,7 @@ TEST_CASE("the history keeps the end of what the command printed") {
   CutoverRoom room;
   auto command = to_green();
   command.run = true;
-  const auto answer = room.submit(command);
-  room.alarms.settle();
+  const auto answer = room.settled(room.submit(command));
   const auto id = answer->progress.back().cutover->id;
   CHECK(room.controller().run_ended("shop", id, 0, "promoted\nat 4711\n").has_value());
   room.alarms.settle();
@@ -149,8 +139,7 @@ TEST_CASE("whoever reads that a flip was not stored learns when a restart may fi
     CAPTURE(nth);
     CutoverRoom room;
     room.files.fail_after(nth, true);
-    const auto answer = room.submit(to_green());
-    room.alarms.settle();
+    const auto answer = room.settled(room.submit(to_green()));
     if (room.pool() == "green") break;
     const bool warned =
         answer->is_receipt() && answer->receipt().note.find("come up on green") != std::string::npos;
@@ -164,14 +153,12 @@ TEST_CASE("whoever reads that a flip was not stored learns when a restart may fi
 
 TEST_CASE("who waits for a mode's drain is told when a cutover brings another mode") {
   CutoverRoom room;
-  room.workers->enter("shop", {.request_class = RequestClass::read});
-  const auto maintained = room.mode(Mode::maintenance, {"shop"});
-  room.alarms.settle();
+  room.workers->enter("shop", a_read);
+  const auto maintained = room.settled(room.mode(Mode::maintenance, {"shop"}));
   REQUIRE_FALSE(maintained->done.has_value());
   auto command = to_green();
   command.then = Mode::live;
-  room.submit(command);
-  room.alarms.settle();
+  room.settled(room.submit(command));
   REQUIRE(room.pool() == "green");
   REQUIRE(maintained->is_receipt());
   CHECK(maintained->receipt().outcome == Outcome::superseded);
@@ -187,16 +174,13 @@ TEST_CASE("the guard asks the servers that take part, and there must be one") {
          .actor = CutoverRoom::alice});
     room.alarms.settle();
   };
-  room.submit(to_green());
-  room.alarms.settle();
+  room.settled(room.submit(to_green()));
   take_out("blue", "127.0.0.1:9001");
   room.dead = "127.0.0.1:9001";
-  room.submit(back());
-  room.alarms.settle();
+  room.settled(room.submit(back()));
   CHECK(room.pool() == "blue");
   take_out("green", "127.0.0.1:9101");
-  const auto refused = room.submit(to_green());
-  room.alarms.settle();
+  const auto refused = room.settled(room.submit(to_green()));
   REQUIRE_FALSE(refused->is_receipt());
   CHECK(refused->refusal().message == "no server of green is ready");
   CHECK(room.pool() == "blue");

@@ -8,24 +8,14 @@ using namespace drawbridge;
 using core::Mode;
 using core::Outcome;
 using core::RequestClass;
-using tests::ControlRoom;
+using tests::a_read;
+using tests::a_tunnel;
+using tests::a_write;
 using tests::mode_command;
-
-namespace {
-
-constexpr tests::FakeWorkers::Kind a_write{.request_class = RequestClass::write};
-constexpr tests::FakeWorkers::Kind a_read{.request_class = RequestClass::read};
-constexpr tests::FakeWorkers::Kind a_tunnel{.request_class = RequestClass::tunnel};
-
-core::Command command(core::ModeCommand mode) {
-  return {.what = std::move(mode), .if_epoch = {}, .actor = ControlRoom::alice};
-}
-
-}  // namespace
+using tests::StartedRoom;
 
 TEST_CASE("readonly returns when the last write has ended, and not before") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   const auto write = room.workers->enter("shop", a_write);
   room.workers->enter("shop", a_read);
   room.workers->enter("forum", a_write);
@@ -46,37 +36,31 @@ TEST_CASE("readonly returns when the last write has ended, and not before") {
 }
 
 TEST_CASE("maintenance waits for reads as well, live for nothing") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   const auto read = room.workers->enter("shop", a_read);
-  const auto maintenance = room.mode(Mode::maintenance, {"shop"});
-  room.alarms.settle();
+  const auto maintenance = room.settled(room.mode(Mode::maintenance, {"shop"}));
   CHECK_FALSE(maintenance->done.has_value());
   room.workers->leave(read);
   room.alarms.settle();
   REQUIRE(maintenance->is_receipt());
 
   room.workers->enter("shop", {.request_class = RequestClass::read, .exempt = true});
-  const auto live = room.mode(Mode::live, {"shop"});
-  room.alarms.settle();
+  const auto live = room.settled(room.mode(Mode::live, {"shop"}));
   REQUIRE(live->is_receipt());
   CHECK(live->receipt().outcome == Outcome::done);
 }
 
 TEST_CASE("exempt requests and tunnels that a read rule names are not waited for in readonly") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   room.workers->enter("shop", {.request_class = RequestClass::write, .exempt = true});
   room.workers->enter("shop", {.request_class = RequestClass::tunnel, .read_tunnel = true});
-  const auto answer = room.mode(Mode::readonly, {"shop"});
-  room.alarms.settle();
+  const auto answer = room.settled(room.mode(Mode::readonly, {"shop"}));
   REQUIRE(answer->is_receipt());
   CHECK(answer->receipt().ended.total() == 0);
 }
 
 TEST_CASE("at the drain deadline what is open is listed and goes on") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   const auto write = room.workers->enter("forum", a_write);
   const auto answer = room.mode(Mode::readonly, {"forum"});
   room.alarms.advance(base::Millis(9'999));
@@ -99,14 +83,12 @@ TEST_CASE("at the drain deadline what is open is listed and goes on") {
 }
 
 TEST_CASE("with cut what is open at the deadline is ended and named") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   const auto write = room.workers->enter("shop", a_write);
   auto cut = mode_command(Mode::readonly, {"shop"});
   cut.drain_timeout = base::Millis(0);
   cut.cut = true;
-  const auto answer = room.submit(command(cut));
-  room.alarms.settle();
+  const auto answer = room.settled(room.submit(cut));
   REQUIRE(answer->is_receipt());
   CHECK(answer->receipt().outcome == Outcome::cut);
   REQUIRE(answer->receipt().cut.size() == 1);
@@ -116,13 +98,12 @@ TEST_CASE("with cut what is open at the deadline is ended and named") {
 }
 
 TEST_CASE("a cut request that takes its time is waited for a moment and named in any case") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   room.workers->enter("shop", {.request_class = RequestClass::write, .stubborn = true});
   auto cut = mode_command(Mode::readonly, {"shop"});
   cut.drain_timeout = base::Millis(100);
   cut.cut = true;
-  const auto answer = room.submit(command(cut));
+  const auto answer = room.submit(cut);
   room.alarms.advance(base::Millis(100));
   room.alarms.settle();
   CHECK_FALSE(answer->done.has_value());
@@ -134,8 +115,7 @@ TEST_CASE("a cut request that takes its time is waited for a moment and named in
 }
 
 TEST_CASE("tunnels still open at the deadline are cut without being asked to") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   const auto tunnel = room.workers->enter("shop", a_tunnel);
   const auto write = room.workers->enter("shop", a_write);
   const auto answer = room.mode(Mode::readonly, {"shop"});
@@ -150,19 +130,17 @@ TEST_CASE("tunnels still open at the deadline are cut without being asked to") {
 }
 
 TEST_CASE("tunnels are told to go within the drain time") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   auto quick = mode_command(Mode::readonly, {"shop"});
   quick.drain_timeout = base::Millis(500);
-  room.submit(command(quick));
+  room.submit(quick);
   CHECK(room.workers->last_tunnel_spread.count() == 500);
   room.mode(Mode::readonly, {"forum"});
   CHECK(room.workers->last_tunnel_spread.count() == 2'000);
 }
 
 TEST_CASE("no receipt comes before every worker has passed the fence") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   room.workers->hold_fences();
   const auto live = room.mode(Mode::live, {"shop"});
   const auto readonly = room.mode(Mode::readonly, {"shop"});
@@ -175,8 +153,7 @@ TEST_CASE("no receipt comes before every worker has passed the fence") {
 }
 
 TEST_CASE("a receipt tells when the last worker passed the fence, not when that was heard") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   room.workers->hold_fences();
   room.workers->passed_at = room.alarms.now().steady + base::Millis(3);
   const auto live = room.mode(Mode::live, {"shop"});
@@ -188,20 +165,17 @@ TEST_CASE("a receipt tells when the last worker passed the fence, not when that 
 }
 
 TEST_CASE("readonly on a site that is readonly fences and waits again") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   const auto write = room.workers->enter("shop", a_write);
   auto impatient = mode_command(Mode::readonly, {"shop"});
   impatient.drain_timeout = base::Millis(0);
   impatient.reason = "first";
-  const auto first = room.submit(command(impatient));
-  room.alarms.settle();
+  const auto first = room.settled(room.submit(impatient));
   REQUIRE(first->is_receipt());
   CHECK(first->receipt().outcome == Outcome::outstanding);
   const auto since = room.view("shop").mode.since;
   room.alarms.advance(base::Millis(1'000));
-  const auto second = room.mode(Mode::readonly, {"shop"});
-  room.alarms.settle();
+  const auto second = room.settled(room.mode(Mode::readonly, {"shop"}));
   CHECK_FALSE(second->done.has_value());
   room.workers->leave(write);
   room.alarms.settle();
@@ -213,14 +187,12 @@ TEST_CASE("readonly on a site that is readonly fences and waits again") {
 }
 
 TEST_CASE("repeating a command over a write that never ends is answered each time") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   room.workers->enter("shop", a_write);
   auto impatient = mode_command(Mode::readonly, {"shop"});
   impatient.drain_timeout = base::Millis(0);
   for (std::size_t i = 0; i < 2 * control::Changes::changes_max; ++i) {
-    const auto answer = room.submit(command(impatient));
-    room.alarms.settle();
+    const auto answer = room.settled(room.submit(impatient));
     REQUIRE(answer->is_receipt());
     CHECK(answer->receipt().outcome == Outcome::outstanding);
   }
@@ -228,13 +200,10 @@ TEST_CASE("repeating a command over a write that never ends is answered each tim
 }
 
 TEST_CASE("a laxer mode supersedes one that still drains, which says so at once") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   room.workers->enter("shop", a_write);
-  const auto readonly = room.mode(Mode::readonly, {"shop"});
-  room.alarms.settle();
-  const auto live = room.mode(Mode::live, {"shop"});
-  room.alarms.settle();
+  const auto readonly = room.settled(room.mode(Mode::readonly, {"shop"}));
+  const auto live = room.settled(room.mode(Mode::live, {"shop"}));
   REQUIRE(readonly->is_receipt());
   CHECK(readonly->receipt().outcome == Outcome::superseded);
   CHECK(readonly->receipt().note.find("live of alice") != std::string::npos);
@@ -244,8 +213,7 @@ TEST_CASE("a laxer mode supersedes one that still drains, which says so at once"
 }
 
 TEST_CASE("a stricter mode leaves the promise of the one before whole") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   const auto write = room.workers->enter("shop", a_write);
   const auto read = room.workers->enter("shop", a_read);
   const auto readonly = room.mode(Mode::readonly, {"shop"});
@@ -261,13 +229,10 @@ TEST_CASE("a stricter mode leaves the promise of the one before whole") {
 }
 
 TEST_CASE("a change of several sites that one site was taken from says so when the others have drained") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   const auto write = room.workers->enter("forum", a_write);
-  const auto all = room.mode(Mode::readonly);
-  room.alarms.settle();
-  room.mode(Mode::live, {"shop"});
-  room.alarms.settle();
+  const auto all = room.settled(room.mode(Mode::readonly));
+  room.settled(room.mode(Mode::live, {"shop"}));
   CHECK_FALSE(all->done.has_value());
   room.workers->leave(write);
   room.alarms.settle();
@@ -276,8 +241,7 @@ TEST_CASE("a change of several sites that one site was taken from says so when t
 }
 
 TEST_CASE("progress tells published, fenced and then what is open once a second") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   const auto write = room.workers->enter("shop", a_write);
   const auto answer = room.mode(Mode::readonly, {"shop"});
   room.alarms.advance(base::Millis(2'500));
@@ -351,20 +315,16 @@ TEST_CASE("what was cut before any server saw it has ended like others, also whi
 }
 
 TEST_CASE("a receipt names the writes that had ended without an answer before the command, where writes must end") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   room.workers->earlier.count = 2;
   room.workers->earlier.requests = {{.request_id = "r1"}, {.request_id = "r2"}};
-  const auto readonly = room.mode(core::Mode::readonly, {"shop"});
-  room.alarms.settle();
-  const auto live = room.mode(core::Mode::live, {"shop"});
-  room.alarms.settle();
+  const auto readonly = room.settled(room.mode(core::Mode::readonly, {"shop"}));
+  const auto live = room.settled(room.mode(core::Mode::live, {"shop"}));
   core::ServerCommand out;
   out.pool = "blue";
   out.address = "127.0.0.1:9001";
   out.admin = core::ServerAdmin::drain;
-  const auto drained = room.submit({.what = out, .if_epoch = {}, .actor = ControlRoom::alice});
-  room.alarms.settle();
+  const auto drained = room.settled(room.submit(out));
   REQUIRE(readonly->is_receipt());
   CHECK(readonly->receipt().earlier.count == 2);
   CHECK(drained->receipt().earlier.count == 0);  // they may have been another server's

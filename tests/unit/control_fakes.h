@@ -122,4 +122,8 @@ class FakeWorkers final : public control::Workers {
   std::uint64_t last_request_ = 0;
 };
 
+inline constexpr FakeWorkers::Kind a_read{.request_class = core::RequestClass::read};
+inline constexpr FakeWorkers::Kind a_write{.request_class = core::RequestClass::write};
+inline constexpr FakeWorkers::Kind a_tunnel{.request_class = core::RequestClass::tunnel};
+
 }  // namespace drawbridge::tests

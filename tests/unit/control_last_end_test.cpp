@@ -7,13 +7,13 @@
 using namespace drawbridge;
 using core::Mode;
 using tests::ControlRoom;
+using tests::StartedRoom;
 
 namespace {
 
 // What the receipt of a mode says of the time before the process began.
 std::string said(ControlRoom& room, Mode mode, const std::string& site = "shop") {
-  const auto answer = room.mode(mode, {site});
-  room.alarms.settle();
+  const auto answer = room.settled(room.mode(mode, {site}));
   REQUIRE(answer->is_receipt());
   return answer->receipt().before_restart;
 }
@@ -28,8 +28,7 @@ constexpr const char* lost = ", and what it knew of writes without their servers
 }  // namespace
 
 TEST_CASE("after a kill a receipt of ten minutes says that it does not know what was not answered before") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   CHECK(said(room, Mode::readonly).empty());  // the first start
   room.restart();
   CHECK(said(room, Mode::readonly).starts_with("proxyd was restarted at 2026-"));
@@ -51,8 +50,7 @@ TEST_CASE("after a kill a receipt of ten minutes says that it does not know what
 }
 
 TEST_CASE("a process that ends in order leaves what it knew of unanswered writes to the next one") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   SUBCASE("there were none") {
     end_in_order(room);
     room.restart();

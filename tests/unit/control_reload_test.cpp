@@ -9,6 +9,7 @@ using namespace drawbridge;
 using control::RefusalCode;
 using core::Mode;
 using tests::ControlRoom;
+using tests::StartedRoom;
 
 namespace {
 
@@ -34,8 +35,7 @@ drain = { timeout = "10s", tunnel_spread = "2s" }
 }  // namespace
 
 TEST_CASE("a reload brings new sites and rules and keeps the modes of the old ones") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   room.mode(Mode::readonly, {"shop"});
   const auto shop = room.view("shop").id;
   const auto forum = room.view("forum").id;
@@ -51,8 +51,7 @@ mode = "maintenance"
     CHECK(snapshot.sites.size() == 3);
     CHECK(config.sites.size() == 3);
   });
-  const auto answer = room.reload();
-  room.alarms.settle();
+  const auto answer = room.settled(room.reload());
   REQUIRE(answer->is_receipt());
   CHECK(answer->receipt().what == "reload");
   CHECK(published == 1);
@@ -64,13 +63,11 @@ mode = "maintenance"
 }
 
 TEST_CASE("a configuration with errors changes nothing and comes back with all of them") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   const auto epoch = room.controller().current().epoch;
   room.set_config(
       without(ControlRoom::default_config, "servers = [\"127.0.0.1:9101\"]", "serves = 1\nbalanse = 2"));
-  const auto answer = room.reload();
-  room.alarms.settle();
+  const auto answer = room.settled(room.reload());
   REQUIRE(answer->done.has_value());
   REQUIRE_FALSE(answer->is_receipt());
   CHECK(answer->refusal().code == RefusalCode::config_invalid);
@@ -79,25 +76,21 @@ TEST_CASE("a configuration with errors changes nothing and comes back with all o
 }
 
 TEST_CASE("a reload that needs a restart is refused and names the keys") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   room.set_config(without(ControlRoom::default_config, "127.0.0.1:8080", "127.0.0.1:8081"));
-  const auto answer = room.reload();
-  room.alarms.settle();
+  const auto answer = room.settled(room.reload());
   REQUIRE_FALSE(answer->is_receipt());
   CHECK(answer->refusal().code == RefusalCode::needs_restart);
   CHECK(answer->refusal().keys == std::vector<std::string>{"listener"});
 }
 
 TEST_CASE("a configuration without an active pool is refused by reload and by start") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   auto text = ControlRoom::default_config;
   for (int i = 0; i < 2; ++i) text = without(text, "pool = \"blue\"", "pool = \"green\"");
   text = without(text, "[pool.blue]", "[pool.red]");
   room.set_config(text);
-  const auto answer = room.reload();
-  room.alarms.settle();
+  const auto answer = room.settled(room.reload());
   REQUIRE_FALSE(answer->is_receipt());
   CHECK(answer->refusal().code == RefusalCode::refused);
   CHECK(answer->refusal().message.find("active pool 'blue'") != std::string::npos);
@@ -108,8 +101,7 @@ TEST_CASE("a configuration without an active pool is refused by reload and by st
 }
 
 TEST_CASE("a site that leaves the configuration and comes back is in the mode it was in") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   room.mode(Mode::maintenance, {"forum"});
   room.set_config(without(ControlRoom::default_config, forum_section));
   CHECK(room.reload() != nullptr);
@@ -119,19 +111,16 @@ TEST_CASE("a site that leaves the configuration and comes back is in the mode it
   room.restart();
   CHECK(room.workers->snapshot()->sites.size() == 1);
   room.set_config(ControlRoom::default_config);
-  const auto back = room.reload();
-  room.alarms.settle();
+  const auto back = room.settled(room.reload());
   REQUIRE(back->is_receipt());
   CHECK(room.mode_of("forum") == Mode::maintenance);
 }
 
 TEST_CASE("a reload that cannot be stored changes nothing") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   room.set_config(without(ControlRoom::default_config, forum_section));
   room.files.fail_after(0, true);
-  const auto answer = room.reload();
-  room.alarms.settle();
+  const auto answer = room.settled(room.reload());
   REQUIRE_FALSE(answer->is_receipt());
   CHECK(answer->refusal().code == RefusalCode::not_stored);
   CHECK(room.workers->snapshot()->sites.size() == 2);
@@ -139,8 +128,7 @@ TEST_CASE("a reload that cannot be stored changes nothing") {
 }
 
 TEST_CASE("what operators wanted of a server that is gone is dropped") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   room.submit(
       {.what =
            core::ServerCommand{
@@ -148,12 +136,10 @@ TEST_CASE("what operators wanted of a server that is gone is dropped") {
        .if_epoch = {},
        .actor = {}});
   room.set_config(without(ControlRoom::default_config, ", \"127.0.0.1:9002\""));
-  room.reload();
-  room.alarms.settle();
+  room.settled(room.reload());
   CHECK(room.has_event("server_state_dropped"));
   room.set_config(ControlRoom::default_config);
-  room.reload();
-  room.alarms.settle();
+  room.settled(room.reload());
   CHECK(room.view("shop").pool->servers[1].admin == core::ServerAdmin::ready);
 }
 
@@ -178,13 +164,11 @@ upstream_idle = "2s"
 servers = [{ address = "127.0.0.1:9301", weight = 3, max_connections = 17 }]
 idle_connections = 5
 )";
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   room.set_config(
       without(ControlRoom::default_config, "[[listener]]", "trusted_proxies = [\"192.0.2.0/24\"]\n[[listener]]") +
       settings);
-  room.reload();
-  room.alarms.settle();
+  room.settled(room.reload());
   const auto& snapshot = *room.workers->snapshot();
   const auto& bounds = snapshot.bounds;
   CHECK(bounds.head.head_bytes_max == 20 * 1024);
@@ -209,13 +193,11 @@ idle_connections = 5
 }
 
 TEST_CASE("an edited pool or mode of a site that runs is no silent nothing") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   const auto edited = edited_shop();
   const auto reload = [&](const std::string& text) {
     room.set_config(text);
-    const auto answer = room.reload();
-    room.alarms.settle();
+    const auto answer = room.settled(room.reload());
     REQUIRE(answer->is_receipt());
     return answer->receipt().warning;
   };
@@ -227,19 +209,16 @@ TEST_CASE("an edited pool or mode of a site that runs is no silent nothing") {
   CHECK(room.has_event("file_not_followed"));
   CHECK(warnings().size() == 2);
   CHECK(room.mode_of("shop") == Mode::live);
-  room.mode(Mode::maintenance, {"shop"});
-  room.alarms.settle();
+  room.settled(room.mode(Mode::maintenance, {"shop"}));
   CHECK(warnings().size() == 1);
-  room.mode(Mode::live, {"shop"});
-  room.alarms.settle();
+  room.settled(room.mode(Mode::live, {"shop"}));
   CHECK(warnings().size() == 1);                       // it was followed once
   CHECK(reload(ControlRoom::default_config).empty());  // taken back
   CHECK(warnings().empty());
 }
 
 TEST_CASE("a start says of an edited pool or mode what a reload says, and until it is followed or taken back") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   const auto warnings = [&] { return room.controller().status().warnings; };
   room.restart();
   CHECK_FALSE(room.has_event("file_not_followed"));
@@ -254,8 +233,7 @@ TEST_CASE("a start says of an edited pool or mode what a reload says, and until 
   }
   SUBCASE("the mode is followed, and left again") {
     room.mode(Mode::maintenance, {"shop"});
-    room.mode(Mode::live, {"shop"});
-    room.alarms.settle();
+    room.settled(room.mode(Mode::live, {"shop"}));
     room.restart();
     REQUIRE(warnings().size() == 1);
     CHECK(warnings()[0].contains("pool green"));
@@ -271,12 +249,10 @@ TEST_CASE("a start says of an edited pool or mode what a reload says, and until 
 }
 
 TEST_CASE("what a cutover or a command has changed is no edit of the file, whenever proxyd starts") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
-  room.submit({.what = core::CutoverCommand{.site = "shop", .to = "green"}, .if_epoch = {}, .actor = {}});
-  room.alarms.settle();
-  room.mode(Mode::readonly, {"shop"});
-  room.alarms.settle();
+  StartedRoom room;
+  room.settled(
+      room.submit({.what = core::CutoverCommand{.site = "shop", .to = "green"}, .if_epoch = {}, .actor = {}}));
+  room.settled(room.mode(Mode::readonly, {"shop"}));
   REQUIRE(room.view("shop").pool->name == "green");
   room.restart();
   CHECK(room.controller().status().warnings.empty());
@@ -284,8 +260,7 @@ TEST_CASE("what a cutover or a command has changed is no edit of the file, whene
 }
 
 TEST_CASE("a refused reload stands in status until one is carried out") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   room.set_config(ControlRoom::default_config + "blance = 1\nfoo = 2\n");
   CHECK(room.reload() != nullptr);
   room.alarms.settle();
@@ -294,8 +269,7 @@ TEST_CASE("a refused reload stands in status until one is carried out") {
   CHECK(warnings[0].contains("the configuration file is not in force, its reload at "));
   CHECK(warnings[0].contains("'blance'"));
   CHECK(warnings[0].contains("(and 1 more); proxyd would not start with it"));
-  room.mode(Mode::readonly, {"shop"});
-  room.alarms.settle();
+  room.settled(room.mode(Mode::readonly, {"shop"}));
   CHECK(room.controller().status().warnings.size() == 1);
   room.set_config(ControlRoom::default_config);
   CHECK(room.reload() != nullptr);

@@ -15,13 +15,13 @@ using control::WaitFor;
 using core::Mode;
 using core::Outcome;
 using core::RequestClass;
+using tests::a_read;
+using tests::a_tunnel;
+using tests::a_write;
 using tests::ControlRoom;
+using tests::StartedRoom;
 
 namespace {
-
-std::string three_pools() {
-  return ControlRoom::default_config + "\n[pool.red]\nservers = [\"127.0.0.1:9201\"]\n";
-}
 
 std::shared_ptr<tests::Answer> move_to(ControlRoom& room, const std::string& pool, bool rollback = false,
                                        const std::string& match = {}) {
@@ -31,9 +31,7 @@ std::shared_ptr<tests::Answer> move_to(ControlRoom& room, const std::string& poo
   command.to = rollback ? "" : pool;
   command.rollback = rollback;
   command.discard_writes = rollback;
-  auto answer = room.submit({.what = command, .if_epoch = {}, .actor = ControlRoom::alice});
-  room.alarms.settle();
-  return answer;
+  return room.settled(room.submit(command));
 }
 
 bool is_drained(ControlRoom& room) {
@@ -61,16 +59,13 @@ std::optional<Outcome> end_of(ControlRoom& room, const std::string& what) {
 TEST_CASE("an old pool has drained when its last request has ended, whatever modes came since") {
   for (const auto kind : {tests::FakeWorkers::Kind{.request_class = RequestClass::read},
                           tests::FakeWorkers::Kind{.request_class = RequestClass::write, .exempt = true}}) {
-    ControlRoom room;
-    REQUIRE(room.start().has_value());
-    room.mode(Mode::readonly, {"shop"});
-    room.alarms.settle();
+    StartedRoom room;
+    room.settled(room.mode(Mode::readonly, {"shop"}));
     const auto old = room.workers->enter("shop", kind);
     REQUIRE(move_to(room, "green")->is_receipt());
     for (const auto mode : {Mode::live, Mode::readonly, Mode::maintenance, Mode::live}) {
       CAPTURE(core::name(mode));
-      room.mode(mode, {"shop"});
-      room.alarms.settle();
+      room.settled(room.mode(mode, {"shop"}));
       CHECK_FALSE(is_drained(room));
     }
     room.workers->leave(old);
@@ -81,25 +76,22 @@ TEST_CASE("an old pool has drained when its last request has ended, whatever mod
 }
 
 TEST_CASE("what an old pool still has after the drain deadline is waited for, whatever modes came since") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
-  const auto old = room.workers->enter("shop", {.request_class = RequestClass::read});
+  StartedRoom room;
+  const auto old = room.workers->enter("shop", a_read);
   REQUIRE(move_to(room, "green")->is_receipt());
   room.alarms.advance(base::Millis(120'000));
   CHECK(end_of(room, "cutover to green") == Outcome::outstanding);
-  room.mode(Mode::live, {"shop"});
-  room.alarms.settle();
+  room.settled(room.mode(Mode::live, {"shop"}));
   CHECK_FALSE(is_drained(room));
   room.workers->leave(old);
   CHECK(is_drained(room));
 }
 
 TEST_CASE("a cutover that is rolled back before its old pool was left is superseded") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
-  const auto of_blue = room.workers->enter("shop", {.request_class = RequestClass::read});
+  StartedRoom room;
+  const auto of_blue = room.workers->enter("shop", a_read);
   REQUIRE(move_to(room, "green")->is_receipt());
-  const auto of_green = room.workers->enter("shop", {.request_class = RequestClass::read});
+  const auto of_green = room.workers->enter("shop", a_read);
   REQUIRE(move_to(room, "blue", true)->is_receipt());
   CHECK(end_of(room, "cutover to green") == Outcome::superseded);
   CHECK_FALSE(is_drained(room));
@@ -109,9 +101,8 @@ TEST_CASE("a cutover that is rolled back before its old pool was left is superse
 }
 
 TEST_CASE("a cutover of a site is superseded when a slice goes to the pool that it leaves") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
-  const auto of_blue = room.workers->enter("shop", {.request_class = RequestClass::read});
+  StartedRoom room;
+  const auto of_blue = room.workers->enter("shop", a_read);
   REQUIRE(move_to(room, "green")->is_receipt());
   REQUIRE(move_to(room, "blue", false, "header:X-Tenant=acme")->is_receipt());
   CHECK(end_of(room, "cutover to green") == Outcome::superseded);
@@ -119,9 +110,8 @@ TEST_CASE("a cutover of a site is superseded when a slice goes to the pool that 
 }
 
 TEST_CASE("a slice that goes to another pool than a cutover leaves takes nothing of that back") {
-  ControlRoom room(three_pools());
-  REQUIRE(room.start().has_value());
-  const auto of_blue = room.workers->enter("shop", {.request_class = RequestClass::read});
+  StartedRoom room(ControlRoom::three_pools);
+  const auto of_blue = room.workers->enter("shop", a_read);
   REQUIRE(move_to(room, "green")->is_receipt());
   REQUIRE(move_to(room, "red", false, "header:X-Tenant=acme")->is_receipt());
   CHECK_FALSE(end_of(room, "cutover to green").has_value());
@@ -138,8 +128,7 @@ TEST_CASE("a cutover of a slice is superseded when it comes back in whatever spe
         std::tuple{"percent:10 by cookie:sid", false, false}}) {
     CAPTURE(back);
     CAPTURE(rollback);
-    ControlRoom room(three_pools());
-    REQUIRE(room.start().has_value());
+    StartedRoom room(ControlRoom::three_pools);
     if (!taken) REQUIRE(move_to(room, "red", false, back)->is_receipt());
     const auto of_blue = room.workers->enter("shop", {.request_class = RequestClass::read, .tenant = "acme"});
     REQUIRE(move_to(room, "green", false, acme)->is_receipt());
@@ -170,10 +159,9 @@ TEST_CASE("where the requests of a match go: of a percentage that grew less than
 TEST_CASE("a cutover that leaves several pools is superseded by going back to one of them") {
   for (const bool all : {true, false}) {
     CAPTURE(all);
-    ControlRoom room(three_pools());
-    REQUIRE(room.start().has_value());
+    StartedRoom room(ControlRoom::three_pools);
     REQUIRE(move_to(room, "red", false, "header:X-Tenant=acme")->is_receipt());
-    const auto of_blue = room.workers->enter("shop", {.request_class = RequestClass::read});
+    const auto of_blue = room.workers->enter("shop", a_read);
     REQUIRE(move_to(room, "green")->is_receipt());
     CHECK_FALSE(end_of(room, "cutover to green").has_value());
     const auto back = all ? move_to(room, "", true) : move_to(room, "red", false, "header:X-Tenant=acme");
@@ -184,9 +172,8 @@ TEST_CASE("a cutover that leaves several pools is superseded by going back to on
 }
 
 TEST_CASE("a cutover that is given up leaves no drain behind: writes go on") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
-  room.workers->enter("shop", {.request_class = RequestClass::write});
+  StartedRoom room;
+  room.workers->enter("shop", a_write);
   const auto answer = move_to(room, "green");
   CHECK(room.status_of("shop").draining.has_value());
   REQUIRE(room.controller().abort_cutover("shop", ControlRoom::alice).has_value());
@@ -199,11 +186,9 @@ TEST_CASE("a cutover that is given up leaves no drain behind: writes go on") {
 }
 
 TEST_CASE("a drain of a mode outlives a cutover that was given up") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
-  const auto write = room.workers->enter("shop", {.request_class = RequestClass::write});
-  room.mode(Mode::readonly, {"shop"});
-  room.alarms.settle();
+  StartedRoom room;
+  const auto write = room.workers->enter("shop", a_write);
+  room.settled(room.mode(Mode::readonly, {"shop"}));
   move_to(room, "green");
   REQUIRE(room.controller().abort_cutover("shop", ControlRoom::alice).has_value());
   room.alarms.settle();
@@ -213,9 +198,8 @@ TEST_CASE("a drain of a mode outlives a cutover that was given up") {
 }
 
 TEST_CASE("without a command tunnels are not waited for: they are told to go after the flip, and counted") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
-  const auto tunnel = room.workers->enter("shop", {.request_class = RequestClass::tunnel});
+  StartedRoom room;
+  const auto tunnel = room.workers->enter("shop", a_tunnel);
   const auto answer = move_to(room, "green");
   REQUIRE(answer->is_receipt());
   CHECK(answer->receipt().outcome == Outcome::done);
@@ -231,14 +215,13 @@ TEST_CASE("without a command tunnels are not waited for: they are told to go aft
 }
 
 TEST_CASE("before a command all tunnels have ended: told at once, and cut after two seconds") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
-  const auto tunnel = room.workers->enter("shop", {.request_class = RequestClass::tunnel});
+  StartedRoom room;
+  const auto tunnel = room.workers->enter("shop", a_tunnel);
   core::CutoverCommand command;
   command.site = "shop";
   command.to = "green";
   command.run = true;
-  const auto answer = room.submit({.what = command, .if_epoch = {}, .actor = ControlRoom::alice});
+  const auto answer = room.submit(command);
   room.alarms.advance(base::Millis(1'900));
   CHECK(room.workers->last_tunnel_spread.count() == 0);
   CHECK(room.workers->is_open(tunnel));
@@ -254,15 +237,14 @@ TEST_CASE("before a command all tunnels have ended: told at once, and cut after 
 }
 
 TEST_CASE("tunnels that are late do not end the wait for writes") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
-  room.workers->enter("shop", {.request_class = RequestClass::tunnel});
-  const auto write = room.workers->enter("shop", {.request_class = RequestClass::write});
+  StartedRoom room;
+  room.workers->enter("shop", a_tunnel);
+  const auto write = room.workers->enter("shop", a_write);
   core::CutoverCommand command;
   command.site = "shop";
   command.to = "green";
   command.run = true;
-  const auto answer = room.submit({.what = command, .if_epoch = {}, .actor = ControlRoom::alice});
+  const auto answer = room.submit(command);
   room.alarms.advance(base::Millis(5'000));
   CHECK(room.workers->open_count() == 1);
   CHECK(room.status_of("shop").cutover->stage == core::CutoverStage::drain);
@@ -272,8 +254,7 @@ TEST_CASE("tunnels that are late do not end the wait for writes") {
 }
 
 TEST_CASE("writes that need not end are named before the command begins and in the receipt") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   room.workers->enter("shop", {.request_class = RequestClass::write, .exempt = true});
   room.last_write = room.alarms.now().steady;  // another one, that has ended
   room.workers->parked.in_flight[RequestClass::write] = 1;
@@ -282,8 +263,7 @@ TEST_CASE("writes that need not end are named before the command begins and in t
   command.site = "shop";
   command.to = "green";
   command.run = true;
-  const auto answer = room.submit({.what = command, .if_epoch = {}, .actor = ControlRoom::alice});
-  room.alarms.settle();
+  const auto answer = room.settled(room.submit(command));
   const auto& told = answer->progress.back().cutover.value();
   REQUIRE(told.stage == core::CutoverStage::run);
   CHECK(told.open_at_run == 1);

@@ -25,6 +25,11 @@ pool = "blue"
 readonly = { read = ["POST /login"] }
 )";
 
+const std::string ControlRoom::three_pools = default_config + R"(
+[pool.red]
+servers = ["127.0.0.1:9201"]
+)";
+
 ControlRoom::ControlRoom(const std::string& config_text) : config_text_(config_text) {}
 
 base::Expected<void> ControlRoom::start() {
@@ -103,6 +108,14 @@ std::shared_ptr<Answer> ControlRoom::submit(core::Command command) {
   return answer;
 }
 
+std::shared_ptr<Answer> ControlRoom::submit(decltype(core::Command::what) what) {
+  return submit(core::Command{.what = std::move(what), .if_epoch = {}, .actor = alice});
+}
+
+StartedRoom::StartedRoom(const std::string& config_text) : ControlRoom(config_text) {
+  if (const auto started = start(); !started) throw std::runtime_error(started.error().message);
+}
+
 core::ModeCommand mode_command(core::Mode mode, std::vector<std::string> sites) {
   core::ModeCommand command;
   command.mode = mode;
@@ -111,7 +124,7 @@ core::ModeCommand mode_command(core::Mode mode, std::vector<std::string> sites) 
 }
 
 std::shared_ptr<Answer> ControlRoom::mode(core::Mode mode, std::vector<std::string> sites) {
-  return submit({.what = mode_command(mode, std::move(sites)), .if_epoch = {}, .actor = alice});
+  return submit(mode_command(mode, std::move(sites)));
 }
 
 std::shared_ptr<Answer> ControlRoom::readonly_for(base::Millis lasts, core::Mode then) {
@@ -119,7 +132,7 @@ std::shared_ptr<Answer> ControlRoom::readonly_for(base::Millis lasts, core::Mode
   command.lasts = lasts;
   command.then = then;
   command.reason = "patch";
-  return submit({.what = command, .if_epoch = {}, .actor = alice});
+  return submit(command);
 }
 
 const core::SiteView& ControlRoom::view(const std::string& site) const {

@@ -29,7 +29,7 @@ struct Answer {
 // A controller with a disk, workers and a clock that obey the test. Starts and restarts like the process.
 class ControlRoom {
  public:
-  static const std::string default_config;
+  static const std::string default_config, three_pools;
 
   explicit ControlRoom(const std::string& config_text = default_config);
 
@@ -39,10 +39,15 @@ class ControlRoom {
   void set_config(const std::string& text) { config_text_ = text; }  // what a reload or a start reads
 
   std::shared_ptr<Answer> submit(core::Command command);
+  std::shared_ptr<Answer> submit(decltype(core::Command::what) what);  // Alice's
   std::shared_ptr<Answer> mode(core::Mode mode, std::vector<std::string> sites = {});
   std::shared_ptr<Answer> readonly_for(base::Millis lasts, core::Mode then = core::Mode::live);
-  std::shared_ptr<Answer> reload() {
-    return submit({.what = core::ReloadCommand{}, .if_epoch = {}, .actor = alice});
+  std::shared_ptr<Answer> reload() { return submit(core::ReloadCommand{}); }
+
+  // When all that needs no time has been done.
+  std::shared_ptr<Answer> settled(std::shared_ptr<Answer> answer) {
+    alarms.settle();
+    return answer;
   }
 
   core::Mode mode_of(const std::string& site) const;
@@ -78,6 +83,11 @@ class ControlRoom {
   std::unique_ptr<control::StateStore> store_;
   std::unique_ptr<control::History> history_;
   std::unique_ptr<control::Controller> controller_;
+};
+
+// One that has started.
+struct StartedRoom : ControlRoom {
+  explicit StartedRoom(const std::string& config_text = default_config);
 };
 
 core::ModeCommand mode_command(core::Mode mode, std::vector<std::string> sites = {});

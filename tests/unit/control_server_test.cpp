@@ -11,20 +11,14 @@ using core::Outcome;
 using core::RequestClass;
 using core::ServerAdmin;
 using tests::Answer;
-using tests::ControlRoom;
 using namespace std::chrono_literals;
 
 namespace {
 
 // Two servers in blue; its sites wait for 10 s (forum) and for the default of 30 s (shop).
 struct Bench {
-  ControlRoom room;
-  core::ServerId server = 0;
-
-  Bench() {
-    REQUIRE(room.start().has_value());
-    server = room.view("shop").pool->servers[1].id;
-  }
+  tests::StartedRoom room;
+  core::ServerId server = room.view("shop").pool->servers[1].id;
 
   std::string enter(RequestClass request_class, const std::string& site = "shop") {
     return room.workers->enter(site, {.request_class = request_class, .server = server});
@@ -32,16 +26,8 @@ struct Bench {
 
   std::shared_ptr<Answer> set(ServerAdmin admin, std::optional<base::Millis> drain = {},
                               const std::string& address = "127.0.0.1:9002", bool cut = false) {
-    auto answer = room.submit({.what = core::ServerCommand{.pool = "blue",
-                                                           .address = address,
-                                                           .admin = admin,
-                                                           .drain_timeout = drain,
-                                                           .cut = cut,
-                                                           .reason = ""},
-                               .if_epoch = {},
-                               .actor = ControlRoom::alice});
-    room.alarms.settle();
-    return answer;
+    return room.settled(room.submit(core::ServerCommand{
+        .pool = "blue", .address = address, .admin = admin, .drain_timeout = drain, .cut = cut, .reason = ""}));
   }
 };
 

@@ -15,15 +15,9 @@ using core::Mode;
 using core::Outcome;
 using core::RequestClass;
 using tests::ControlRoom;
+using tests::StartedRoom;
 
 namespace {
-
-std::string three_pools() {
-  return ControlRoom::default_config + R"(
-[pool.red]
-servers = ["127.0.0.1:9201"]
-)";
-}
 
 constexpr std::string_view acme = "header:X-Tenant=acme", beta = "header:X-Tenant=beta";
 
@@ -42,15 +36,12 @@ core::CutoverCommand rollback_of(std::string_view match) {
   return command;
 }
 
-struct Room : ControlRoom {
-  Room() : ControlRoom(three_pools()) { REQUIRE(start().has_value()); }
+struct Room : tests::StartedRoom {
+  Room() : StartedRoom(three_pools) {}
 
-  std::shared_ptr<tests::Answer> begin(core::CutoverCommand command) {
-    return submit({.what = std::move(command), .if_epoch = {}, .actor = alice});
-  }
+  std::shared_ptr<tests::Answer> begin(core::CutoverCommand command) { return submit(std::move(command)); }
   std::shared_ptr<tests::Answer> carry_out(core::CutoverCommand command) {
-    const auto answer = begin(std::move(command));
-    alarms.settle();
+    auto answer = settled(begin(std::move(command)));
     REQUIRE(answer->done.has_value());
     return answer;
   }
@@ -329,15 +320,13 @@ TEST_CASE("a pool that a slice is on cannot be taken out of the configuration") 
   Room room;
   room.must(move_of(acme, "red"));
   room.set_config(ControlRoom::default_config);
-  const auto answer = room.reload();
-  room.alarms.settle();
+  const auto answer = room.settled(room.reload());
   REQUIRE_FALSE(answer->is_receipt());
   CHECK(has(answer->refusal().message, "slice header:X-Tenant=acme"));
   CHECK(has(answer->refusal().message, "[pool.red]"));
   CHECK(room.places() == "header:X-Tenant=acme on red; the rest on blue");
   room.must(rollback_of(acme));
-  const auto again = room.reload();
-  room.alarms.settle();
+  const auto again = room.settled(room.reload());
   CHECK(again->is_receipt());
 }
 

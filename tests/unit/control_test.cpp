@@ -8,28 +8,17 @@ using namespace drawbridge;
 using control::RefusalCode;
 using core::Mode;
 using core::Outcome;
-using core::RequestClass;
+using tests::a_read;
+using tests::a_write;
 using tests::ControlRoom;
 using tests::mode_command;
-
-namespace {
-
-constexpr tests::FakeWorkers::Kind a_write{.request_class = RequestClass::write};
-constexpr tests::FakeWorkers::Kind a_read{.request_class = RequestClass::read};
-
-core::Command command(core::ModeCommand mode) {
-  return {.what = std::move(mode), .if_epoch = {}, .actor = ControlRoom::alice};
-}
-
-}  // namespace
+using tests::StartedRoom;
 
 TEST_CASE("the first start takes modes and pools from the configuration, later ones from the state") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   CHECK(room.mode_of("shop") == Mode::live);
   CHECK(room.view("shop").pool->name == "blue");
-  const auto answer = room.mode(Mode::maintenance, {"shop"});
-  room.alarms.settle();
+  const auto answer = room.settled(room.mode(Mode::maintenance, {"shop"}));
   REQUIRE(answer->is_receipt());
   room.restart();
   CHECK(room.mode_of("shop") == Mode::maintenance);
@@ -38,8 +27,7 @@ TEST_CASE("the first start takes modes and pools from the configuration, later o
 }
 
 TEST_CASE("a command for all sites is one snapshot, one epoch and one fence") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   const auto epoch = room.controller().current().epoch;
   const auto answer = room.mode(Mode::readonly);
   CHECK(room.controller().current().epoch == epoch + 1);
@@ -51,11 +39,9 @@ TEST_CASE("a command for all sites is one snapshot, one epoch and one fence") {
 }
 
 TEST_CASE("an unknown site refuses the whole command and names the nearest one") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   const auto epoch = room.controller().current().epoch;
-  const auto answer = room.mode(Mode::maintenance, {"shop", "fourm"});
-  room.alarms.settle();
+  const auto answer = room.settled(room.mode(Mode::maintenance, {"shop", "fourm"}));
   REQUIRE(answer->done.has_value());
   REQUIRE_FALSE(answer->is_receipt());
   CHECK(answer->refusal().code == RefusalCode::unknown_site);
@@ -66,8 +52,7 @@ TEST_CASE("an unknown site refuses the whole command and names the nearest one")
 }
 
 TEST_CASE("arguments that make no sense together are refused") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   const auto now = room.alarms.now().wall;
   std::vector<core::ModeCommand> commands(13, mode_command(Mode::readonly));
   commands[0].mode = Mode::live;
@@ -91,8 +76,7 @@ TEST_CASE("arguments that make no sense together are refused") {
   commands[12].scope = core::HoldScope::all;  // of readonly
   for (std::size_t i = 0; i < commands.size(); ++i) {
     CAPTURE(i);
-    const auto answer = room.submit(command(commands[i]));
-    room.alarms.settle();
+    const auto answer = room.settled(room.submit(commands[i]));
     REQUIRE(answer->done.has_value());
     CHECK_FALSE(answer->is_receipt());
   }
@@ -100,24 +84,21 @@ TEST_CASE("arguments that make no sense together are refused") {
 }
 
 TEST_CASE("a command for another epoch than the current one is refused") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   const auto epoch = room.controller().current().epoch;
   const auto crossing = room.submit({.what = mode_command(Mode::readonly), .if_epoch = epoch - 1, .actor = {}});
-  const auto fitting = room.submit({.what = mode_command(Mode::readonly), .if_epoch = epoch, .actor = {}});
-  room.alarms.settle();
+  const auto fitting =
+      room.settled(room.submit({.what = mode_command(Mode::readonly), .if_epoch = epoch, .actor = {}}));
   REQUIRE_FALSE(crossing->is_receipt());
   CHECK(crossing->refusal().code == RefusalCode::epoch_changed);
   CHECK(fitting->is_receipt());
 }
 
 TEST_CASE("a disk that takes no state refuses the change and nothing has changed") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   const auto epoch = room.controller().current().epoch;
   room.files.fail_after(0, true);
-  const auto answer = room.mode(Mode::readonly);
-  room.alarms.settle();
+  const auto answer = room.settled(room.mode(Mode::readonly));
   REQUIRE(answer->done.has_value());
   REQUIRE_FALSE(answer->is_receipt());
   CHECK(answer->refusal().code == RefusalCode::not_stored);
@@ -130,17 +111,14 @@ TEST_CASE("a disk that takes no state refuses the change and nothing has changed
   CHECK(warnings[0].starts_with("at 2026-"));
   CHECK(warnings[0].contains(" the state could not be stored, and a change that cannot be is refused: "));
   room.files.heal();
-  const auto again = room.mode(Mode::readonly);
-  room.alarms.settle();
+  const auto again = room.settled(room.mode(Mode::readonly));
   CHECK(again->is_receipt());
   CHECK(room.controller().status().warnings.empty());
 }
 
 TEST_CASE("a proxy whose disk is full at its start serves in the stored modes") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
-  room.mode(Mode::readonly, {"shop"});
-  room.alarms.settle();
+  StartedRoom room;
+  room.settled(room.mode(Mode::readonly, {"shop"}));
   room.stop();
   room.files.fail_after(0, true);
   REQUIRE(room.start().has_value());
@@ -149,16 +127,13 @@ TEST_CASE("a proxy whose disk is full at its start serves in the stored modes") 
 }
 
 TEST_CASE("a change whose history cannot be written is made, with a warning") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   int operations = room.files.operations();
-  room.mode(Mode::readonly, {"shop"});
-  room.alarms.settle();
+  room.settled(room.mode(Mode::readonly, {"shop"}));
   const int of_state = 7;  // open, write, write, sync; unlink, link; rename; then the folder
   REQUIRE(room.files.operations() - operations > of_state + 1);
   room.files.fail_after(of_state + 1, true);
-  const auto answer = room.mode(Mode::live, {"shop"});
-  room.alarms.settle();
+  const auto answer = room.settled(room.mode(Mode::live, {"shop"}));
   REQUIRE(answer->is_receipt());
   CHECK(room.mode_of("shop") == Mode::live);
   CHECK(room.has_event("history_not_written"));
@@ -167,10 +142,8 @@ TEST_CASE("a change whose history cannot be written is made, with a warning") {
 }
 
 TEST_CASE("lost state puts every site into maintenance and says why") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
-  room.mode(Mode::readonly, {"shop"});
-  room.alarms.settle();
+  StartedRoom room;
+  room.settled(room.mode(Mode::readonly, {"shop"}));
   const auto epoch = room.controller().current().epoch;
   room.stop();
   room.files.overwrite("/state/state.json", "{");
@@ -181,18 +154,15 @@ TEST_CASE("lost state puts every site into maintenance and says why") {
   CHECK(room.controller().current().epoch > epoch);
   CHECK(room.has_event("state_lost"));
   CHECK(room.controller().status().warnings.size() >= 3);
-  room.mode(Mode::live);
-  room.alarms.settle();
+  room.settled(room.mode(Mode::live));
   CHECK(room.controller().status().warnings.empty());
 }
 
 TEST_CASE("what a start found is told until somebody has changed the sites that it concerns") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   auto command = tests::mode_command(Mode::readonly, {"forum"});
   command.lasts = base::Millis(5'000);
-  room.submit({.what = command, .if_epoch = {}, .actor = ControlRoom::alice});
-  room.alarms.settle();
+  room.settled(room.submit(command));
   room.stop();
   room.files.overwrite("/state/state.json", "{");
   REQUIRE(room.start().has_value());
@@ -200,21 +170,17 @@ TEST_CASE("what a start found is told until somebody has changed the sites that 
   CHECK(warnings >= 2);
   room.alarms.advance(base::Millis(10'000));  // by the timer, not by a person
   room.reload();
-  room.mode(Mode::readonly, {"forum"});
-  room.alarms.settle();
+  room.settled(room.mode(Mode::readonly, {"forum"}));
   CHECK(room.controller().status().warnings.size() == warnings);
-  room.mode(Mode::live, {"shop"});
-  room.alarms.settle();
+  room.settled(room.mode(Mode::live, {"shop"}));
   CHECK(room.controller().status().warnings.empty());
 }
 
 TEST_CASE("history tells who changed what, from what, and how it ended") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   auto patch = mode_command(Mode::readonly, {"shop"});
   patch.reason = "schema\npatch \xff";
-  room.submit(command(patch));
-  room.alarms.settle();
+  room.settled(room.submit(patch));
   room.restart();
   const auto entries = room.controller().history("shop", 10);
   REQUIRE(entries.size() == 4);
@@ -232,8 +198,7 @@ TEST_CASE("history tells who changed what, from what, and how it ended") {
 }
 
 TEST_CASE("old snapshots are kept while a request reads them and freed after") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   const auto* first = room.workers->snapshot();
   const auto first_epoch = first->epoch;
   const auto read = room.workers->enter("shop", a_read);
@@ -247,8 +212,7 @@ TEST_CASE("old snapshots are kept while a request reads them and freed after") {
 }
 
 TEST_CASE("answers are rendered once and shared by epochs that do not concern the site") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   room.mode(Mode::readonly, {"shop"});
   const auto answers = room.view("shop").answers;
   REQUIRE(answers != nullptr);
@@ -261,8 +225,7 @@ TEST_CASE("answers are rendered once and shared by epochs that do not concern th
 }
 
 TEST_CASE("a server taken out stays out across a restart and comes back when told") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   const auto set = [&](core::ServerAdmin admin, const std::string& address) {
     auto answer =
         room.submit({.what = core::ServerCommand{.pool = "blue", .address = address, .admin = admin, .reason = ""},
@@ -284,16 +247,14 @@ TEST_CASE("a server taken out stays out across a restart and comes back when tol
 }
 
 TEST_CASE("a stop ends every wait and tells that the change stays") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   room.workers->enter("shop", a_write);
   const auto answer = room.mode(Mode::readonly, {"shop"});
   room.controller().stop();
   room.alarms.settle();
   REQUIRE(answer->done.has_value());
   CHECK(answer->refusal().code == RefusalCode::shutting_down);
-  const auto later = room.mode(Mode::live);
-  room.alarms.settle();
+  const auto later = room.settled(room.mode(Mode::live));
   CHECK(later->refusal().code == RefusalCode::shutting_down);
   room.restart();
   CHECK(room.mode_of("shop") == Mode::readonly);

@@ -5,11 +5,11 @@
 using namespace drawbridge;
 using base::Millis;
 using core::Mode;
-using tests::ControlRoom;
+using tests::a_write;
+using tests::StartedRoom;
 
 TEST_CASE("a mode with an end gives way by itself, recorded as the timer's doing") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   room.readonly_for(Millis(60'000));
   room.alarms.advance(Millis(59'999));
   CHECK(room.mode_of("shop") == Mode::readonly);
@@ -26,8 +26,7 @@ TEST_CASE("a mode with an end gives way by itself, recorded as the timer's doing
 }
 
 TEST_CASE("the mode that follows may be maintenance, which keeps the reason") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   room.readonly_for(Millis(1'000), Mode::maintenance);
   room.alarms.advance(Millis(1'000));
   CHECK(room.mode_of("shop") == Mode::maintenance);
@@ -37,8 +36,7 @@ TEST_CASE("the mode that follows may be maintenance, which keeps the reason") {
 }
 
 TEST_CASE("a new command replaces the end of the mode before") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   room.readonly_for(Millis(1'000));
   room.readonly_for(Millis(5'000));
   room.alarms.advance(Millis(4'999));
@@ -49,9 +47,8 @@ TEST_CASE("a new command replaces the end of the mode before") {
 }
 
 TEST_CASE("a timer that ends a mode supersedes a drain that still waits") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
-  room.workers->enter("shop", {.request_class = core::RequestClass::write});
+  StartedRoom room;
+  room.workers->enter("shop", a_write);
   const auto answer = room.readonly_for(Millis(2'000));
   room.alarms.advance(Millis(2'000));
   REQUIRE(answer->is_receipt());
@@ -64,8 +61,7 @@ TEST_CASE("jumps of the wall clock neither stretch nor shorten a mode") {
     for (const bool restarts : {false, true}) {
       CAPTURE(jump.count());
       CAPTURE(restarts);
-      ControlRoom room;
-      REQUIRE(room.start().has_value());
+      StartedRoom room;
       room.readonly_for(Millis(60'000));
       room.alarms.advance(Millis(10'000));
       room.alarms.jump_wall(jump);
@@ -80,8 +76,7 @@ TEST_CASE("jumps of the wall clock neither stretch nor shorten a mode") {
 }
 
 TEST_CASE("after a command that follows a jump of the wall clock the new end holds") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   room.readonly_for(Millis(60'000));
   room.alarms.jump_wall(Millis(-3'600'000));
   room.readonly_for(Millis(60'000));
@@ -99,8 +94,7 @@ TEST_CASE("after a reboot the wall clock decides, but never for longer than was 
   const Row rows[] = {{20'000, 30'000}, {50'000, 0}, {900'000, 0}, {-3'600'000, 60'000}};
   for (const auto& row : rows) {
     CAPTURE(row.down_ms);
-    ControlRoom room;
-    REQUIRE(room.start().has_value());
+    StartedRoom room;
     room.readonly_for(Millis(60'000));
     room.alarms.advance(Millis(10'000));
     room.stop();
@@ -114,15 +108,13 @@ TEST_CASE("after a reboot the wall clock decides, but never for longer than was 
 }
 
 TEST_CASE("who moves the end of a mode keeps what follows it, and why, unless they say otherwise") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   auto command = tests::mode_command(Mode::readonly, {"shop"});
   command.lasts = Millis(60'000);
   command.then = Mode::maintenance;
   command.reason = "upgrade";
   const auto carry_out = [&] {
-    const auto answer = room.submit({.what = command, .if_epoch = {}, .actor = ControlRoom::alice});
-    room.alarms.settle();
+    const auto answer = room.settled(room.submit(command));
     REQUIRE(answer->is_receipt());
     return answer->receipt().warning;
   };
@@ -146,12 +138,10 @@ TEST_CASE("who moves the end of a mode keeps what follows it, and why, unless th
 }
 
 TEST_CASE("a hold without --for is followed at its longest by the mode that was given") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   auto command = tests::mode_command(Mode::hold, {"shop"});
   command.then = Mode::readonly;
-  const auto answer = room.submit({.what = command, .if_epoch = {}, .actor = ControlRoom::alice});
-  room.alarms.settle();
+  const auto answer = room.settled(room.submit(command));
   REQUIRE(answer->is_receipt());
   const auto longest = room.controller().config().find_site("shop")->hold.max_total;
   room.alarms.advance(longest - Millis(1));
@@ -161,8 +151,7 @@ TEST_CASE("a hold without --for is followed at its longest by the mode that was 
 }
 
 TEST_CASE("an end that passed while the proxy was down comes at the start") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   room.readonly_for(Millis(5'000), Mode::maintenance);
   room.stop();
   room.alarms.advance(Millis(10'000));
@@ -172,8 +161,7 @@ TEST_CASE("an end that passed while the proxy was down comes at the start") {
 }
 
 TEST_CASE("a timer whose change cannot be stored keeps trying and says so") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   room.readonly_for(Millis(5'000));
   room.files.fail_after(0, true);
   room.alarms.advance(Millis(60'000));
@@ -187,12 +175,11 @@ TEST_CASE("a timer whose change cannot be stored keeps trying and says so") {
 }
 
 TEST_CASE("sites whose time ends together and that go different ways each go theirs") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   room.readonly_for(Millis(1'000), Mode::maintenance);
   auto forum = tests::mode_command(Mode::maintenance, {"forum"});
   forum.until = room.alarms.now().wall + Millis(1'000);
-  room.submit({.what = forum, .if_epoch = {}, .actor = ControlRoom::alice});
+  room.submit(forum);
   room.alarms.advance(Millis(1'000));
   CHECK(room.mode_of("shop") == Mode::maintenance);
   CHECK(room.mode_of("forum") == Mode::live);

@@ -10,6 +10,7 @@ using core::CutoverStage;
 using core::Mode;
 using core::Outcome;
 using core::RequestClass;
+using tests::a_write;
 using tests::back;
 using tests::CutoverRoom;
 using tests::to_green;
@@ -18,13 +19,12 @@ TEST_CASE("a write whose server has not answered turns a cutover back before its
   for (const bool cut : {false, true}) {
     CAPTURE(cut);
     CutoverRoom room;
-    const auto write = room.workers->enter("shop", {.request_class = RequestClass::write});
-    const auto other = room.workers->enter("shop", {.request_class = RequestClass::write});
+    const auto write = room.workers->enter("shop", a_write);
+    const auto other = room.workers->enter("shop", a_write);
     auto command = to_green();
     command.run = true;
     command.cut = cut;
-    const auto answer = room.submit(command);
-    room.alarms.settle();
+    const auto answer = room.settled(room.submit(command));
     room.workers->leave_unanswered(write);
     room.workers->leave(other);
     room.alarms.settle();
@@ -53,14 +53,12 @@ TEST_CASE("a rollback that gives up writes gives up one without an answer, unles
   for (const bool run : {false, true}) {
     CAPTURE(run);
     CutoverRoom room;
-    room.submit(to_green());
-    room.alarms.settle();
-    const auto write = room.workers->enter("shop", {.request_class = RequestClass::write});
+    room.settled(room.submit(to_green()));
+    const auto write = room.workers->enter("shop", a_write);
     auto command = back();
     command.discard_writes = true;
     command.run = run;
-    const auto answer = room.submit(command);
-    room.alarms.settle();
+    const auto answer = room.settled(room.submit(command));
     room.workers->leave_unanswered(write);
     room.alarms.settle();
     REQUIRE(answer->is_receipt());

@@ -8,12 +8,13 @@
 using namespace drawbridge;
 using control::WaitFor;
 using core::Mode;
-using core::RequestClass;
 using tests::ControlRoom;
+using tests::StartedRoom;
 
 namespace {
 
 using Result = std::optional<std::expected<control::Waited, control::Refusal>>;
+using tests::a_write;
 
 std::shared_ptr<Result> wait(ControlRoom& room, WaitFor what) {
   auto result = std::make_shared<Result>();
@@ -34,8 +35,7 @@ WaitFor until(WaitFor::Until what, Mode mode = Mode::live) {
 }  // namespace
 
 TEST_CASE("a wait for what is already so ends at once") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   for (const auto what : {WaitFor::Until::live, WaitFor::Until::drained}) {
     const auto result = wait(room, until(what));
     REQUIRE(result->has_value());
@@ -44,9 +44,8 @@ TEST_CASE("a wait for what is already so ends at once") {
 }
 
 TEST_CASE("a wait for a mode ends when its fence has passed, one for drained when the last request has ended") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
-  const auto write = room.workers->enter("shop", {.request_class = RequestClass::write});
+  StartedRoom room;
+  const auto write = room.workers->enter("shop", a_write);
   const auto readonly = wait(room, until(WaitFor::Until::mode, Mode::readonly));
   room.workers->hold_fences();
   room.mode(Mode::readonly, {"shop"});
@@ -67,8 +66,7 @@ TEST_CASE("a wait for a mode ends when its fence has passed, one for drained whe
 }
 
 TEST_CASE("a wait whose time is over names the sites that are missing") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   room.mode(Mode::maintenance, {"shop"});
   WaitFor live;
   live.until = WaitFor::Until::live;
@@ -82,8 +80,7 @@ TEST_CASE("a wait whose time is over names the sites that are missing") {
 }
 
 TEST_CASE("a wait for an unknown site is refused, a cancelled one is silent") {
-  ControlRoom room;
-  REQUIRE(room.start().has_value());
+  StartedRoom room;
   auto unknown = until(WaitFor::Until::live);
   unknown.sites = {"shopp"};
   const auto refused = wait(room, unknown);

@@ -21,14 +21,6 @@ core::CutoverCommand back() {
   return command;
 }
 
-CutoverRoom::CutoverRoom(const std::string& config_text) : ControlRoom(config_text) {
-  REQUIRE(start().has_value());
-}
-
-std::shared_ptr<Answer> CutoverRoom::submit(core::CutoverCommand command) {
-  return submit({.what = std::move(command), .if_epoch = {}, .actor = alice});
-}
-
 core::CutoverStage CutoverRoom::stage() const {
   const auto status = status_of("shop").cutover;
   REQUIRE(status.has_value());

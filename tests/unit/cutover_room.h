@@ -14,12 +14,10 @@ namespace drawbridge::tests {
 core::CutoverCommand to_green(base::Millis watch = {});
 core::CutoverCommand back();
 
-// A room that has started, whose site shop is moved.
-struct CutoverRoom : ControlRoom {
-  explicit CutoverRoom(const std::string& config_text = default_config);
+// Its site shop is moved.
+struct CutoverRoom : StartedRoom {
+  using StartedRoom::StartedRoom;
 
-  using ControlRoom::submit;
-  std::shared_ptr<Answer> submit(core::CutoverCommand command);
   std::string pool() const { return view("shop").pool->name; }
   core::CutoverStage stage() const;  // of the cutover that there must be
   // The cutover that is now in stage run, by the id to continue it with.
