@@ -15,7 +15,7 @@ using namespace std::chrono_literals;
 // What a stop may take beyond what is in flight: last words, the state, the logs.
 constexpr base::Millis beyond_flight{10'000};
 
-constexpr base::Millis look_every{20}, answer_within{5'000};
+constexpr base::Millis look_every{20}, look_late{1'000}, answer_within{5'000};
 
 }  // namespace
 
@@ -113,13 +113,17 @@ void Handover::report(control::Alarms& alarms) {
   if (lent_.valid()) look(alarms, alarms.now().steady + answer_within);
 }
 
+// An answer that comes late is one all the same.
 void Handover::look(control::Alarms& alarms, base::SteadyTime until) {
   const auto now = alarms.now().steady;
-  is_late_ = now >= until;
+  const bool was_late = std::exchange(is_late_, now >= until);
   const auto found = facts();
-  if (found.keeping == admin::Keeping::asked) {
-    alarms.at(now + look_every, [this, &alarms, until] { look(alarms, until); });
-  } else if (const auto check = admin::check_kept_sockets(found); check.result == admin::Health::ok) {
+  const bool undecided = found.keeping == admin::Keeping::asked || found.keeping == admin::Keeping::silent;
+  if (undecided)
+    alarms.at(now + (is_late_ ? look_late : look_every), [this, &alarms, until] { look(alarms, until); });
+  if (found.keeping == admin::Keeping::asked || (undecided && was_late)) return;
+  const auto check = admin::check_kept_sockets(found);
+  if (check.result == admin::Health::ok) {
     events_.info("sockets_kept", {{"count", fmt::to_string(found.sockets)}});
   } else {
     events_.warning("sockets_not_kept", {{"what", check.text}, {"hint", check.advice}});

@@ -6,6 +6,7 @@
 #include "proxy/serve/worker.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace drawbridge::serve {
 namespace {
@@ -100,6 +101,8 @@ net::Task<> H2Connection::serve_stream(http::H2StreamId id) {
   idle_.disarm();
   opened_ = &stream;
   const auto came = co_await stream.head(worker_.loop().now() + worker_.snapshot().bounds.head_timeout);
+  // One that began when the worker was going already has not heard of it.
+  if (worker_.stopping()) begin_shutdown(worker_.loop().now());
   if (came == H2Stream::Came::head || came == H2Stream::Came::refused) {
     co_await serve_request(stream, came);
     space->rest();
@@ -149,7 +152,7 @@ void H2Connection::deadline_passed(net::Deadline& deadline) {
 }
 
 void H2Connection::begin_shutdown(base::SteadyTime tunnels_go_at) {
-  if (conversation_.ending()) return;
+  if (conversation_.ending() || std::exchange(told_to_go_, true)) return;
   session_.begin_shutdown();
   wake();
   goodbye_.arm(worker_.loop().now() + goodbye_time);

@@ -88,6 +88,7 @@ class H2Connection final : public net::Fine,
   H2Stream* opened_ = nullptr;
   boost::intrusive::list<Served, boost::intrusive::constant_time_size<false>> served_;
   bool asked_ = false;
+  bool told_to_go_ = false;
   bool ending_ = false;          // the last words are being said
   base::SteadyTime idle_until_;  // without streams
   net::Deadline idle_, goodbye_;

@@ -19,7 +19,6 @@ constexpr std::chrono::seconds pause_said_every{10};
 constexpr std::chrono::seconds abuse_said_every{10};
 
 // A balancer writes its PROXY header as soon as it is connected.
-constexpr std::chrono::seconds greeting_time{3};
 
 // At each look for idle connections that give way to new ones.
 constexpr std::size_t idle_looked_at_max = 1'024;
@@ -91,6 +90,9 @@ void Worker::begin_shutdown(const Parting& parting) {
 }
 
 void Worker::deadline_passed(net::Deadline& deadline) {
+  for (auto& greeting : greetings_) {
+    if (!greeting.stream.has_input()) greeting.stream.cancel(base::Reason::cancelled);
+  }
   for (auto& connection : connections_) {
     if (&deadline == &newcomers_) {
       connection.close_if_idle();
@@ -103,6 +105,7 @@ void Worker::deadline_passed(net::Deadline& deadline) {
 void Worker::end_old(base::SteadyTime before) {
   ledger_.end_old(before);
   for (auto& connection : connections_) connection.end_unfinished_head();
+  for (auto& greeting : greetings_) greeting.stream.cancel(base::Reason::cancelled);
 }
 
 void Worker::end_all() {
@@ -215,9 +218,10 @@ net::Task<> Worker::introduce(net::UniqueFd fd, http::SocketAddress balancer, co
   const auto heard = co_await greeting_of(fd);
   counters_.connections_open.subtract();
   if (!heard) {
-    // A balancer that only looks whether we are there says nothing.
+    // A balancer that only looks whether we are there says nothing, and one may be cut short by our own end.
     const auto reason = heard.error().reason;
-    if (reason != base::Reason::closed) greeting_refused(balancer.ip, base::name(reason));
+    const bool its_fault = reason != base::Reason::closed && reason != base::Reason::cancelled;
+    if (its_fault) greeting_refused(balancer.ip, base::name(reason));
     co_return;
   }
   const auto now = loop_.now();
@@ -229,9 +233,10 @@ net::Task<> Worker::introduce(net::UniqueFd fd, http::SocketAddress balancer, co
 }
 
 net::Task<Worker::Heard> Worker::greeting_of(net::UniqueFd& fd) {
-  net::Stream stream(loop_, std::move(fd), base::Fault::client);
-  auto heard = co_await hear_greeting(stream, loop_.now() + greeting_time);
-  fd = stream.release();
+  Greeting greeting(loop_, std::move(fd));
+  greetings_.push_back(greeting);
+  auto heard = co_await hear_greeting(greeting.stream, loop_.now() + shared_.greeting_time);
+  fd = greeting.stream.release();
   co_return heard;
 }
 

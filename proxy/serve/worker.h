@@ -51,6 +51,7 @@ struct Shared {
   base::EventLog& events;
   std::size_t workers = 1;
   std::size_t io_bytes_max = static_cast<std::size_t>(-1);  // of one read or write: tests pass every state with 1
+  std::chrono::milliseconds greeting_time{3'000};           // of a balancer, to say whom it speaks for
   Census census;
   upstream::ServerSeats seats;
   upstream::ConnectionBudget upstream_connections;
@@ -100,7 +101,7 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   // Stops accepting and closes what is idle; requests in flight go on. Then, at the end of the grace time, the
   // rest: what is cut has a moment to hear of it.
   void begin_shutdown(const Parting& parting = {});
-  // Meanwhile: ends tunnels, requests from before that time, and those whose head has not come whole.
+  // Meanwhile: ends tunnels, requests from before that time, and those whose head or greeting has not come whole.
   void end_old(base::SteadyTime before);
   void end_all();
 
@@ -148,6 +149,10 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   void welcome(net::UniqueFd fd, const http::ProxyParties& parties, const Door& door, Census::Seat seat,
                base::SteadyTime came);
   std::size_t end_idle(std::size_t most);
+  struct Greeting : boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>> {
+    Greeting(net::Loop& loop, net::UniqueFd fd) : stream(loop, std::move(fd), base::Fault::client) {}
+    net::Stream stream;
+  };
   // A balancer's connection: its greeting says whom it speaks for.
   net::Task<> introduce(net::UniqueFd fd, http::SocketAddress balancer, const Door& door, Census::Seat seat);
   using Heard = base::Result<std::optional<http::ProxyParties>>;
@@ -173,6 +178,7 @@ class Worker final : private net::Listener::Handler, private core::Ledger::Liste
   std::vector<std::size_t> door_of_;  // by the number of the listener
   std::vector<std::unique_ptr<net::Listener>> listeners_;
   boost::intrusive::list<Connection, boost::intrusive::constant_time_size<false>> connections_;
+  boost::intrusive::list<Greeting, boost::intrusive::constant_time_size<false>> greetings_;
   std::map<core::SiteId, std::shared_ptr<const core::AnswerSet>> no_server_;
   bool stopping_ = false;
   Parting parting_;

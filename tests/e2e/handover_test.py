@@ -201,6 +201,12 @@ class OtherSupervisors(HandoverCase):
                     proxy.start()
                     self.assertEqual(client.read_response().status, 200)
 
+    def test_one_that_no_listener_wants_stops_listening_for_whoever_holds_it(self):
+        wanted, unwanted = listening(), listening()
+        proxy = self.handed([wanted, unwanted], workers=1).start()
+        self.assertFalse(listens_at(unwanted.getsockname()))
+        self.serves(proxy, 3)
+
     def test_a_blocking_socket_stops_no_worker(self):
         sock = listening()
         sock.setblocking(True)

@@ -85,6 +85,9 @@ class KeptSockets(HandoverCase):
         proxy.start()
         proxy.wait_until_said("sockets_not_kept")
         self.complains(proxy, "NOTIFY_SOCKET")
+        proxy.supervisor.hears.set()
+        proxy.wait_until_said("sockets_kept")
+        self.is_well(proxy, "keeps")
 
     def test_one_that_cannot_be_reached_is_a_complaint(self):
         proxy = self.kept(start=False)

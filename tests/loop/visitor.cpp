@@ -17,8 +17,11 @@ void Answer::add(std::string name, std::string value) {
 }
 
 std::unique_ptr<Visitor> Visitor::arrive(std::uint16_t port) {
+  return over(RawSocket::connect(port));
+}
+
+std::unique_ptr<Visitor> Visitor::over(RawSocket socket) {
   const auto transport = transport_of_this_run();
-  auto socket = RawSocket::connect(port);
   if (transport.tls) socket.secure(transport.http2 ? "h2" : "http/1.1");
   if (transport.http2) return std::make_unique<H2Visitor>(std::move(socket));
   return std::make_unique<H1Visitor>(std::move(socket));

@@ -10,6 +10,8 @@
 
 namespace drawbridge::tests {
 
+class RawSocket;
+
 // The head of an answer, interim or final; with it the body, where that was read.
 struct Answer {
   int status = 0;
@@ -29,6 +31,8 @@ class Visitor {
   static std::unique_ptr<Visitor> connect(std::uint16_t port);
   // One that may not be let in at once: what it says waits in its handshake, if there is one, until come_in().
   static std::unique_ptr<Visitor> arrive(std::uint16_t port);
+  // On a connection on which something may have been said below all that a visitor speaks.
+  static std::unique_ptr<Visitor> over(RawSocket socket);
   virtual ~Visitor() = default;
   virtual void come_in() = 0;
 

@@ -118,8 +118,16 @@ void WorkerBench::tell_addresses() {
   }
 }
 
-void WorkerBench::begin_shutdown() {
-  worker_->post([this] { worker_->begin_shutdown(); });
+void WorkerBench::wait_for_connections(std::uint64_t open) {
+  while (registry_.collect().connections_open < open) std::this_thread::yield();
+}
+
+void WorkerBench::begin_shutdown(const serve::Parting& parting) {
+  worker_->post([this, parting] { worker_->begin_shutdown(parting); });
+}
+
+void WorkerBench::end_old() {
+  worker_->post([this] { worker_->end_old(base::SteadyTime::max()); });
 }
 
 void WorkerBench::end_all() {

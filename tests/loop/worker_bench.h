@@ -5,6 +5,7 @@
 #include "tests/loop/raw_socket.h"
 #include "tests/loop/visitor.h"
 
+#include <chrono>
 #include <cstdint>
 #include <functional>
 #include <future>
@@ -35,6 +36,7 @@ class WorkerBench {
   void maintain();                                                  // likewise; `site().notice` may answer
   void of_workers(std::size_t count) { shared_->workers = count; }  // one of so many
   void limit_io(std::size_t bytes) { shared_->io_bytes_max = bytes; }
+  void limit_greeting(std::chrono::milliseconds time) { shared_->greeting_time = time; }
   serve::Door& door() { return door_; }
   serve::Census& census() { return shared_->census; }
   upstream::ConnectionBudget& upstream_connections() { return shared_->upstream_connections; }
@@ -59,7 +61,9 @@ class WorkerBench {
   // A whole exchange; the server's connection stays open.
   RawSocket serve_one(Visitor& visitor);
 
-  void begin_shutdown();
+  void wait_for_connections(std::uint64_t open);  // of clients, introduced or not
+  void begin_shutdown(const serve::Parting& parting = {});
+  void end_old();  // as if all of it were
   void end_all();
   void join();  // the worker has ended by itself
 

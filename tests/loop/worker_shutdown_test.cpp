@@ -11,6 +11,7 @@
 using namespace drawbridge;
 using tests::ok;
 using tests::RawSocket;
+using tests::Visitor;
 using tests::WorkerBench;
 
 TEST_CASE("at shutdown a connection between two requests ends in order, and the worker with it") {
@@ -56,18 +57,53 @@ TEST_CASE("at shutdown a connection that has said nothing for longer than its fi
   bench.join();
 }
 
-TEST_CASE("at shutdown a connection whose balancer was slow to introduce its client holds nobody up") {
+TEST_CASE("at shutdown a newcomer who has said nothing yet is answered if it does in its first moment") {
   WorkerBench bench;
-  bench.door().proxies.add(*http::parse_net("127.0.0.1/32"));
   bench.start();
-  auto late = bench.newcomer(), silent = bench.newcomer();
-  silent.send("PROXY UNKNOWN\r\n");
-  bench.begin_shutdown();
-  CHECK(silent.read_to_end().empty());
-  late.send("PROXY UNKNOWN\r\n");
-  CHECK(late.read_to_end().empty());
-  CHECK(late.end() == RawSocket::End::fin);
+  auto visitor = bench.visitor();
+  bench.wait_for_connections(1);
+  bench.begin_shutdown({.newcomer_time = std::chrono::hours(1)});
+  visitor->get();
+  bench.take_request().send(ok);
+  CHECK(visitor->answer().body == "ok");
+  visitor->check_end();
   bench.join();
+}
+
+TEST_CASE("at shutdown a newcomer of a balancer is answered, be it introduced before or after") {
+  for (const bool before : {true, false}) {
+    WorkerBench bench;
+    bench.door().proxies.add(*http::parse_net("127.0.0.1/32"));
+    bench.start();
+    auto newcomer = bench.newcomer();
+    bench.wait_for_connections(1);
+    if (before) newcomer.send("PROXY UNKNOWN\r\n");
+    bench.begin_shutdown({.newcomer_time = std::chrono::hours(1)});
+    if (!before) newcomer.send("PROXY UNKNOWN\r\n");
+    auto visitor = Visitor::over(std::move(newcomer));
+    visitor->come_in();
+    visitor->get();
+    bench.take_request().send(ok);
+    CHECK(visitor->answer().body == "ok");
+    visitor->check_end();
+    bench.join();
+  }
+}
+
+TEST_CASE("at shutdown a balancer that does not say whom it speaks for, or not to the end, holds nobody up") {
+  for (const auto* said : {"", "PROXY"}) {
+    WorkerBench bench;
+    bench.door().proxies.add(*http::parse_net("127.0.0.1/32"));
+    bench.limit_greeting(std::chrono::hours(1));
+    bench.start();
+    auto silent = bench.newcomer();
+    silent.send(said);
+    bench.wait_for_connections(1);
+    bench.begin_shutdown();
+    if (*said != 0) bench.end_old();
+    CHECK(silent.read_to_end().empty());
+    bench.join();
+  }
 }
 
 TEST_CASE("at shutdown a request in flight is answered, and its connection ends behind the answer") {
