@@ -42,7 +42,7 @@ class Unanswered(CutoverCase):
         self.assert_on("green")
 
     def test_with_cut_it_goes_on_and_names_the_write_that_had_no_answer(self):
-        proxy = self.shop(timeouts="upstream_head = '700ms'")
+        self.shop(timeouts="upstream_head = '700ms'")
         hung = threading.Event()
         self.addCleanup(hung.set)
         self.blue.script = lambda exchange: (exchange.read_body(), exchange.wait(hung))

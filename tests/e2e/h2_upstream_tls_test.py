@@ -111,7 +111,7 @@ class Refusals(H2TlsCase):
 
 
 class Health(H2TlsCase):
-    probes = '{ path = "/healthz", interval = "100ms", fall = 1, rise = 1 }'
+    probes = '{ path = "/healthz", interval = "100ms", timeout = "10s", fall = 1, rise = 1 }'
 
     def reasons(self, proxy):
         pools = proxy.admin("GET", "/v1/status")[1]["pools"]
@@ -126,7 +126,7 @@ class Health(H2TlsCase):
         self.assertEqual((probe.value(":scheme"), probe.value("user-agent")[:16]), ("https", "drawbridge-probe"))
 
     def test_who_does_not_agree_to_http_2_is_down_and_the_operator_reads_why(self):
-        for health in (self.probes, '{ interval = "100ms", fall = 1 }'):
+        for health in (self.probes, '{ interval = "100ms", timeout = "10s", fall = 1 }'):
             server = self.upstream(answer(b"fine"), tls=self.made.server_context("good"))
             proxy = self.front(server, health=health)
             proxy.wait_until_said("server_down.*did not agree to HTTP/2")

@@ -37,10 +37,10 @@ access_log = "off"
 address = "127.0.0.1:0"
 [pool.blue]
 servers = ["{blue}"]
-health = {{ path = "/healthz", interval = "60s" }}
+health = {{ path = "/healthz", interval = "60s", timeout = "10s" }}
 [pool.green]
 servers = ["{green}"]
-health = {{ path = "/healthz", interval = "60s" }}
+health = {{ path = "/healthz", interval = "60s", timeout = "10s" }}
 [site.shop]
 pool = "blue"
 """

@@ -157,13 +157,13 @@ TEST_CASE("a request that has brought an interim answer is not sent twice") {
 
 TEST_CASE("interim answers push the deadline of the head on") {
   WorkerBench bench;
-  bench.timing().head = base::Millis(600);
+  bench.timing().head = base::Millis(1'000);
   bench.start();
   auto visitor = bench.visitor();
   visitor->get();
   auto server = bench.take_request();
   for (int i = 0; i < 4; ++i) {
-    CHECK(visitor->quiet_for(200));
+    CHECK(visitor->quiet_for(300));
     server.send("HTTP/1.1 102 Processing\r\n\r\n");
     CHECK(visitor->head().status == 102);
   }

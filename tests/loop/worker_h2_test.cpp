@@ -193,7 +193,7 @@ TEST_CASE("a connection that rests ends with a goodbye when its client has asked
 
 TEST_CASE("a header block that does not end in time ends its connection: it held up all others on it") {
   WorkerBench bench;
-  bench.bounds().head_timeout = base::Millis(200);
+  bench.bounds().head_timeout = base::Millis(500);
   bench.start();
   Wire wire(bench);
   wire.greet(h2::headers(1, h2::get_fields(), h2::end_stream));

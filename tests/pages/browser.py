@@ -144,7 +144,8 @@ class Browser:
     def screenshot(self, file):
         size = self.call("Page.getLayoutMetrics")["cssContentSize"]
         clip = {"x": 0, "y": 0, "width": size["width"], "height": size["height"], "scale": 1}
-        data = self.call("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True)["data"]
+        data = self.call("Page.captureScreenshot", format="png", clip=clip, captureBeyondViewport=True,
+                         optimizeForSpeed=True)["data"]
         file.write_bytes(base64.b64decode(data))
 
     def complaints(self):

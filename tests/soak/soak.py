@@ -18,6 +18,7 @@ import tempfile
 import time
 
 import ledger
+import pulse
 import stage
 import traffic
 
@@ -132,13 +133,14 @@ async def sample(machines, stop, samples):
 async def storm(machines, book, seconds):
     """Everything at once; returns the chaos, for its counts, and the samples of the resident size."""
     stop = asyncio.Event()
-    clients = traffic.Traffic(machines.port, book, stop)
+    beat = pulse.Pulse()
+    clients = traffic.Traffic(machines.port, book, stop, beat)
     chaos = Chaos(machines, book, stop)
     samples = []
     tasks = [asyncio.create_task(each) for each in [
         *(clients.run(clients.good) for _ in range(GOOD_CLIENTS)),
         *(clients.run(clients.hostile) for _ in range(HOSTILE_CLIENTS)),
-        *chaos.all(), sample(machines, stop, samples),
+        *chaos.all(), sample(machines, stop, samples), beat.run(stop),
     ]]
     ended = asyncio.create_task(machines.proxyd.wait())
     interrupted = asyncio.create_task(stop.wait())

@@ -49,10 +49,11 @@ def request(number, method, behaviour, *fields, host=GOOD, size=0, version="1.1"
 
 
 class Traffic:
-    def __init__(self, port, ledger, stop):
+    def __init__(self, port, ledger, stop, pulse):
         self.port = port
         self.ledger = ledger
         self.stop = stop
+        self.pulse = pulse
         self.good = [(self.read, 30), (self.write, 25), (self.write_in_chunks, 10), (self.expecting_write, 5),
                      (self.pipeline, 8), (self.repeatable_write, 5), (self.old_client, 3), (self.tunnel, 2),
                      (self.half_close, 3)]
@@ -76,6 +77,12 @@ class Traffic:
 
     # What an answer means.
 
+    def was_held_up(self):
+        """Whether a client that was too slow could not help it."""
+        held_up = self.pulse.has_missed_beats()
+        self.ledger.kinds["clients that the machine held up"] += held_up
+        return held_up
+
     def is_stray(self, answer):
         """An answer to nobody. Nothing tells it from the right one when it comes just behind the request."""
         stray = answer.head.value("x-answer-id") == "nobody"
@@ -86,7 +93,8 @@ class Traffic:
         ledger = self.ledger
         if host == BAD and self.is_stray(answer):
             return not answer.closes
-        if answer.status not in GOOD_STATUSES:
+        held_up = answer.status == 408 and self.was_held_up()
+        if answer.status not in GOOD_STATUSES and not held_up:
             ledger.problem("unexpected status", f"id {number}: {answer.status} {answer.body[:200]!r}")
         whose = answer.head.value("x-answer-id")
         if whose:
@@ -108,7 +116,7 @@ class Traffic:
             return self.judge(number, method, await wire.read_answer(link, method), size, host)
         except wire.Truncated as error:
             self.ledger.kinds["answers cut short"] += 1
-            if not error.started:
+            if not error.started and not self.was_held_up():
                 self.ledger.unanswered[number] = "reset" if link.was_reset else "closed"
             return False
 
@@ -331,7 +339,8 @@ class Traffic:
         except wire.Truncated:
             self.ledger.unanswered[number] = f"answered early, reset: {link.was_reset}"
             return False
-        if answer.status not in {403, 502, 503} and not self.is_stray(answer):
+        held_up = answer.status == 408 and self.was_held_up()
+        if answer.status not in {403, 502, 503} and not held_up and not self.is_stray(answer):
             self.ledger.problem("unexpected status", f"id {number}: {answer.status}")
         self.ledger.settle(number, Outcome.error, answer.status)
         return not answer.closes
