@@ -40,10 +40,10 @@ class Api {
   virtual void cancel_wait(std::uint64_t id) = 0;
   // The command that the client of a cutover ran has ended.
   virtual std::expected<void, control::Refusal> run_ended(const std::string& site, std::uint64_t id, int exit_code,
-                                                          const std::string& output) = 0;
+                                                          const std::string& output, bool stopped) = 0;
   // Gives a cutover up that has not flipped; how it ends is told to who began it.
-  virtual std::expected<void, control::Refusal> abort_cutover(const std::string& site,
-                                                              const core::Actor& actor) = 0;
+  virtual std::expected<void, control::Refusal> abort_cutover(const std::string& site, const core::Actor& actor,
+                                                              bool now) = 0;
   virtual std::expected<std::shared_ptr<const core::AnswerSet>, control::Refusal> preview(
       const std::string& site, const core::ModeState& mode) const = 0;
 

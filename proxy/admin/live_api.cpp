@@ -174,12 +174,13 @@ void LiveApi::cancel_wait(std::uint64_t id) {
 }
 
 std::expected<void, control::Refusal> LiveApi::run_ended(const std::string& site, std::uint64_t id, int exit_code,
-                                                         const std::string& output) {
-  return parts_.controller.run_ended(site, id, exit_code, output);
+                                                         const std::string& output, bool stopped) {
+  return parts_.controller.run_ended(site, id, exit_code, output, stopped);
 }
 
-std::expected<void, control::Refusal> LiveApi::abort_cutover(const std::string& site, const core::Actor& actor) {
-  return parts_.controller.abort_cutover(site, actor);
+std::expected<void, control::Refusal> LiveApi::abort_cutover(const std::string& site, const core::Actor& actor,
+                                                             bool now) {
+  return parts_.controller.abort_cutover(site, actor, now);
 }
 
 std::expected<std::shared_ptr<const core::AnswerSet>, control::Refusal> LiveApi::preview(

@@ -46,8 +46,9 @@ class LiveApi final : public Api {
                      std::function<void(std::expected<control::Waited, control::Refusal>)> done) override;
   void cancel_wait(std::uint64_t id) override;
   std::expected<void, control::Refusal> run_ended(const std::string& site, std::uint64_t id, int exit_code,
-                                                  const std::string& output) override;
-  std::expected<void, control::Refusal> abort_cutover(const std::string& site, const core::Actor& actor) override;
+                                                  const std::string& output, bool stopped) override;
+  std::expected<void, control::Refusal> abort_cutover(const std::string& site, const core::Actor& actor,
+                                                      bool now) override;
   std::expected<std::shared_ptr<const core::AnswerSet>, control::Refusal> preview(
       const std::string& site, const core::ModeState& mode) const override;
   void load(std::vector<core::SiteId> sites,

@@ -231,6 +231,7 @@ Parsed<RunEnded> parse_run_ended(std::string_view body) {
   ended.site = reader.required_text("site");
   const auto id = reader.number("id");
   const auto exit_code = reader.number("exit_code");
+  ended.stopped = reader.flag("stopped");
   ended.output = reader.lines("output", limits::command_output_bytes_max);
   if (!id || !exit_code || *exit_code > 255) reader.fail("'id' and 'exit_code' (0 to 255) are needed");
   if (auto problem = reader.problem()) return std::unexpected(std::move(*problem));
@@ -239,11 +240,11 @@ Parsed<RunEnded> parse_run_ended(std::string_view body) {
   return ended;
 }
 
-Parsed<std::string> parse_abort(std::string_view body) {
+Parsed<Abort> parse_abort(std::string_view body) {
   JsonReader reader(body);
-  std::string site = reader.required_text("site");
+  Abort abort{.site = reader.required_text("site"), .now = reader.flag("now")};
   if (auto problem = reader.problem()) return std::unexpected(std::move(*problem));
-  return site;
+  return abort;
 }
 
 Parsed<core::Command> parse_reload_command(std::string_view body) {

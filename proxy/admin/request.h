@@ -42,10 +42,16 @@ struct RunEnded {
   std::string site;
   std::uint64_t id = 0;
   int exit_code = 0;
-  std::string output;  // the last of what it printed
+  bool stopped = false;  // it was told to end: whatever its code, it has not done its work
+  std::string output;    // the last of what it printed
 };
 Parsed<RunEnded> parse_run_ended(std::string_view body);
-Parsed<std::string> parse_abort(std::string_view body);  // the site of a cutover that is given up
+
+struct Abort {
+  std::string site;  // of the cutover that is given up
+  bool now = false;
+};
+Parsed<Abort> parse_abort(std::string_view body);
 
 struct PreviewRequest {
   std::string site;

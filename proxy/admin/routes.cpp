@@ -195,20 +195,23 @@ std::optional<Problem> check_stream(const core::Command& command, bool streamed)
 Response end_run(std::string_view body, Api& api) {
   const auto ended = parse_run_ended(body);
   if (!ended) return problem_response(ended.error());
-  const auto taken = api.run_ended(ended->site, ended->id, ended->exit_code, ended->output);
+  const auto taken = api.run_ended(ended->site, ended->id, ended->exit_code, ended->output, ended->stopped);
   return taken ? json_response({{"continued", true}}) : problem_response(from_refusal(taken.error()));
 }
 
 Response abort_cutover(std::string_view body, const core::Actor& actor, Api& api) {
-  const auto site = parse_abort(body);
-  if (!site) return problem_response(site.error());
-  const auto taken = api.abort_cutover(*site, actor);
+  const auto abort = parse_abort(body);
+  if (!abort) return problem_response(abort.error());
+  const auto taken = api.abort_cutover(abort->site, actor, abort->now);
   if (!taken) return problem_response(from_refusal(taken.error()));
-  std::string pool;
+  boost::json::object answer{{"aborted", true}, {"site", abort->site}};
   for (const auto& one : api.status().sites) {
-    if (one.name == *site) pool = one.pool;
+    if (one.name != abort->site) continue;
+    answer["pool"] = one.pool;
+    const bool stops = one.cutover && one.cutover->stage == core::CutoverStage::stop;
+    if (stops) answer["stopping_ms"] = one.cutover->left.value_or(base::Millis(0)).count();
   }
-  return json_response({{"aborted", true}, {"site", *site}, {"pool", pool}});
+  return json_response(std::move(answer));
 }
 
 }  // namespace drawbridge::admin

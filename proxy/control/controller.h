@@ -87,11 +87,12 @@ class Controller {
   void submit(core::Command command, Completion completion);
 
   // The client's command of a cutover has ended (Progress::cutover told it to run); the history keeps its output.
+  // `stopped`: it was told to end, so that its exit code says nothing.
   std::expected<void, Refusal> run_ended(const std::string& site, std::uint64_t id, int exit_code,
-                                         const std::string& output = {});
+                                         const std::string& output = {}, bool stopped = false);
 
-  // Gives a cutover up that has not flipped.
-  std::expected<void, Refusal> abort_cutover(const std::string& site, const core::Actor& actor);
+  // Gives a cutover up that has not flipped; `now`: without waiting for the end of its command.
+  std::expected<void, Refusal> abort_cutover(const std::string& site, const core::Actor& actor, bool now = false);
 
   // Ends every wait: what was published stays, its completions get shutting_down. No command is accepted after.
   void stop();

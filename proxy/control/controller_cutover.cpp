@@ -45,13 +45,14 @@ Controller::Checked Controller::check_rollback(const core::CutoverCommand& comma
 }
 
 std::expected<void, Refusal> Controller::run_ended(const std::string& site, std::uint64_t id, int exit_code,
-                                                   const std::string& output) {
-  return cutovers_.run_ended(site, id, exit_code, output);
+                                                   const std::string& output, bool stopped) {
+  return cutovers_.run_ended(site, id, {.exit_code = exit_code, .output = output, .stopped = stopped});
 }
 
-std::expected<void, Refusal> Controller::abort_cutover(const std::string& site, const core::Actor& actor) {
+std::expected<void, Refusal> Controller::abort_cutover(const std::string& site, const core::Actor& actor,
+                                                       bool now) {
   if (const auto sites = resolve_sites(config_, {site}); !sites) return std::unexpected(sites.error());
-  const auto ended = cutovers_.abort(site, actor);
+  const auto ended = cutovers_.abort(site, actor, now);
   if (ended) parts_.events.info("cutover_aborted", {{"site", site}, {"by", describe(actor)}});
   return ended;
 }

@@ -97,6 +97,8 @@ void Cutovers::carry_out(Transaction& transaction, CutoverAction action) {
       return fence_drain(transaction);
     case CutoverAction::tell_run:
       return tell_run(transaction);
+    case CutoverAction::end_run:
+      return end_run(transaction);
     case CutoverAction::probe:
       return probe(transaction);
     case CutoverAction::publish_new:
@@ -225,6 +227,15 @@ void Cutovers::publish_hold(Transaction& transaction) {
 
 void Cutovers::tell_run(Transaction& transaction) {
   tell(transaction, {});
+}
+
+// A client that has gone is not told: what ran its command hears of that by itself.
+void Cutovers::end_run(Transaction& transaction) {
+  tell(transaction, {});
+  alarms_.cancel(transaction.deadline);
+  transaction.deadline =
+      alarms_.at(transaction.machine.stop_until.value(),
+                 for_transaction(transaction, [](Cutovers& self, Transaction& one) { self.feed(one, {}); }));
 }
 
 void Cutovers::probe(Transaction& transaction) {

@@ -126,11 +126,16 @@ class Cutovers {
 
   // `command` has been checked (cutover_order.h) and names its pool. A refusal or a receipt comes later.
   void start(core::CutoverCommand command, const core::Actor& actor, Completion completion);
-  // The command that a client ran has ended.
-  Checked run_ended(const std::string& site, std::uint64_t id, int exit_code, const std::string& output);
+  struct RunEnd {
+    int exit_code = 0;
+    std::string output;
+    bool stopped = false;  // it was told to end
+  };
+  // Nothing of the command that a client ran runs any more.
+  Checked run_ended(const std::string& site, std::uint64_t id, const RunEnd& ended);
 
-  // Gives a cutover up, if it has not flipped yet, or ends its watch.
-  Checked abort(const std::string& site, const core::Actor& actor);
+  // Gives a cutover up, if it has not flipped yet, or ends its watch. `now`: without waiting for its command's end.
+  Checked abort(const std::string& site, const core::Actor& actor, bool now = false);
 
   std::optional<CutoverStatus> status(const std::string& site) const;
   // Requests wait for a flip, or for the way back.
@@ -158,6 +163,7 @@ class Cutovers {
   void publish_hold(Transaction& transaction);
   void fence_drain(Transaction& transaction);
   void tell_run(Transaction& transaction);
+  void end_run(Transaction& transaction);
   void probe(Transaction& transaction);
   void publish_new(Transaction& transaction);
   void publish_back(Transaction& transaction);
@@ -180,6 +186,7 @@ class Cutovers {
   void count_left_behind(Transaction& transaction) const;
   void foresee(const Transaction& transaction);
   SiteState recorded(const Transaction& transaction, core::CutoverStage stage) const;
+  std::string cause_text(const Transaction& transaction) const;
   std::string failure_text(const Transaction& transaction) const;
   // `call` with the transaction, if it and we still exist.
   template <class Call>

@@ -21,23 +21,27 @@ void Cutovers::watch_operator(Transaction& transaction) {
                                      }));
 }
 
-Cutovers::Checked Cutovers::run_ended(const std::string& site, std::uint64_t id, int exit_code,
-                                      const std::string& output) {
+Cutovers::Checked Cutovers::run_ended(const std::string& site, std::uint64_t id, const RunEnd& ended) {
   const auto found = transactions_.find(site);
   const bool waits = found != transactions_.end() && found->second->record.id == id &&
-                     found->second->machine.stage == core::CutoverStage::run;
+                     (found->second->machine.stage == core::CutoverStage::run ||
+                      found->second->machine.stage == core::CutoverStage::stop);
   if (!waits) {
     return std::unexpected(Refusal{.code = RefusalCode::refused,
                                    .message = fmt::format("no cutover {} of {} waits for a command", id, site),
                                    .hint = "it has ended, by its deadline perhaps: see history"});
   }
-  found->second->result.exit_code = exit_code;
-  found->second->output = output;
-  feed(*found->second, {.kind = Kind::run_ended, .ok = exit_code == 0});
+  auto& transaction = *found->second;
+  transaction.result.exit_code = ended.exit_code;
+  transaction.output = ended.output;
+  // Its keeper may be faster than our own look at who has gone.
+  const auto& is_there = transaction.completion.is_there;
+  if (ended.stopped && is_there && !is_there()) feed(transaction, {.kind = Kind::gone});
+  feed(transaction, {.kind = Kind::run_ended, .ok = ended.exit_code == 0 && !ended.stopped});
   return {};
 }
 
-Cutovers::Checked Cutovers::abort(const std::string& site, const core::Actor& actor) {
+Cutovers::Checked Cutovers::abort(const std::string& site, const core::Actor& actor, bool now) {
   const auto found = transactions_.find(site);
   if (found == transactions_.end()) {
     return std::unexpected(
@@ -50,8 +54,17 @@ Cutovers::Checked Cutovers::abort(const std::string& site, const core::Actor& ac
                                    .message = fmt::format("{} is on {} already", site, transaction.result.to),
                                    .hint = fmt::format("to go back: proxyctl rollback {}", site)});
   }
-  transaction.ended_by = describe(actor);
-  feed(transaction, {.kind = Kind::abort});
+  const bool stops = transaction.machine.stage == core::CutoverStage::stop;
+  if (stops && !now) {
+    return std::unexpected(Refusal{
+        .code = RefusalCode::refused,
+        .message =
+            fmt::format("the cutover of {} is given up already; writes wait until its command has ended", site),
+        .hint = fmt::format("within {}; if you know that nothing of it runs: proxyctl cutover {} --abort --now",
+                            base::describe_duration(status(site)->left.value_or(base::Millis(0))), site)});
+  }
+  if (!stops) transaction.ended_by = describe(actor);
+  feed(transaction, {.kind = now ? Kind::abort_now : Kind::abort});
   return {};
 }
 

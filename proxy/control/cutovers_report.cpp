@@ -9,7 +9,7 @@
 
 namespace drawbridge::control {
 
-std::string Cutovers::failure_text(const Transaction& transaction) const {
+std::string Cutovers::cause_text(const Transaction& transaction) const {
   const auto& result = transaction.result;
   switch (transaction.machine.failure) {
     case core::CutoverFailure::none:
@@ -52,6 +52,13 @@ std::string Cutovers::failure_text(const Transaction& transaction) const {
       return fmt::format("{} ended it in stage {}", transaction.ended_by, core::name(result.failed_at));
   }
   return {};
+}
+
+std::string Cutovers::failure_text(const Transaction& transaction) const {
+  auto text = cause_text(transaction);
+  if (transaction.machine.unheard)
+    text += "; that its command has ended was not heard: see that nothing of it runs";
+  return text;
 }
 
 // A rollback that was refused by the disk or the guard has changed nothing; nor has a cutover. A watch that found
@@ -154,8 +161,7 @@ void Cutovers::tell(Transaction& transaction, Progress progress) {
   if (!transaction.completion.progress) return;
   const auto now = alarms_.now().steady;
   const auto& machine = transaction.machine;
-  const bool watches = machine.stage == core::CutoverStage::watch;
-  const auto left = (watches ? machine.watch_until : machine.deadline).value_or(now) - now;
+  const auto left = machine.ends_at().value_or(now) - now;
   progress.epoch = transaction.record.id;
   progress.elapsed = std::chrono::duration_cast<base::Millis>(now - transaction.held);
   progress.cutover =
@@ -188,7 +194,7 @@ std::optional<CutoverStatus> Cutovers::status(const std::string& site) const {
                        .elapsed = std::chrono::duration_cast<base::Millis>(now - one.begun),
                        .left = {}};
   if (one.machine.holds() && one.machine.deadline) {
-    status.left = std::chrono::duration_cast<base::Millis>(*one.machine.deadline - now);
+    status.left = std::chrono::duration_cast<base::Millis>(*one.machine.ends_at() - now);
   }
   return status;
 }

@@ -11,9 +11,9 @@ using Failure = CutoverFailure;
 using Action = CutoverAction;
 using Kind = CutoverEvent::Kind;
 
-constexpr std::array stages = {Stage::guard, Stage::hold, Stage::drain,      Stage::run,
-                               Stage::check, Stage::flip, Stage::retire,     Stage::watch,
-                               Stage::back,  Stage::done, Stage::failed_back};
+constexpr std::array stages = {Stage::guard, Stage::hold,  Stage::drain, Stage::run,
+                               Stage::stop,  Stage::check, Stage::flip,  Stage::retire,
+                               Stage::watch, Stage::back,  Stage::done,  Stage::failed_back};
 
 constexpr std::uint64_t telling_requests = 20;
 
@@ -31,6 +31,23 @@ CutoverStep go(Cutover state, Stage stage, std::vector<Action> actions) {
 CutoverStep fail(Cutover state, Failure failure) {
   state.failure = failure;
   if (!state.holds()) return go(state, Stage::failed_back, {Action::report});
+  return go(state, Stage::back, {Action::publish_back, Action::fence});
+}
+
+// A command that is still at work may promote the new side while the old one takes writes: these go on only when
+// nothing of it runs any more. Who runs it ends it at the deadline without being told, so that the end is near in
+// any case.
+CutoverStep give_up(Cutover state, Failure failure) {
+  if (state.stage != Stage::run || !state.entered) return fail(state, failure);
+  state.failure = failure;
+  state.stop_until = state.deadline.value() + stop_limit;
+  auto step = go(state, Stage::stop, {Action::end_run});
+  step.state.entered = true;
+  return step;
+}
+
+CutoverStep go_back(Cutover state, bool unheard) {
+  state.unheard = unheard;
   return go(state, Stage::back, {Action::publish_back, Action::fence});
 }
 
@@ -74,6 +91,7 @@ CutoverStep stored(Cutover state, base::SteadyTime now) {
       return watch(state, now);
     case Stage::guard:
     case Stage::drain:
+    case Stage::stop:
     case Stage::retire:
     case Stage::back:
     case Stage::done:
@@ -90,7 +108,8 @@ CutoverStep interrupt(const Cutover& state, Failure failure) {
     case Stage::drain:
     case Stage::run:
     case Stage::check:
-      return fail(state, failure);
+      return give_up(state, failure);
+    case Stage::stop:
     case Stage::hold:
     case Stage::flip:
     case Stage::retire:
@@ -147,10 +166,28 @@ bool is_late(const Cutover& state, base::SteadyTime now) {
   return state.deadline && now >= *state.deadline;
 }
 
+CutoverStep run_ended(const Cutover& state, bool ok, base::SteadyTime now) {
+  if (state.stage == Stage::stop) return go_back(state, false);
+  const bool late = is_late(state, now) && state.stage == Stage::run && state.entered;
+  return late ? fail(state, Failure::deadline) : judge(state, Stage::run, ok, Failure::run);
+}
+
+CutoverStep abort_now(const Cutover& state) {
+  if (state.stage == Stage::stop) return go_back(state, true);
+  auto step = interrupt(state, Failure::aborted);
+  return step.state.stage == Stage::stop ? go_back(step.state, true) : step;
+}
+
 }  // namespace
 
 bool Cutover::holds() const {
-  return stage == Stage::drain || stage == Stage::run || stage == Stage::check || stage == Stage::flip;
+  return stage == Stage::drain || stage == Stage::run || stage == Stage::stop || stage == Stage::check ||
+         stage == Stage::flip;
+}
+
+std::optional<base::SteadyTime> Cutover::ends_at() const {
+  if (stage == Stage::stop) return stop_until;
+  return stage == Stage::watch ? watch_until : deadline;
 }
 
 CutoverStep begin_cutover(const CutoverPlan& plan) {
@@ -158,6 +195,8 @@ CutoverStep begin_cutover(const CutoverPlan& plan) {
 }
 
 CutoverStep step(const Cutover& state, const CutoverEvent& event, base::SteadyTime now) {
+  if (state.stage == Stage::stop && now >= state.stop_until.value()) return go_back(state, true);
+  if (event.kind == Kind::run_ended) return run_ended(state, event.ok, now);
   if (is_late(state, now)) {
     auto ended = interrupt(state, Failure::deadline);
     if (!ended.actions.empty()) return ended;
@@ -171,8 +210,6 @@ CutoverStep step(const Cutover& state, const CutoverEvent& event, base::SteadyTi
       return judge(state, Stage::drain, event.ok, Failure::undrained);
     case Kind::outcome_unknown:
       return interrupt(state, Failure::unknown);
-    case Kind::run_ended:
-      return judge(state, Stage::run, event.ok, Failure::run);
     case Kind::checked:
       return judge(state, Stage::check, event.ok, Failure::check);
     case Kind::fenced:
@@ -184,8 +221,11 @@ CutoverStep step(const Cutover& state, const CutoverEvent& event, base::SteadyTi
       return state.returning ? stay(state) : interrupt(state, Failure::gone);
     case Kind::abort:
       return interrupt(state, Failure::aborted);
+    case Kind::abort_now:
+      return abort_now(state);
     case Kind::watched:
       return watched(state, event, now);
+    case Kind::run_ended:
     case Kind::tick:
       break;
   }
@@ -211,6 +251,8 @@ std::string_view name(CutoverStage stage) {
       return "drain";
     case Stage::run:
       return "run";
+    case Stage::stop:
+      return "stop";
     case Stage::check:
       return "check";
     case Stage::flip:
@@ -271,6 +313,8 @@ std::string_view name(CutoverAction action) {
       return "fence_drain";
     case Action::tell_run:
       return "tell_run";
+    case Action::end_run:
+      return "end_run";
     case Action::probe:
       return "probe";
     case Action::publish_new:

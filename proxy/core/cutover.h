@@ -16,6 +16,7 @@ enum class CutoverStage : std::uint8_t {
   hold,         // the hold is being made durable
   drain,        // held; the old pool's writes end
   run,          // the operator's command
+  stop,         // given up; held until nothing of the command runs any more
   check,        // a probe request to the new pool
   flip,         // the decision is being made durable
   retire,       // on the new pool; every worker comes to know
@@ -39,6 +40,9 @@ enum class CutoverFailure : std::uint8_t {
   aborted,  // told to end
   errors,   // the new pool answered with too many errors: of a transaction that stays on it, or goes back
 };
+
+// So long after the deadline nothing of a command runs any more, said or not: its keeper has ended it by then.
+constexpr base::Millis stop_limit{8'000};
 
 std::string_view name(CutoverStage stage);
 std::string_view name(CutoverFailure failure);
@@ -71,12 +75,16 @@ struct Cutover {
   bool entered = false;  // the stage is durable and its effect ordered
   CutoverFailure failure = CutoverFailure::none;
   std::optional<base::SteadyTime> deadline;     // since the hold is published
+  std::optional<base::SteadyTime> stop_until;   // since the command is told to end
+  bool unheard = false;                         // the hold ended though nobody had said that the command has
   std::optional<base::SteadyTime> watch_until;  // since the watch has begun
   bool returning = false;                       // the way back of a watch: its old pool is the one that was watched
 
   bool is_over() const { return stage == CutoverStage::done || stage == CutoverStage::failed_back; }
   // The site is held: reads or writes wait.
   bool holds() const;
+  // When what is under way ends at the latest, as far as that is bounded.
+  std::optional<base::SteadyTime> ends_at() const;
 };
 
 struct CutoverEvent {
@@ -84,7 +92,7 @@ struct CutoverEvent {
     guarded,          // ok: the new pool can serve
     stored,           // ok: what `store` asked for is durable
     drained,          // ok: nothing is left that the flip must not leave behind
-    run_ended,        // ok: exit code 0
+    run_ended,        // nothing of the command runs any more; ok: exit code 0
     checked,          // ok: the new pool answered the probe well
     fenced,           // every worker has passed the fence of the last publication
     outcome_unknown,  // likewise, but of a write nobody knows whether it has ended at its server, and that matters
@@ -93,6 +101,7 @@ struct CutoverEvent {
     tick,             // time has passed
     gone,             // the client who asked has hung up
     abort,
+    abort_now,  // likewise, and not to wait for the end of the command
   };
   Kind kind = Kind::tick;
   bool ok = true;
@@ -105,6 +114,7 @@ enum class CutoverAction : std::uint8_t {
   publish_hold,  // the old pool, held
   fence_drain,   // fence, and wait for what must end → drained
   tell_run,      // let the client run its command → run_ended
+  end_run,       // let the client end its command → run_ended
   probe,         // the check → checked
   publish_new,   // the new pool, the hold is over
   publish_back,  // the old pool, the mode as before; the record is taken away, durable if the disk allows

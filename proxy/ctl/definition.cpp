@@ -102,6 +102,8 @@ void define_cutover(CLI::App& app, Options& options) {
   cutover->add_option("SITE", options.sites, "The site to move")->type_name("SITE")->required()->expected(1);
   cutover->add_option("--to", options.to, "The pool to move to")->type_name("POOL");
   cutover->add_flag("--abort", options.abort, "Give up the cutover that is under way, if it has not flipped yet");
+  cutover->add_flag("--now", options.now, "With --abort: do not wait until its command has ended")
+      ->needs("--abort");
   cutover->callback([&options] { options.verb = options.abort ? Verb::abort : Verb::cutover; });
   add_cutover_options(*cutover, options);
   for (const char* other : {"--match", "--if-epoch"}) cutover->get_option("--abort")->excludes(other);

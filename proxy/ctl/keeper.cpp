@@ -1,5 +1,7 @@
 #include "proxy/ctl/keeper.h"
 
+#include "proxy/core/cutover.h"
+
 #include <climits>
 #include <fmt/format.h>
 
@@ -25,6 +27,7 @@ namespace {
 constexpr base::Millis stopped_margin{1'000};  // while proxyctl runs it ends the command itself
 constexpr base::Millis kill_wait{1'000};       // what SIGKILL does not end in that time it may never end
 constexpr base::Millis told_wait{500};         // who goes on after it is named
+static_assert(stopped_margin + Keeper::last_wait + kill_wait < core::stop_limit);
 constexpr int look_ms = 20;
 constexpr std::size_t family_max = 1'000;
 constexpr char told_word = 't';  // what a line of the keeper's begins with
@@ -71,22 +74,24 @@ std::string names_of(std::vector<pid_t> processes) {
 // The keeper's own life, in its own process.
 class Watch {
  public:
-  Watch(int leash, base::Millis limit) : leash_(leash), limit_(limit) {}
+  Watch(int leash, const Keeper::Task& task) : leash_(leash), task_(task) {}
 
-  [[noreturn]] void keep(const std::function<void()>& command);
+  [[noreturn]] void keep();
 
  private:
-  [[noreturn]] static void become(const std::function<void()>& command, pid_t parent, const sigset_t& mask);
+  [[noreturn]] void become(pid_t parent, const sigset_t& mask) const;
   void let_go() const;
-  bool await_shell() const;
+  bool await_shell();
   bool leash_goes() const;
-  bool await_all(base::Millis limit);
+  bool await_all(base::Millis limit, int signal = 0);
   void end_all();
+  bool is_alone() const;
   void say(char kind) const;
 
   int leash_;
-  base::Millis limit_;
+  const Keeper::Task& task_;
   pid_t shell_ = -1;
+  bool is_late_ = false;  // proxyctl has not ended the command in time
   int status_ = Keeper::not_started << 8;
 };
 
@@ -101,12 +106,12 @@ void note_interrupt(int) {
 }
 
 // What was said to it before it hears again has waited: `mask` lets it in.
-void Watch::become(const std::function<void()>& command, pid_t parent, const sigset_t& mask) {
+void Watch::become(pid_t parent, const sigset_t& mask) const {
   ::prctl(PR_SET_PDEATHSIG, SIGTERM);  // for who kills the keeper as well
   if (::getppid() != parent) ::_exit(Keeper::not_started);
   for (const int signal : deaf_to) std::signal(signal, SIG_DFL);
   ::sigprocmask(SIG_SETMASK, &mask, nullptr);
-  command();
+  task_.command();
   ::_exit(Keeper::not_started);
 }
 
@@ -122,9 +127,9 @@ void Watch::let_go() const {
 // False: the leash was let go, or the time is over. Of a Ctrl-C, which ends the shell and proxyctl, the shell's end
 // may be seen first. A shell that was ended by a signal to all of us has ended after we got ours (the kernel tells
 // of no end before all are told), and then proxyctl has a moment to end too: the leash counts.
-bool Watch::await_shell() const {
+bool Watch::await_shell() {
   const int shell = pidfd_of(shell_);
-  const auto end = base::SteadyClock::now() + limit_ + stopped_margin;
+  const auto end = base::SteadyClock::now() + task_.limit + stopped_margin;
   for (;;) {
     const auto left = std::chrono::ceil<base::Millis>(end - base::SteadyClock::now()).count();
     std::array<pollfd, 2> waited{};
@@ -135,7 +140,8 @@ bool Watch::await_shell() const {
     if (ready < 0 && errno == EINTR) continue;
     if (waited[1].revents != 0) return false;
     if (waited[0].revents != 0) return interrupted == 0 || !leash_goes();
-    if (left <= 0) return false;
+    is_late_ = left <= 0;
+    if (is_late_) return false;
   }
 }
 
@@ -149,7 +155,8 @@ bool Watch::leash_goes() const {
   }
 }
 
-bool Watch::await_all(base::Millis limit) {
+// `signal` goes to all of them again and again: who has just been begun got none.
+bool Watch::await_all(base::Millis limit, int signal) {
   const auto end = base::SteadyClock::now() + limit;
   for (;;) {
     int status = 0;
@@ -157,6 +164,7 @@ bool Watch::await_all(base::Millis limit) {
     if (ended == shell_) status_ = status;
     if (ended < 0 && errno == ECHILD) return true;
     if (ended != 0) continue;
+    if (signal != 0) signal_family(signal);
     if (base::SteadyClock::now() >= end) return false;
     ::poll(nullptr, 0, look_ms);
   }
@@ -174,11 +182,16 @@ void Watch::end_all() {
   if (await_all(told_wait)) return;
   say(told_word);
   if (await_all(Keeper::last_wait - told_wait)) return;
-  signal_family(SIGKILL);
-  if (!await_all(kill_wait)) say(killed_word);
+  if (!await_all(kill_wait, SIGKILL)) say(killed_word);
 }
 
-void Watch::keep(const std::function<void()>& command) {
+// Nobody is at the other end of the leash.
+bool Watch::is_alone() const {
+  pollfd leash{.fd = leash_, .events = 0, .revents = 0};
+  return ::poll(&leash, 1, 0) > 0 && (leash.revents & POLLHUP) != 0;
+}
+
+void Watch::keep() {
   for (const int signal : deaf_to) std::signal(signal, SIG_IGN);
   for (const int signal : ends_proxyctl) std::signal(signal, note_interrupt);
   ::prctl(PR_SET_NAME, "drawbridge-run");  // who kills all processes of our name means others
@@ -189,7 +202,7 @@ void Watch::keep(const std::function<void()>& command) {
   for (const int signal : deaf_to) sigaddset(&waiting, signal);
   ::sigprocmask(SIG_BLOCK, &waiting, &mask);
   shell_ = ::fork();
-  if (shell_ == 0) become(command, parent, mask);
+  if (shell_ == 0) become(parent, mask);
   ::sigprocmask(SIG_SETMASK, &mask, nullptr);
   if (shell_ < 0) ::_exit(Keeper::not_started);
   let_go();
@@ -198,18 +211,19 @@ void Watch::keep(const std::function<void()>& command) {
     if (code_of(status_) == 0) ::_exit(0);
   }
   end_all();
+  if (task_.last_word && (is_alone() || is_late_)) task_.last_word(code_of(status_));
   ::_exit(code_of(status_));
 }
 
 }  // namespace
 
-Keeper::Keeper(const std::function<void()>& command, base::Millis limit) {
+Keeper::Keeper(const Task& task) {
   std::array<int, 2> ends{-1, -1};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0) return;
   keeper_ = ::fork();
   if (keeper_ == 0) {
     ::close(ends[1]);
-    Watch(ends[0], limit).keep(command);
+    Watch(ends[0], task).keep();
   }
   ::close(ends[0]);
   leash_ = ends[1];

@@ -19,9 +19,14 @@ class Keeper {
   static constexpr base::Millis last_wait{5'000};
   static constexpr int not_started = 127;  // exit code
 
-  // `command` is called in a process of its own and becomes the command. Should we be stopped, the keeper ends it a
-  // little after `limit`.
-  Keeper(const std::function<void()>& command, base::Millis limit);
+  struct Task {
+    std::function<void()> command;  // is called in a process of its own and becomes the command
+    base::Millis limit{0};          // should we be stopped, the keeper ends it a little after this
+    // Called in the keeper's process when it has ended a command that we did not end, because we are gone or
+    // stopped: with the exit code of Keeper::exit_code().
+    std::function<void(int exit_code)> last_word = {};
+  };
+  explicit Keeper(const Task& task);
   ~Keeper();  // tells the command to end if it has not
   Keeper(const Keeper&) = delete;
   Keeper& operator=(const Keeper&) = delete;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <cstdint>
 #include <cstdlib>
 #include <fcntl.h>
 #include <limits>
@@ -73,6 +74,9 @@ class Passage {
   std::array<int, 2> ends_{-1, -1};
 };
 
+// What the daemon has said.
+enum class Line : std::uint8_t { waits, gives_up, ended };
+
 class Run {
  public:
   explicit Run(const OperatorCommand& command)
@@ -83,7 +87,7 @@ class Run {
   CommandEnd run();
 
  private:
-  enum class Wake { ended, time_over, not_awaited };
+  enum class Wake : std::uint8_t { ended, time_over, given_up, line_ended };
 
   void become() const;
   Wake await_end(base::Millis limit, bool listens);
@@ -102,14 +106,19 @@ void Run::become() const {
   ::execl("/bin/sh", "sh", "-c", command_.text.c_str(), static_cast<char*>(nullptr));
 }
 
-// Whether the daemon has hung up or said how it ended. What is left of an earlier line on the way says nothing of
-// that: who takes it for the end kills a command that is waited for.
-bool is_over(int line) {
+// What is left of an earlier line on the way says nothing of the command's end: who takes it for that kills a
+// command that is waited for.
+Line judge(std::string_view said) {
+  if (said.contains("{\"receipt\":") || said.contains("{\"error\":")) return Line::ended;
+  return said.contains("{\"progress\":{\"stage\":\"stop\"") ? Line::gives_up : Line::waits;
+}
+
+Line look_at(int line) {
   std::array<char, 4'096> bytes{};
   const auto count = ::recv(line, bytes.data(), bytes.size(), MSG_PEEK | MSG_DONTWAIT);
-  if (count < 0) return errno != EAGAIN && errno != EINTR;
+  if (count < 0) return errno != EAGAIN && errno != EINTR ? Line::ended : Line::waits;
   const std::string_view said(bytes.data(), static_cast<std::size_t>(count));
-  return said.empty() || said.contains("{\"receipt\":") || said.contains("{\"error\":");
+  return said.empty() ? Line::ended : judge(said);
 }
 
 Run::Wake Run::await_end(base::Millis limit, bool listens) {
@@ -134,7 +143,8 @@ Run::Wake Run::await_end(base::Millis limit, bool listens) {
     if (waited[2].revents != 0) error_.pass(end_.output);
     if (waited[4].revents != 0) hear();
     if (waited[0].revents != 0) return Wake::ended;
-    if (waited[3].revents != 0 && is_over(command_.line)) return Wake::not_awaited;
+    const auto said = waited[3].revents != 0 ? look_at(command_.line) : Line::waits;
+    if (said != Line::waits) return said == Line::ended ? Wake::line_ended : Wake::given_up;
     if (waited[3].revents != 0) next_look = now + look_interval;
     if (left <= 0) return Wake::time_over;
   }
@@ -151,13 +161,16 @@ void Run::hear() {
 }
 
 CommandEnd Run::run() {
-  Keeper keeper([this] { become(); }, command_.limit);
+  Keeper keeper({.command = [this] { become(); }, .limit = command_.limit, .last_word = command_.last_word});
   keeper_ = &keeper;
   out_.close_writer();
   error_.close_writer();
-  if (keeper.descriptor() >= 0 && await_end(command_.limit, true) != Wake::ended) {
+  const auto wake = keeper.descriptor() >= 0 ? await_end(command_.limit, true) : Wake::ended;
+  if (wake != Wake::ended) {
     const auto told = base::SteadyClock::now();
     end_.was_told = true;
+    end_.line_ended = wake == Wake::line_ended;
+    if (command_.told_to_end) command_.told_to_end(end_.line_ended);
     keeper.end_command();
     await_end(Keeper::last_wait + keeper_margin, false);
     end_.ran_on = std::chrono::duration_cast<base::Millis>(base::SteadyClock::now() - told);
@@ -170,6 +183,10 @@ CommandEnd Run::run() {
 }
 
 }  // namespace
+
+bool is_over(std::string_view said) {
+  return judge(said) != Line::waits;
+}
 
 CommandEnd run_operator_command(const OperatorCommand& command) {
   return Run(command).run();

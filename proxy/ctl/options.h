@@ -42,7 +42,7 @@ struct Options {
   std::string lasts, until, then, scope, drain, reason;
   bool cut = false;
   std::string match, to, hold, deadline, run, check;  // cutover
-  bool dry_run = false, abort = false;
+  bool dry_run = false, abort = false, now = false;
   std::string watch_for, errors_max;
   bool return_on_errors = false;
   bool discard_writes = false;  // rollback

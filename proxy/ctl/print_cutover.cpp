@@ -173,6 +173,10 @@ std::string print_open_at_run(const json::object& object, const Look& look) {
 }
 
 std::string print_aborted(const json::object& aborted) {
+  if (aborted.contains("stopping_ms")) {
+    return fmt::format("{}: given up; its command is told to end, and writes wait until it has, for {} at most\n",
+                       text(aborted, "site"), duration(aborted, "stopping_ms"));
+  }
   return fmt::format("{}: given up; the site is on {}\n", text(aborted, "site"), text(aborted, "pool"));
 }
 
@@ -187,6 +191,7 @@ std::string print_cutover_progress(const json::object& progress) {
     return fmt::format("on {}; watching: {}, {} left", text(progress, "to"),
                        watched_text(object_in(progress, "watched")), left);
   }
+  if (stage == "stop") return fmt::format("held until nothing of the command runs any more, {} at most", left);
   if (stage == "check") return fmt::format("held; checking {}, {} left", text(progress, "to"), left);
   return fmt::format("held; {} left", left);
 }

@@ -6,6 +6,7 @@
 #include "proxy/ctl/run_cutover.h"
 #include "proxy/ctl/wire.h"
 
+#include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
 #include <optional>
@@ -16,6 +17,8 @@ namespace drawbridge::ctl {
 namespace json = boost::json;
 
 namespace {
+
+constexpr base::Millis stop_margin{2'000};
 
 bool is_change(Verb verb) {
   return verb == Verb::mode || verb == Verb::server || verb == Verb::reload;
@@ -78,7 +81,7 @@ Exit tell_receipt(const Options& options, const Console& console, const json::ob
 Exit run_change(const Options& options, const Console& console) {
   bool published = false;
   std::string last_line;
-  const auto on_line = [&](std::string_view line, int) {
+  const auto on_line = [&](std::string_view line, const Behind&) {
     if (line.empty()) return true;
     last_line = line;
     const auto object = parse_object(line);
@@ -166,6 +169,21 @@ Exit judge(const Options& options, const json::object& document) {
   return Exit::done;
 }
 
+// Nothing may be done about the site before its writes go on.
+void await_stop(const Options& options, const Console& console, const json::object& aborted) {
+  const base::Millis bound = base::Millis{number(aborted, "stopping_ms")} + stop_margin;
+  const json::object body{{"sites", json::array{text(aborted, "site")}},
+                          {"until", "drained"},
+                          {"timeout", base::format_duration(bound)}};
+  const WireRequest request{"POST", "/v1/wait", json::serialize(body), "", bound + stop_margin};
+  const auto reply = exchange(options.socket, request, {});
+  const auto told = reply ? parse_object(reply->body).value_or(json::object{}) : json::object{};
+  if (options.json) return;
+  const auto message = text(told, "detail");
+  console.out(message.empty() ? fmt::format("{}: on {}\n", text(aborted, "site"), text(aborted, "pool"))
+                              : message + "\n");
+}
+
 Exit run_question(const Options& options, const Console& console) {
   const auto reply = exchange(options.socket, make_request(options), {});
   if (!reply) {
@@ -180,6 +198,7 @@ Exit run_question(const Options& options, const Console& console) {
   } else {
     print_document(options, console, *document);
   }
+  if (document->contains("stopping_ms")) await_stop(options, console, *document);
   return judge(options, *document);
 }
 
@@ -193,7 +212,7 @@ Exit run_watch(const Options& options, const Console& console) {
 }
 
 Exit run_events(const Options& options, const Console& console) {
-  const auto on_line = [&](std::string_view line, int) {
+  const auto on_line = [&](std::string_view line, const Behind&) {
     constexpr std::string_view prefix = "data: ";
     if (!line.starts_with(prefix)) return true;
     line.remove_prefix(prefix.size());

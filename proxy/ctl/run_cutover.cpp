@@ -19,7 +19,10 @@ namespace json = boost::json;
 namespace {
 
 constexpr base::Millis noticed_after{1'000};
-constexpr const char* told_to_end = "proxyctl: proxyd no longer waits for the command: it was told to end\n";
+constexpr base::Millis word_patience{5'000};
+constexpr const char* line_ended = "proxyctl: proxyd no longer waits for the command: it was told to end\n";
+constexpr const char* given_up =
+    "proxyctl: the cutover is given up, and the command told to end; writes wait until nothing of it runs\n";
 
 // What the stream has told so far.
 struct Followed {
@@ -28,7 +31,7 @@ struct Followed {
   std::string watched_on;  // the new pool, once it is watched
 };
 
-// The rule is: as long as something of a command that failed may still act on the new side, writes wait.
+// The rule is: as long as something of a command may still act on the new side, writes wait.
 std::string print_goes_on(const std::string& names, bool by_us) {
   return fmt::format(
       "proxyctl: {}: {}; SIGKILL follows in {}s{}\n",
@@ -37,18 +40,27 @@ std::string print_goes_on(const std::string& names, bool by_us) {
       by_us ? "" : "; writes wait until nothing of it runs");
 }
 
-CommandEnd run_command(const Options& options, const Console& console, const json::object& progress, int descriptor,
-                       bool& told_of_end) {
-  OperatorCommand command{.text = options.run,
-                          .environment = {},
-                          .limit = base::Millis{number(progress, "left_ms")},
-                          .line = descriptor,
-                          .quiet_output = options.json,
-                          .goes_on = [&](const std::string& names, bool by_us) {
-                            if (by_us) console.error(told_to_end);
-                            told_of_end = by_us;
-                            console.error(print_goes_on(names, by_us));
-                          }};
+std::expected<WireReply, WireFailure> say_end(const std::string& socket, const json::object& progress,
+                                              int exit_code, bool stopped, const std::string& output) {
+  const json::object body{{"site", text(progress, "site")},
+                          {"id", number(progress, "id")},
+                          {"exit_code", exit_code},
+                          {"stopped", stopped},
+                          {"output", output}};
+  return exchange(socket, {"POST", "/v1/cutover/continue", json::serialize(body), "", word_patience}, {});
+}
+
+CommandEnd run_command(const Options& options, const Console& console, const json::object& progress,
+                       int descriptor) {
+  OperatorCommand command{
+      .text = options.run,
+      .environment = {},
+      .limit = base::Millis{number(progress, "left_ms")},
+      .line = descriptor,
+      .quiet_output = options.json,
+      .last_word = [&](int code) { (void)say_end(options.socket, progress, code, true, {}); },
+      .told_to_end = [&](bool hung_up) { console.error(hung_up ? line_ended : given_up); },
+      .goes_on = [&](const std::string& names, bool by_us) { console.error(print_goes_on(names, by_us)); }};
   const json::object& environment = object_in(progress, "env");
   for (const auto& variable : environment) {
     const std::string name(variable.key().data(), variable.key().size());
@@ -77,18 +89,13 @@ std::string print_end(const CommandEnd& ended) {
 // If the word is not taken the stream says how it ends, later.
 void tell_end(const Options& options, const Console& console, const json::object& progress,
               const CommandEnd& ended) {
-  const json::object body{{"site", text(progress, "site")},
-                          {"id", number(progress, "id")},
-                          {"exit_code", ended.exit_code},
-                          {"output", printable(ended.output)}};
-  const WireRequest request{"POST", "/v1/cutover/continue", json::serialize(body), "", WireRequest{}.patience};
-  const auto reply = exchange(options.socket, request, {});
+  const auto reply = say_end(options.socket, progress, ended.exit_code, ended.was_told, printable(ended.output));
   if (!reply) return console.error(fmt::format("proxyctl: {}\n", reply.error().message));
-  if (reply->status == 200) return;
+  if (reply->status == 200 || ended.was_told) return;
   console.error("proxyctl: " + print_problem(parse_object(reply->body).value_or(json::object{}), {}));
 }
 
-void follow(const Options& options, const Console& console, const json::object& progress, int descriptor,
+void follow(const Options& options, const Console& console, const json::object& progress, const Behind& behind,
             Followed& followed) {
   followed.stage = text(progress, "stage");
   if (followed.stage == "watch") {
@@ -109,12 +116,15 @@ void follow(const Options& options, const Console& console, const json::object& 
   if (const auto open = print_open_at_run(progress, console.look); !open.empty()) {
     console.error("proxyctl: " + open);
   }
+  if (is_over(behind.read)) {
+    console.error("proxyctl: the cutover is given up before the command was begun\n");
+    (void)say_end(options.socket, progress, Keeper::not_started, true, {});
+    return;
+  }
   console.error(fmt::format("proxyctl: held and drained; running: {}\n", options.run));
-  bool told_of_end = false;
-  const auto ended = run_command(options, console, progress, descriptor, told_of_end);
-  if (ended.was_told && !told_of_end) console.error(told_to_end);
+  const auto ended = run_command(options, console, progress, behind.descriptor);
   console.error(print_end(ended));
-  if (!ended.was_told) tell_end(options, console, progress, ended);
+  if (!ended.line_ended) tell_end(options, console, progress, ended);
 }
 
 Exit tell_refusal(const Options& options, const Console& console, const json::object& problem,
@@ -165,12 +175,12 @@ Exit tell_failure(const Console& console, const WireFailure& failure, const Foll
 
 Exit run_cutover(const Options& options, const Console& console) {
   Followed followed;
-  const auto on_line = [&](std::string_view line, int descriptor) {
+  const auto on_line = [&](std::string_view line, const Behind& behind) {
     if (line.empty()) return true;
     followed.last_line = line;
     const auto object = parse_object(line);
     if (object && object->contains("progress")) {
-      follow(options, console, object_in(*object, "progress"), descriptor, followed);
+      follow(options, console, object_in(*object, "progress"), behind, followed);
     }
     return true;
   };

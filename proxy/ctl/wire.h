@@ -39,9 +39,15 @@ struct WireFailure {
   std::string message;
 };
 
-// Called for each line of a streamed 200 answer; false ends the exchange. `descriptor` becomes readable when the
-// daemon says more, or is gone.
-using OnLine = std::function<bool(std::string_view line, int descriptor)>;
+// What comes behind a line: `read` was read with it already, for more `descriptor` becomes readable, or when the
+// daemon is gone.
+struct Behind {
+  int descriptor = -1;
+  std::string_view read;
+};
+
+// Called for each line of a streamed 200 answer; false ends the exchange.
+using OnLine = std::function<bool(std::string_view line, const Behind& behind)>;
 
 // One request and its answer over the unix socket at `path`. Blocks.
 std::expected<WireReply, WireFailure> exchange(const std::string& path, const WireRequest& request,

@@ -103,12 +103,13 @@ std::expected<void, Failure> Line::send(const WireRequest& request) {
   return {};
 }
 
-// Takes the full lines off the front of a growing body. False: enough.
-bool take_lines(std::string& body, const OnLine& on_line, int descriptor) {
+// Takes the full lines off the front of a growing body; `raw` was read behind it. False: enough.
+bool take_lines(std::string& body, std::string_view raw, const OnLine& on_line, int descriptor) {
   std::size_t begin = 0;
   bool wanted = true;
   for (auto end = body.find('\n'); wanted && end != std::string::npos; end = body.find('\n', begin)) {
-    wanted = on_line(std::string_view(body).substr(begin, end - begin), descriptor);
+    const auto read = body.substr(end + 1).append(raw);
+    wanted = on_line(std::string_view(body).substr(begin, end - begin), {.descriptor = descriptor, .read = read});
     begin = end + 1;
   }
   body.erase(0, begin);
@@ -127,7 +128,9 @@ std::expected<WireReply, Failure> Line::receive(const OnLine& on_line) {
   while (wanted && !parser.is_done()) {
     error = run([&](auto handler) { http::async_read_some(stream_, buffer, parser, handler); });
     if (error && error != http::error::end_of_stream) return std::unexpected(broken(error, true));
-    if (streamed) wanted = take_lines(parser.get().body(), on_line, stream_.socket().native_handle());
+    const auto unparsed = buffer.data();
+    const std::string_view raw(static_cast<const char*>(unparsed.data()), unparsed.size());
+    if (streamed) wanted = take_lines(parser.get().body(), raw, on_line, stream_.socket().native_handle());
   }
   return WireReply{message.result_int(), std::string(message[http::field::content_type]),
                    std::move(parser.get().body())};

@@ -177,7 +177,7 @@ WireRequest make_request(const Options& options) {
     case Verb::rollback:
       return cutover_request(options);
     case Verb::abort:
-      return post("/v1/cutover/abort", {{"site", options.sites.front()}});
+      return post("/v1/cutover/abort", {{"site", options.sites.front()}, {"now", options.now}});
     case Verb::doctor:
       return doctor_request();
     case Verb::version:

@@ -47,7 +47,7 @@ pool = "blue"
 
 OTHER = {"blue": "green", "green": "blue"}
 # A point in any other stage is unknown to this test, which then fails: say here which side it must come up on.
-STAGES_OF_THE_OLD_POOL = {"guard", "hold", "drain", "run", "check", "back", "failed_back"}
+STAGES_OF_THE_OLD_POOL = {"guard", "hold", "drain", "run", "stop", "check", "back", "failed_back"}
 STAGES_OF_THE_NEW_POOL = {"retire", "watch", "done"}
 
 
@@ -175,11 +175,13 @@ class CutoverCrash(unittest.TestCase):
         return int(text)
 
     def die_at(self, point, *more):
-        """Runs a cutover whose command fails, then one that succeeds, until proxyd dies of it at `point`: the site as
-        it was before."""
-        for run in ("exit 3", None):
+        """Runs a cutover whose command fails, then one that succeeds (or one that takes too long), until proxyd dies of
+        it at `point`: the site as it was before."""
+        too_long = point.startswith("stop.")
+        for run, deadline in [("exec sleep 60", "300ms")] if too_long else [("exit 3", "60s"), (None, "60s")]:
             before = self.site()
-            out = self.proxy.ctl(*self.cutover_of("--check", "/healthz", "--watch", "50ms", *more, run=run))[1]
+            out = self.proxy.ctl(*self.cutover_of("--check", "/healthz", "--watch", "50ms", "--deadline", deadline, *more,
+                                                  run=run))[1]
             if ", epoch " not in out:  # no receipt
                 self.assertEqual(self.proxy.wait(), -signal.SIGKILL)
                 return before

@@ -16,7 +16,8 @@ using Kind = core::CutoverEvent::Kind;
 
 constexpr std::array kinds = {Kind::guarded,   Kind::stored,  Kind::drained, Kind::outcome_unknown,
                               Kind::run_ended, Kind::checked, Kind::fenced,  Kind::writes_accepted,
-                              Kind::watched,   Kind::tick,    Kind::gone,    Kind::abort};
+                              Kind::watched,   Kind::tick,    Kind::gone,    Kind::abort,
+                              Kind::abort_now};
 
 // Does not compile while a kind is missing here: add it above too.
 constexpr bool is_listed(Kind kind) {
@@ -33,6 +34,7 @@ constexpr bool is_listed(Kind kind) {
     case Kind::tick:
     case Kind::gone:
     case Kind::abort:
+    case Kind::abort_now:
       return true;
   }
   return false;
@@ -42,7 +44,8 @@ static_assert(is_listed(kinds.front()));
 // What decides how a transaction goes on; the walk ends where it has been.
 auto key(const core::Cutover& state) {
   return std::tuple(state.plan.run, state.plan.check, state.plan.dry_run, state.stage, state.entered, state.failure,
-                    state.deadline.has_value(), state.plan.watch.count(), state.watch_until.has_value());
+                    state.deadline.has_value(), state.unheard, state.plan.watch.count(),
+                    state.watch_until.has_value());
 }
 
 class Walk {
@@ -60,7 +63,7 @@ class Walk {
 
  private:
   void go_on(const core::Cutover& state) {
-    const auto late = std::max(state.deadline.value_or(now_), state.watch_until.value_or(now_)) + base::Millis(1);
+    const auto late = std::max(state.ends_at().value_or(now_), state.deadline.value_or(now_)) + base::Millis(1);
     for (const auto kind : kinds) {
       for (const bool ok : {true, false}) {
         take(core::step(state, {.kind = kind, .ok = ok}, now_));

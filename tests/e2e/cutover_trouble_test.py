@@ -24,12 +24,13 @@ class Trouble(CutoverCase):
         self.until_stage("run")
         parked = self.parked_post()
         status, out, _ = self.the_proxy.ctl("cutover", "web", "--abort")
-        self.assertEqual((status, out), (0, "web: given up; the site is on blue\n"))
+        self.assertEqual(status, 0)
+        self.assertRegex(out, "web: given up; its command is told to end(.|\n)*on blue")
         self.assertEqual(parked.read_response("POST").body, b"blue")
         status, out, error = self.end_of(running)
         self.assertEqual(status, 1)
         self.assertIn("ended it in stage run", out)
-        self.assertIn("it was told to end", error)
+        self.assertIn("told to end", error)
         self.assert_on("blue")
         status, _, error = self.the_proxy.ctl("cutover", "web", "--abort")
         self.assertEqual((status, "is in no cutover" in error), (1, True))
@@ -107,7 +108,7 @@ class Trouble(CutoverCase):
             self.client(proxy).send(POST % b"order").read_response("POST")
         self.assert_on("blue")
 
-    def test_an_operator_who_is_stopped_does_not_keep_the_site_held_beyond_the_deadline(self):
+    def test_an_operator_who_is_stopped_does_not_keep_the_site_held_beyond_the_end_of_the_command(self):
         self.shop()
         began = self.the_proxy.folder / "began"
         running = self.cut_over("--deadline", "800ms", "--run", f"touch {began}; exec sleep 60")

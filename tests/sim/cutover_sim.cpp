@@ -42,6 +42,7 @@ struct Published {
 
 struct Tally {
   std::uint64_t flips = 0, returns = 0, crashes = 0, transactions = 0, watches = 0, turned_back = 0;
+  std::uint64_t unheard = 0;
   std::uint64_t parked = 0, overflowed = 0, released = 0, in_vain = 0;
 };
 
@@ -77,10 +78,10 @@ class World {
       if (kind == Kind::fenced && town_.waiting() > 0) return Kind::tick;
       return kind;
     }
-    constexpr Kind all[] = {Kind::guarded, Kind::drained,         Kind::run_ended,      Kind::checked,
-                            Kind::tick,    Kind::writes_accepted, Kind::tick,           Kind::watched,
-                            Kind::gone,    Kind::abort,           Kind::outcome_unknown};
-    return all[pick(40) == 0 ? pick(11) : 6];
+    constexpr Kind all[] = {Kind::guarded,         Kind::drained,  Kind::run_ended, Kind::checked, Kind::tick,
+                            Kind::writes_accepted, Kind::tick,     Kind::watched,   Kind::gone,    Kind::abort,
+                            Kind::outcome_unknown, Kind::abort_now};
+    return all[pick(40) == 0 ? pick(12) : 6];
   }
 
   void begin() {
@@ -109,6 +110,7 @@ class World {
       event.sample = answered_;
       event.ok = accepted_ == 0 || discard_;
     }
+    if (event.kind == Kind::run_ended) runs_ = false;
     doubtful_ = doubtful_ || event.kind == Kind::outcome_unknown;
     if (event.kind != Kind::watched) std::erase(waited_for_, event.kind);
     may_turn_back_ = event.kind == Kind::watched && event.ok &&
@@ -146,6 +148,11 @@ class World {
         return await(Kind::drained);
       case CutoverAction::tell_run:
         REQUIRE(stage_on_disk() == CutoverStage::run);
+        runs_ = true;
+        return await(Kind::run_ended);
+      case CutoverAction::end_run:
+        REQUIRE(published_.held == (published_.mode == Mode::live));
+        held_until_ = transaction_->stop_until;
         return await(Kind::run_ended);
       case CutoverAction::probe:
         // The guard after a command has nothing to store.
@@ -155,6 +162,9 @@ class World {
         return publish_new();
       case CutoverAction::publish_back:
         REQUIRE_FALSE(flipped_);
+        // A command that may still be at work keeps the old side from taking writes.
+        REQUIRE(runs_ == transaction_->unheard);
+        runs_ = false;
         if (pick(4) != 0) durable_ = {.pool = before_.pool, .mode = before_.mode, .record = {}};
         published_ = before_;
         return town_.review(false);
@@ -177,6 +187,7 @@ class World {
     REQUIRE_FALSE(flipped_);
     REQUIRE(writes_[old()] == 0);
     REQUIRE_FALSE(doubtful_);
+    REQUIRE_FALSE(runs_);
     flipped_ = true;
     ++tally_.flips;
     published_ = {.pool = target_, .mode = durable_.mode, .held = false};
@@ -216,6 +227,7 @@ class World {
 
   void report() {
     REQUIRE(transaction_->is_over());
+    tally_.unheard += transaction_->unheard ? 1 : 0;
     REQUIRE_FALSE(published_.held);
     if (transaction_->stage == CutoverStage::failed_back) {
       ++tally_.returns;
@@ -263,6 +275,7 @@ class World {
     if (!transaction_) REQUIRE(published_.pool == old.pool);
     if (transaction_ && published_.pool == before_.pool) REQUIRE(published_.mode == before_.mode);
     transaction_.reset();
+    runs_ = false;
     waited_for_.clear();
     writes_ = {};
     town_.crash();
@@ -333,6 +346,7 @@ class World {
   bool flipped_ = false;
   bool discard_ = false;
   bool may_turn_back_ = false;
+  bool runs_ = false;      // something of the command
   bool doubtful_ = false;  // of the drain that is under way a write is not known to have ended
   int errors_in_100_ = 0;
   core::WatchSample answered_;
@@ -368,7 +382,7 @@ TEST_CASE(
   // A world in which nothing happens proves nothing.
   const auto worlds = last - first + 1;
   for (const auto count : {tally.flips, tally.returns, tally.crashes, tally.watches, tally.turned_back,
-                           tally.released, tally.in_vain, tally.overflowed}) {
+                           tally.unheard, tally.released, tally.in_vain, tally.overflowed}) {
     CHECK(count > worlds);
   }
 }

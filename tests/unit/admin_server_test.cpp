@@ -63,7 +63,7 @@ TEST_CASE("progress is streamed as lines, and the receipt is the last of them") 
   bench.api.progress[1].stage = control::Stage::draining;
   bench.api.progress[1].open[core::RequestClass::write] = 3;
   std::vector<boost::json::object> lines;
-  const auto take = [&](std::string_view line, int) {
+  const auto take = [&](std::string_view line, const ctl::Behind&) {
     lines.push_back(parsed(std::string(line)));
     return true;
   };

@@ -164,28 +164,6 @@ TEST_CASE("the operator's command decides: exit code 0 flips, another brings the
   }
 }
 
-TEST_CASE("an operator who hangs up, or a command that takes too long, brings the site back") {
-  for (const bool hangs_up : {true, false}) {
-    CutoverRoom room;
-    auto command = to_green();
-    command.run = true;
-    command.deadline = base::Millis(20'000);
-    auto answer = std::make_shared<tests::Answer>();
-    bool there = true;
-    room.controller().submit({.what = command, .if_epoch = {}, .actor = CutoverRoom::alice},
-                             {.progress = [&](const control::Progress& one) { answer->progress.push_back(one); },
-                              .done = [&](control::Done done) { answer->done = std::move(done); },
-                              .is_there = [&] { return there; }});
-    room.begin_run(*answer);
-    there = !hangs_up;
-    room.alarms.advance(base::Millis(hangs_up ? 200 : 19'900));
-    CHECK((room.mode_of("shop") == Mode::hold) == !hangs_up);
-    room.alarms.advance(base::Millis(200));
-    check_failed(*answer, hangs_up ? CutoverFailure::gone : CutoverFailure::deadline, CutoverStage::run);
-    check_before(room);
-  }
-}
-
 TEST_CASE("the check of the new pool comes last before the flip") {
   for (const bool passes : {true, false}) {
     CutoverRoom room;

@@ -23,6 +23,7 @@ TEST_CASE("a cutover that is given up goes back and names who ended it; after th
   const auto answer = room.settled(room.submit(command));
   REQUIRE(room.stage() == CutoverStage::run);
   CHECK(room.controller().abort_cutover("shop", bob).has_value());
+  CHECK(room.controller().run_ended("shop", answer->progress.back().cutover->id, 143, "", true).has_value());
   room.alarms.settle();
   REQUIRE(answer->is_receipt());
   CHECK(answer->receipt().outcome == Outcome::failed_back);

@@ -70,11 +70,11 @@ class FakeApi final : public admin::Api {
     boost::asio::post(context_, [this, done = std::move(done)] { done(waited); });
     return 7;
   }
-  std::expected<void, control::Refusal> abort_cutover(const std::string&, const core::Actor&) override {
+  std::expected<void, control::Refusal> abort_cutover(const std::string&, const core::Actor&, bool) override {
     return {};
   }
   std::expected<void, control::Refusal> run_ended(const std::string& site, std::uint64_t id, int exit_code,
-                                                  const std::string&) override {
+                                                  const std::string&, bool) override {
     ran.push_back(site + " " + std::to_string(id) + " " + std::to_string(exit_code));
     return {};
   }
