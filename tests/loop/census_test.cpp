@@ -56,3 +56,21 @@ TEST_CASE("a limit that is set later does not count who came before") {
   before.reset();
   CHECK(census.enter(alice, false).has_value());
 }
+
+TEST_CASE("who leaves, and a limit that is raised, call who waits for a place") {
+  Census census;
+  census.set_limits(1, 0);
+  auto first = census.enter(alice, false);
+  int called = 0;
+  census.line().stand({}, {.first_came = base::SteadyTime{}, .count = 1, .call = [&] { ++called; }});
+  SUBCASE("who leaves") {
+    first.reset();
+  }
+  SUBCASE("a limit that is raised") {
+    census.set_limits(1, 1);
+    CHECK(called == 0);
+    census.set_limits(2, 0);
+  }
+  CHECK(called == 1);
+  census.line().leave({});
+}

@@ -172,6 +172,20 @@ TEST_CASE("a server that takes nobody is waited for, as long as may be, and not 
   CHECK(town.server.nobody_came());
 }
 
+TEST_CASE("a connection that is waited for stays, though nothing has used it for long") {
+  Town town;
+  town.pool.timing = {.connect = 20s, .idle = 2s};
+  auto& first = town.ride();
+  auto& link = town.accept(takes(0));
+  first.leave();
+  auto& waiting = town.ride();
+  for (int seconds = 0; seconds < 10; ++seconds) town.pass(1s);
+  CHECK(town.dials() == 1);
+  link.say(takes(1));
+  town.settle();
+  CHECK(waiting.seated());
+}
+
 TEST_CASE("a server that takes nobody on a connection which is to end is asked for another") {
   Town town;
   auto& rider = town.ride();
@@ -279,11 +293,34 @@ TEST_CASE("of those who wait for a connection to be made one makes it, and its f
   }
 }
 
+TEST_CASE("who waits for a connection by new rules for TLS does not fail with that by the old ones") {
+  Town town;
+  auto older = town.pool;
+  older.tls = net::TlsClient::make({.verify = false}).value();
+  town.server.stop_answering();
+  auto& failing = town.ride_by(older);
+  town.pass(2s);
+  auto& waiting = town.ride();
+  CHECK(town.dials() == 1);
+  town.pass(town.pool.timing.connect - 1s);
+  CHECK(failing.failure.has_value());
+  CHECK_FALSE(waiting.failure.has_value());
+  CHECK(town.dials() == 2);
+}
+
 TEST_CASE("a server's new connection is taken for one that takes as much as the last one") {
   Town town;
-  town.ride();
-  town.accept(takes(1));
-  town.ride();
+  auto& rider = town.ride();
+  auto& link = town.accept(takes(1));
+  SUBCASE("which is there") {
+    town.ride();
+  }
+  SUBCASE("which has gone") {
+    rider.leave();
+    link.close();
+    town.settle();
+    town.ride();
+  }
   CHECK(town.dials() == 2);
   town.ride();
   CHECK(town.dials() == 3);

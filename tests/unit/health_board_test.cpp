@@ -242,6 +242,21 @@ TEST_CASE("requests that came to nothing are counted until one is answered, and 
   CHECK(test.board.health(server).broken.count == 0);
 }
 
+TEST_CASE("answers to nobody are counted for an hour since the last, and with the server they are forgotten") {
+  TestBoard test;
+  const auto now = base::SteadyClock::now();
+  const auto count = [&] { return test.board.health(server).strays.count; };
+  test.board.report_stray(server, now - HealthBoard::strays_kept);
+  CHECK(count() == 0);
+  for (int i = 0; i < 2; ++i) test.board.report_stray(server, now);
+  CHECK(count() == 2);
+  CHECK(test.board.has_strayed(server, now));
+  test.board.forget(server);
+  test.board.watch(server, {}, noon);
+  CHECK(count() == 0);
+  CHECK_FALSE(test.board.has_strayed(server, now));
+}
+
 TEST_CASE("workers report while the control thread sweeps and moves addresses") {
   TestBoard test;
   std::atomic<bool> stop{false};
