@@ -1,5 +1,6 @@
 #include "proxy/ctl/run_cutover.h"
 
+#include "proxy/ctl/command_look.h"
 #include "proxy/ctl/document.h"
 #include "proxy/ctl/keeper.h"
 #include "proxy/ctl/operator_command.h"
@@ -174,6 +175,12 @@ Exit tell_failure(const Console& console, const WireFailure& failure, const Foll
 }  // namespace
 
 Exit run_cutover(const Options& options, const Console& console) {
+  const auto look = look_at_command(options.run);
+  if (!look.problem.empty()) console.error(fmt::format("proxyctl: --run: {}\n", look.problem));
+  if (look.is_certain) {
+    console.error("Nothing was sent, and nobody was made to wait\n");
+    return Exit::usage;
+  }
   Followed followed;
   const auto on_line = [&](std::string_view line, const Behind& behind) {
     if (line.empty()) return true;

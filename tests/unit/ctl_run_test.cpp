@@ -254,3 +254,20 @@ TEST_CASE("a message of a daemon that ends while a change drains is told as what
   CHECK(told.exit == Exit::undrained);
   CHECK(told.error.starts_with("proxyctl: proxyd is ending\nThe change was made and stays"));
 }
+
+TEST_CASE("a command that no shell could begin makes nobody wait, and a dry run sees it") {
+  AdminBench bench;
+  for (const bool dry : {true, false}) {
+    std::vector<std::string> words = {"cutover", "shop", "--to", "green", "--run", "./no-such-script"};
+    if (dry) words.emplace_back("--dry-run");
+    const auto told = tell(bench.path, words);
+    CHECK(told.exit == Exit::usage);
+    CHECK(told.error.starts_with("proxyctl: --run: ./no-such-script is not there"));
+    CHECK(bench.api.commands.empty());
+  }
+  const auto warned =
+      tell(bench.path, {"cutover", "shop", "--to", "green", "--dry-run", "--run", "./no-such-script || true"});
+  CHECK(warned.exit != Exit::usage);
+  CHECK(warned.error.starts_with("proxyctl: --run: ./no-such-script is not there"));
+  CHECK(bench.api.commands.size() == 1);
+}
