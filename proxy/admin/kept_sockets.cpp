@@ -22,8 +22,9 @@ std::string advice(const KeptSockets& facts) {
     case Keeping::manager:
       return "";
     case Keeping::no_room:  // one more: the pipe
-      return fmt::format("FileDescriptorStoreMax= of the unit must be at least {}; see docs/proxyd.service",
-                         facts.sockets + 1);
+      return fmt::format(
+          "FileDescriptorStoreMax= of the unit must be at least {}; then `systemctl daemon-reload`, and a restart",
+          facts.sockets + 1);
     case Keeping::silent:
     case Keeping::unreachable:
       return "see what listens at NOTIFY_SOCKET, or start proxyd without it";
@@ -34,7 +35,6 @@ std::string advice(const KeptSockets& facts) {
 }  // namespace
 
 std::string kept_sockets_warning(const KeptSockets& facts) {
-  const auto* who = facts.some_are_kept ? "some clients" : "clients";
   switch (facts.keeping) {
     case Keeping::nobody:
     case Keeping::starter:
@@ -44,13 +44,13 @@ std::string kept_sockets_warning(const KeptSockets& facts) {
     case Keeping::no_room:
       return fmt::format(
           "the service manager does not keep all that proxyd gave it ({}, and a pipe to see that it does): a "
-          "restart refuses {}",
-          control::counted(facts.sockets, "listening socket"), who);
+          "restart may refuse clients",
+          control::counted(facts.sockets, "listening socket"));
     case Keeping::silent:
-      return fmt::format("the service manager has not taken {} yet: a restart refuses {}",
-                         control::counted(facts.sockets, "listening socket"), who);
+      return fmt::format("the service manager has not taken {} yet: a restart may refuse clients",
+                         control::counted(facts.sockets, "listening socket"));
     case Keeping::unreachable:
-      return fmt::format("the service manager cannot be reached ({}): a restart refuses {}", facts.error, who);
+      return fmt::format("the service manager cannot be reached ({}): a restart may refuse clients", facts.error);
   }
   return "";
 }

@@ -20,9 +20,8 @@ enum class Keeping : std::uint8_t {
 
 struct KeptSockets {
   Keeping keeping = Keeping::nobody;
-  std::size_t sockets = 0;     // that listen
-  bool some_are_kept = false;  // though not all: they were handed over
-  std::string error;           // of the way to the service manager
+  std::size_t sockets = 0;  // that listen
+  std::string error;        // of the way to the service manager
 };
 
 Check check_kept_sockets(const KeptSockets& facts);

@@ -88,8 +88,7 @@ base::Expected<void> Handover::give(const std::vector<int>& opened) {
 
 admin::KeptSockets Handover::facts() const {
   using admin::Keeping;
-  admin::KeptSockets facts{
-      .keeping = Keeping::nobody, .sockets = claimed_ + opened_, .some_are_kept = claimed_ > 0, .error = error_};
+  admin::KeptSockets facts{.keeping = Keeping::nobody, .sockets = claimed_ + opened_, .error = error_};
   if (!error_.empty()) {
     facts.keeping = Keeping::unreachable;
   } else if (!lent_.valid()) {

@@ -16,7 +16,7 @@ class KeptSockets(HandoverCase):
 
     def warnings(self, proxy):
         """Of status, of restarts."""
-        return [text for text in proxy.admin("GET", "/v1/status")[1]["warnings"] if "restart refuses" in text]
+        return [text for text in proxy.admin("GET", "/v1/status")[1]["warnings"] if "restart may refuse" in text]
 
     def is_well(self, proxy, text):
         line = self.line(proxy)

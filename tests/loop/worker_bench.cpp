@@ -123,7 +123,10 @@ void WorkerBench::wait_for_connections(std::uint64_t open) {
 }
 
 void WorkerBench::begin_shutdown(const serve::Parting& parting) {
-  worker_->post([this, parting] { worker_->begin_shutdown(parting); });
+  ask<bool>([parting](serve::Worker& worker) {
+    worker.begin_shutdown(parting);
+    return true;
+  });
 }
 
 void WorkerBench::end_old() {

@@ -61,9 +61,9 @@ class WorkerBench {
   // A whole exchange; the server's connection stays open.
   RawSocket serve_one(Visitor& visitor);
 
-  void wait_for_connections(std::uint64_t open);  // of clients, introduced or not
-  void begin_shutdown(const serve::Parting& parting = {});
-  void end_old();  // as if all of it were
+  void wait_for_connections(std::uint64_t open);            // of clients, introduced or not
+  void begin_shutdown(const serve::Parting& parting = {});  // returns when the worker has begun
+  void end_old();                                           // as if all of it were
   void end_all();
   void join();  // the worker has ended by itself
 
