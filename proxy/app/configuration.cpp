@@ -76,7 +76,10 @@ std::vector<std::string> state_warnings(const config::Config& config) {
   const auto text = files->read(name, control::state_bytes_max);
   if (!text || !*text) return {};
   const auto state = control::parse_state(**text);
-  if (!state) return {fmt::format("{} {}", name, state.error().message)};
+  if (!state) {
+    return {fmt::format("{}{} {}", state.error().newer ? "as things stand a start is refused: " : "", name,
+                        state.error().message)};
+  }
   auto fitted = control::reconcile(config, *state, base::now().wall);
   if (!fitted) return {"as things stand a start with it, or a reload, is refused: " + fitted.error().message};
   return control::unfollowed_edits(config, fitted->state);

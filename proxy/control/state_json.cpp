@@ -2,6 +2,7 @@
 
 #include "proxy/base/limits.h"
 #include "proxy/control/json_fields.h"
+#include "proxy/control/newer_state.h"
 #include "proxy/core/slice_match.h"
 
 #include <boost/json/array.hpp>
@@ -234,9 +235,10 @@ std::optional<StateProblem> check_version(const json::value& root) {
   const auto* number = version == nullptr ? nullptr : version->if_int64();
   if (number == nullptr || *number < 1) return StateProblem{"has no version"};
   if (*number > static_cast<std::int64_t>(state_version)) {
-    return StateProblem{.message = fmt::format("has version {}, written by a newer proxyd; this one knows {}",
-                                               *number, state_version),
-                        .newer = true};
+    return StateProblem{
+        .message = fmt::format("has version {}, written by a newer proxyd, and this one knows {}: {}", *number,
+                               state_version, ways_from_newer_state(*object)),
+        .newer = true};
   }
   return std::nullopt;
 }

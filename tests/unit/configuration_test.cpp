@@ -121,6 +121,8 @@ TEST_CASE("a check says what a start would say because of the state on this mach
   CHECK_FALSE(folder.file("state.json", "{}").empty());
   REQUIRE(app::state_warnings(configured->values).size() == 1);
   CHECK(app::state_warnings(configured->values)[0].ends_with("/state.json has no version"));
+  CHECK_FALSE(folder.file("state.json", "{\"version\": 99}").empty());
+  CHECK(app::state_warnings(configured->values)[0].starts_with("as things stand a start is refused: "));
 }
 
 TEST_CASE("a page is shown from memory, whatever becomes of its folder") {

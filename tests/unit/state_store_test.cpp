@@ -317,6 +317,51 @@ TEST_CASE("a state of a newer version is never replaced by an older copy") {
   }
 }
 
+TEST_CASE("who goes back to an older version is told what is on and the ways from there") {
+  const auto says = [](const std::string& text) { return control::parse_state(text).error().message; };
+  auto state = numbered(2);
+  state.sites["app"] = {.mode = {.mode = core::Mode::maintenance}, .pool = "green"};
+  auto text = control::format_state(state);
+  text.replace(text.find("\"version\":4"), 11, "\"version\":5");
+  CHECK(says(text).starts_with(
+      "has version 5, written by a newer proxyd, and this one knows 4: start the newer one "));
+  CHECK(says(text).find("(app maintenance on pool green, shop live on pool pool2)") != std::string::npos);
+  for (const auto* other :
+       {R"({"version": 5})", R"({"version": 5, "sites": 3})", R"({"version": 5, "sites": {"a": 1}})",
+        R"({"version": 5, "sites": {"a": {"mode": "\u001b[2J", "pool": "b"}}})"}) {
+    CHECK(says(other).find("that are on now, move state.json") != std::string::npos);
+  }
+}
+
+TEST_CASE("a state of an earlier version is read as it was meant, and nothing of it is lost") {
+  const std::string site = R"("mode":"readonly","scope":"writes","since":"2026-03-01T02:04:10.123Z","then":"live",)"
+                           R"("reason":"r","by":"b","pool":"blue","epoch":7,"configured":true)";
+  const std::string slices =
+      R"(,"previous_pool":"green","slices":[{"match":"header:X-Tenant=acme","pool":"red",)"
+      R"("since":"2026-03-01T02:04:10.123Z","by":"b","reason":"","before":[{"match":"","pool":""}]}])";
+  const std::string rest = R"(}},"servers":[{"pool":"blue","address":"127.0.0.1:1","admin":"drain"}]})";
+  for (const int version : {1, 2, 3}) {
+    const auto text = R"({"version":)" + std::to_string(version) + R"(,"epoch":7,"sites":{"shop":{)" + site +
+                      (version == 3 ? slices : "") + rest;
+    CAPTURE(text);
+    MemoryFileSystem files;
+    files.overwrite("/state/state.json", text);
+    const auto store = open(files);
+    auto loaded = store->load();
+    REQUIRE(loaded.has_value());
+    CHECK((loaded->problems.empty() ? "" : loaded->problems.front()) == "");
+    REQUIRE(loaded->from == From::current);
+    const auto& shop = loaded->state.sites.at("shop");
+    CHECK(shop.mode.mode == core::Mode::readonly);
+    CHECK(shop.pool == "blue");
+    CHECK(shop.slices.size() == (version == 3 ? 1 : 0));
+    CHECK_FALSE(shop.file_word.has_value());
+    CHECK(loaded->state.servers.size() == 1);
+    REQUIRE(store->save(loaded->state).has_value());
+    CHECK(files.text("/state/state.json.previous") == text);  // for the way back
+  }
+}
+
 TEST_CASE("two processes cannot share one state folder on a real disk") {
   const auto folder =
       std::filesystem::temp_directory_path() / ("drawbridge-state-" + std::to_string(std::random_device{}()));
