@@ -1,3 +1,4 @@
+#include "proxy/http/h2_memory.h"
 #include "tests/h2/bench.h"
 
 #include <doctest/doctest.h>
@@ -5,6 +6,7 @@
 #include <cstddef>
 #include <cstdlib>
 #include <cstring>
+#include <string>
 #include <vector>
 
 using namespace drawbridge;
@@ -95,4 +97,38 @@ TEST_CASE("so does one that has had more streams at once than its first table ho
     }
   }
   CHECK(lent == 0);
+}
+
+TEST_CASE("the pages hold one frame and one table; what there is more of, and what grows, lies elsewhere") {
+  constexpr std::size_t frame = 17'000, table = 4'096;
+  {
+    http::H2Memory memory(&counted);
+    for (const auto bytes : {frame, table}) {
+      CAPTURE(bytes);
+      void* const first = memory.take(bytes);
+      void* const second = memory.take(bytes);
+      std::memset(first, 'a', bytes);
+      std::memset(second, 'b', bytes);
+      auto* const grown = static_cast<char*>(memory.change(first, 2 * bytes));
+      CHECK(std::string(grown, bytes) == std::string(bytes, 'a'));
+      void* const again = memory.take(bytes);
+      CHECK(again == first);
+      for (void* const one : {second, again, static_cast<void*>(grown)}) memory.give_back(one);
+    }
+  }
+  CHECK(lent == 0);
+}
+
+TEST_CASE("while nghttp2 rests its frame is given back, its table only if that holds nothing") {
+  http::H2Memory memory(&counted);
+  auto* const table = static_cast<char*>(memory.take(4'096));
+  std::memset(table, 0, 4'096);
+  for (const char content : {'\0', 'x'}) {
+    table[4'095] = content;
+    emptied = 0;
+    memory.rest();
+    CHECK(emptied == frame_and_table_bytes - (content == 'x' ? 4'096 : 0));
+    CHECK(table[4'095] == content);
+  }
+  memory.give_back(table);
 }

@@ -131,6 +131,18 @@ TEST_CASE("bodies that nobody takes leave the windows of other streams open, as 
   CHECK(spare.bytes_left == 1'000'000);
 }
 
+TEST_CASE("bodies that are taken need no room to spare, however many come") {
+  http::H2Spare spare{.bytes_left = 1'000'000};
+  Uploads uploads(&spare);
+  for (http::H2StreamId id = 1; id < 20; id += 2) {
+    uploads.begin(id);
+    CHECK(uploads.send_all(id) == first_window);
+    uploads.take_all(id);
+    uploads.give_up(id);
+  }
+  CHECK(spare.bytes_left == 1'000'000);
+}
+
 TEST_CASE("without room to spare the window of the connection is the bound, until there is room again") {
   http::H2Spare spare{.bytes_left = first_window};
   Uploads uploads(&spare);
