@@ -120,7 +120,7 @@ class FakeUpstream:
     one do not); `broken` collects what was no HTTP, and what a script raised.
     """
 
-    def __init__(self, script=None, host="127.0.0.1", port=0, tls=None, greeted=False):
+    def __init__(self, script=None, host="127.0.0.1", port=0, tls=None, greeted=False, receive_buffer=None):
         self.script = script if script is not None else answer(b"hello")
         self.tls = tls  # a server's context of the module ssl
         self.greeted = greeted  # connections begin with a PROXY header
@@ -135,6 +135,8 @@ class FakeUpstream:
         self._doomed = set()
         self.stopping = False
         self._listener = socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+        if receive_buffer:
+            self._listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         self.port = self._listener.getsockname()[1]
         self.address = f"[{host}]:{self.port}" if ":" in host else f"{host}:{self.port}"
         self._thread = threading.Thread(target=self._accept, daemon=True)
