@@ -112,6 +112,58 @@ class UnderLoad(RestartCase):
         self.assertEqual(crowd.wrong_at(self.server), [])
 
 
+class CrashInAHold(RestartCase):
+    """What waited is gone with the process and was never sent; who comes while nobody runs is refused by nobody."""
+
+    def open(self, **options):
+        self.blue, self.green = self.upstream(), self.upstream()
+        return self.kept(self.blue, more=GREEN % self.green.address, **options)
+
+    def site(self, proxy):
+        return proxy.admin("GET", "/v1/status")[1]["sites"][0]
+
+    def post(self, proxy, target):
+        return self.client(proxy).send(f"POST {target} HTTP/1.1\r\nHost: a\r\nContent-Length: 0\r\n\r\n".encode())
+
+    def crash(self, proxy):
+        """Returns who came while no process ran."""
+        waiting = self.post(proxy, "/waiting")
+        eventually(lambda: self.site(proxy)["parked"]["waiting"] == 1, "a write to wait")
+        proxy.kill()
+        newcomer = self.post(proxy, "/newcomer")
+        proxy.start()
+        self.assertFalse(waiting.stays_open())
+        return newcomer
+
+    def reached(self):
+        return [[request.target for request in server.requests] for server in (self.blue, self.green)]
+
+    def test_a_cutover_has_not_been_and_the_newcomer_is_served_by_the_pool_of_before(self):
+        proxy = self.open()
+        running = subprocess.Popen([BIN / "proxyctl", "cutover", "web", "--to", "green", "--socket", proxy.socket_path,
+                                    "--run", "exec sleep 3600"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+        self.addCleanup(running.stderr.close)
+        self.addCleanup(running.wait)
+        self.addCleanup(running.kill)
+        eventually(lambda: (self.site(proxy).get("cutover") or {}).get("stage") == "run", "its command")
+        newcomer = self.crash(proxy)
+        self.assertEqual(newcomer.read_response("POST").status, 200)
+        site = self.site(proxy)
+        self.assertEqual((site["pool"], site["mode"], site.get("cutover")), ("blue", "live", None))
+        self.assertEqual(self.reached(), [["/newcomer"], []])
+        self.assertNotEqual(running.wait(), 0)
+
+    def test_a_hold_goes_on_and_the_newcomer_waits_in_it(self):
+        proxy = self.open()
+        proxy.mode("hold")
+        newcomer = self.crash(proxy)
+        eventually(lambda: self.site(proxy)["parked"]["waiting"] == 1, "the newcomer to wait")
+        self.assertEqual(self.reached(), [[], []])
+        proxy.mode("live")
+        self.assertEqual(newcomer.read_response("POST").status, 200)
+        self.assertEqual(self.reached(), [["/newcomer"], []])
+
+
 class LongOnes(RestartCase):
     """While something long is in flight the process that was told to end serves newcomers."""
 
