@@ -26,7 +26,9 @@ Controller::Controller(Parts parts, config::Config config)
       timer_(parts_.alarms, parts_.boot_id, [this](const auto& sites) { return expire(sites); }),
       waits_(parts_.alarms, [this](const auto& site, const auto& what) { return is_there(site, what); }) {}
 
-Controller::~Controller() = default;
+Controller::~Controller() {
+  parts_.alarms.cancel(clock_look_);
+}
 
 base::Expected<void> Controller::start() {
   const auto now = parts_.alarms.now();
@@ -137,6 +139,7 @@ void Controller::install(Built built) {
   publisher_.publish(std::move(built.snapshot));
   for (const auto& listener : listeners_) listener(publisher_.current(), config_);
   timer_.follow(state_);
+  follow_clock();
 }
 
 Controller::Checked Controller::commit(Next next) {

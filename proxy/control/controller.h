@@ -151,6 +151,9 @@ class Controller {
   void record_cutover(const ChangeOrder& order, const Cutovers::Fence& what);
   bool expire(const std::vector<std::string>& sites);
   Checked expire_to(core::Mode mode, const std::vector<std::string>& sites);
+  void follow_clock();
+  void follow_clock(base::Millis interval);
+  bool announce_ends_anew();
   void refuse(Completion completion, const core::Actor& actor, Refusal refusal);
 
   // The one way by which anything changes: build, store, install; or nothing has changed.
@@ -195,6 +198,7 @@ class Controller {
   std::unique_ptr<CutoverHands> hands_;
   Cutovers cutovers_;
   ModeTimer timer_;
+  Alarms::Id clock_look_ = 0;
   Waits waits_;
   std::map<std::string, core::Outcome> last_cutovers_;  // by site
   std::vector<std::function<void(const core::Snapshot&, const config::Config&)>> listeners_;

@@ -75,6 +75,39 @@ TEST_CASE("jumps of the wall clock neither stretch nor shorten a mode") {
   }
 }
 
+TEST_CASE("who sets the wall clock moves the end that is announced, and not the one that comes") {
+  for (const auto jump : {Millis(-3'600'000), Millis(3'600'000), Millis(-1'000), Millis(1'000)}) {
+    CAPTURE(jump.count());
+    StartedRoom room;
+    room.readonly_for(Millis(60'000));
+    const auto announced = *room.status_of("shop").mode.until;
+    room.alarms.advance(Millis(10'000));
+    CHECK(*room.status_of("shop").mode.until == announced);
+    room.alarms.jump_wall(jump);
+    room.alarms.advance(Millis(1'000));
+    CHECK(*room.view("shop").mode.until == announced + jump);
+    CHECK(*room.status_of("shop").mode.until == announced + jump);
+    room.alarms.advance(Millis(48'999));
+    CHECK(room.mode_of("shop") == Mode::readonly);
+    room.alarms.advance(Millis(1));
+    CHECK(room.mode_of("shop") == Mode::live);
+  }
+}
+
+TEST_CASE("a clock that was set while the proxy was down moves the announced end as well, once") {
+  StartedRoom room;
+  room.readonly_for(Millis(60'000));
+  const auto announced = *room.status_of("shop").mode.until;
+  room.stop();
+  room.alarms.jump_wall(Millis(-3'600'000));
+  REQUIRE(room.start().has_value());
+  room.alarms.advance(Millis(1'000));
+  CHECK(*room.status_of("shop").mode.until == announced - Millis(3'600'000));
+  const auto epoch = room.status_of("shop").epoch;
+  room.alarms.advance(Millis(20'000));
+  CHECK(room.status_of("shop").epoch == epoch);
+}
+
 TEST_CASE("after a command that follows a jump of the wall clock the new end holds") {
   StartedRoom room;
   room.readonly_for(Millis(60'000));
