@@ -19,6 +19,13 @@ void check(bool good, const char* what) {
   if (!good) throw std::runtime_error(what);
 }
 
+// A call that may wait for a time ends early when the process is stopped and goes on (signal(7)): made again.
+auto whole(const auto& call) {
+  auto result = call();
+  while (result < 0 && errno == EINTR) result = call();
+  return result;
+}
+
 sockaddr_in loopback(std::uint16_t port) {
   sockaddr_in address{};
   address.sin_family = AF_INET;
@@ -65,7 +72,7 @@ bool RawSocket::try_send(std::string_view bytes) {
 
 bool RawSocket::put(std::string_view bytes) {
   while (!bytes.empty()) {
-    const auto sent = ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+    const auto sent = whole([&] { return ::send(fd_.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL); });
     if (sent <= 0) return false;
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
@@ -78,7 +85,7 @@ bool RawSocket::fits(std::string_view bytes, int milliseconds) {
   pollfd wanted{.fd = fd_.get(), .events = POLLOUT, .revents = 0};
   std::size_t taken = 0;
   while (taken < sealed.size()) {
-    if (::poll(&wanted, 1, milliseconds) != 1) return false;
+    if (whole([&] { return ::poll(&wanted, 1, milliseconds); }) != 1) return false;
     const auto sent = ::send(fd_.get(), sealed.data() + taken, sealed.size() - taken, MSG_NOSIGNAL | MSG_DONTWAIT);
     if (sent < 0 && errno != EAGAIN) return false;
     taken += static_cast<std::size_t>(std::max<ssize_t>(sent, 0));
@@ -89,7 +96,7 @@ bool RawSocket::fits(std::string_view bytes, int milliseconds) {
 // Empty at the end.
 std::string_view RawSocket::take(std::span<char> into) {
   if (end_) return {};
-  const auto got = ::recv(fd_.get(), into.data(), into.size(), 0);
+  const auto got = whole([&] { return ::recv(fd_.get(), into.data(), into.size(), 0); });
   if (got > 0) return {into.data(), static_cast<std::size_t>(got)};
   check(got == 0 || errno == ECONNRESET, "nothing came in time");
   end_ = got < 0 ? End::reset : tls_ && !tls_->heard_end() ? End::cut : End::fin;
@@ -150,7 +157,7 @@ bool RawSocket::quiet_for(int milliseconds) {
   while (received_.empty()) {
     const auto left = ceil<std::chrono::milliseconds>(until - steady_clock::now()).count();
     pollfd wanted{.fd = fd_.get(), .events = POLLIN, .revents = 0};
-    if (::poll(&wanted, 1, std::max(0, static_cast<int>(left))) == 0) return true;
+    if (whole([&] { return ::poll(&wanted, 1, std::max(0, static_cast<int>(left))); }) == 0) return true;
     if (!hear_of_wire()) return false;
   }
   return false;
@@ -181,7 +188,8 @@ RawServer::RawServer() : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
 
 RawSocket RawServer::accept() {
   pollfd wanted{.fd = fd_.get(), .events = POLLIN, .revents = 0};
-  check(::poll(&wanted, 1, RawSocket::patience_seconds * 1'000) == 1, "nobody connected in time");
+  const auto came = whole([&] { return ::poll(&wanted, 1, RawSocket::patience_seconds * 1'000); });
+  check(came == 1, "nobody connected in time");
   return RawSocket(net::UniqueFd(::accept4(fd_.get(), nullptr, nullptr, SOCK_CLOEXEC)));
 }
 
