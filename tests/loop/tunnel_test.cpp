@@ -107,6 +107,17 @@ TEST_CASE("the goodbye waits for the end of a frame, also byte by byte") {
   }
 }
 
+TEST_CASE("behind the goodbye nothing is said any more to who has heard it, but the end") {
+  Chat chat;
+  chat.switch_over();
+  chat.tell_to_go();
+  CHECK(chat.client->read(4) == going);
+  CHECK(chat.masked_close() == "\x88\x82\x03\xf4");
+  chat.server->send(text_frame);
+  chat.server->close();
+  CHECK(chat.client->read_to_end().empty());
+}
+
 TEST_CASE("cut before it was told to go, a WebSocket gets close 1012 first, and ends though nobody answers it") {
   Chat chat;
   chat.switch_over();

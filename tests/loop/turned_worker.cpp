@@ -16,6 +16,8 @@ TurnedWorkers::TurnedWorkers(std::size_t count, const serve::Door& door)
   shared_->ended_unknown = [](std::uint64_t, const core::OpenRequest&) {};
   shared_->epochs_ended = [](std::size_t, std::uint64_t) {};
   snapshot_.epoch = 1;
+  snapshot_.pools.push_back(std::make_unique<core::PoolView>());
+  snapshot_.pools.back()->servers.push_back({.id = 0, .address = "127.0.0.1:1"});
   shared_->published = &snapshot_;
   for (std::size_t i = 0; i < count; ++i) {
     auto listening = net::listen_on("127.0.0.1:0");

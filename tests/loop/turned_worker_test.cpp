@@ -202,3 +202,15 @@ TEST_CASE("the idle time of a connection of HTTP/2 begins when its last stream h
   for (const auto time : {2s, 1s}) house.pass(time);
   CHECK(count(frames_of(house.client), h2::type_goaway) == 1);
 }
+
+TEST_CASE("a server that answers nobody is named in the log at most every ten seconds") {
+  TurnedWorkers house;
+  const auto strays = [&](std::chrono::seconds later) {
+    house.pass(later);
+    house.worker().servers().strayed(0);
+    return house.events("upstream_strayed");
+  };
+  CHECK(strays(0s) == 1);
+  CHECK(strays(9s) == 1);
+  CHECK(strays(2s) == 2);
+}

@@ -195,8 +195,12 @@ TEST_CASE("a full disk is said once, tears no line and costs none while the ring
     REQUIRE(eventually([&] { return count_events(events, "access_log_write_failed") == 1; }));
     CHECK(text_of(folder.file("access.log")).size() == 1'000);
     CHECK(log->facts().write_errno == EFBIG);
-    CHECK(log->facts().failing_since >= started);
+    const auto since = log->facts().failing_since;
+    CHECK(since >= started);
     log_numbered(log->lane(0), "b", 1, 20);
+    log->reopen();  // which is told of behind another write that fails
+    REQUIRE(eventually([&] { return count_events(events, "access_log_reopened") == 1; }));
+    CHECK(log->facts().failing_since == since);
     setrlimit(RLIMIT_FSIZE, &before);
     CHECK(eventually([&] { return count_events(events, "access_log_recovered") == 1; }));
     CHECK(log->facts().write_errno == 0);

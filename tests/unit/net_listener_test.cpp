@@ -1,4 +1,5 @@
 #include "proxy/net/listener.h"
+#include "proxy/net/listening_set.h"
 
 #include <doctest/doctest.h>
 
@@ -121,4 +122,22 @@ TEST_CASE("who has left the queue unseen was in front") {
   arrivals.seen(1, noon + 2s);
   CHECK(arrivals.first() == noon + 1s);
   CHECK(arrivals.count() == 1);
+}
+
+TEST_CASE(
+    "what was handed over belongs to all workers, and others are opened beside it only if they would be kept") {
+  for (const bool may_add : {false, true}) {
+    CAPTURE(may_add);
+    auto first = net::listen_on("127.0.0.1:0").value();
+    const auto address = net::bound_address(first.get());
+    std::vector<net::HandedSocket> handed;
+    handed.push_back({.fd = std::move(first), .address = address, .shares_port = true});
+    const auto set = net::open_listening_set(address, 3, std::move(handed), may_add);
+    REQUIRE(set.has_value());
+    CHECK(set->opened.size() == (may_add ? 2 : 0));
+    for (const auto& sockets : set->of_worker) {
+      REQUIRE(sockets.size() == 1);
+      CHECK(net::bound_address(sockets.front().get()) == address);
+    }
+  }
 }
