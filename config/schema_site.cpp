@@ -100,9 +100,10 @@ constexpr auto hold_keys = std::to_array<Key>({
                                             "\"20s\""),
     key<Duration<10, day>, &Hold::max_total>(
         "max_total", "Longest hold. Then it ends by itself. Bounds the deadline of a cutover."),
-    key<Number<1, count_max>, &Hold::release_per_second>("release_per_second",
-                                                         "Pace at which waiting requests go on when the hold ends, "
-                                                         "first come first served on each worker, at its share."),
+    key<Number<1, count_max>, &Hold::release_per_second>(
+        "release_per_second",
+        "Pace at which waiting requests go on when the hold ends, first come first served, those of all workers "
+        "together. So many as it has in 64 ms go at once."),
 });
 
 constexpr auto maintenance_keys = std::to_array<Key>({

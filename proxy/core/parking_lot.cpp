@@ -3,6 +3,7 @@
 #include "proxy/base/limits.h"
 
 #include <algorithm>
+#include <utility>
 
 namespace drawbridge::core {
 
@@ -38,10 +39,9 @@ HoldAccount& ParkingLot::of(base::WallTime hold_since) {
   return account_;
 }
 
-void ParkingLot::enter(Waiter& waiter, base::WallTime hold_since, double per_second, base::SteadyTime now) {
+void ParkingLot::enter(Waiter& waiter, Ticket ticket, base::WallTime hold_since, base::SteadyTime now) {
   ++of(hold_since).held;
-  per_second_ = per_second;
-  waiter.released_ = false;
+  waiter.stand_at(ticket, worker_);
   waiter.since_ = now;
   waiters_.push_back(waiter);
 }
@@ -49,28 +49,39 @@ void ParkingLot::enter(Waiter& waiter, base::WallTime hold_since, double per_sec
 void ParkingLot::end(Waiter& waiter, ParkEnd end, base::SteadyTime now) {
   if (!waiter.is_linked()) return;
   waiter.unlink();
+  if (waiter.may_go_) --may_go_;
+  if (end != ParkEnd::released) leave_order(waiter);
   account_.longest = std::max(account_.longest, std::chrono::duration_cast<base::Millis>(now - waiter.since_));
   account_.left += end == ParkEnd::client_gone || end == ParkEnd::late ? 1 : 0;
   account_.waited_in_vain += end == ParkEnd::wait_over || end == ParkEnd::shutdown ? 1 : 0;
   waiter.go_on(end);
 }
 
-// The pace is lower by what may have been kept, so that no second sees more than the configured number.
-bool ParkingLot::release_due(base::SteadyTime now) {
-  constexpr double kept_seconds = std::chrono::duration<double>(kept).count();
-  const std::chrono::duration<double> passed = now - counted_at_;
-  counted_at_ = now;
-  const auto earned = passed.count() * per_second_ * (1 - kept_seconds);
-  allowance_ = std::min(allowance_ + earned, std::max(1.0, per_second_ * kept_seconds));
-  auto at = waiters_.begin();
-  while (at != waiters_.end()) {
-    auto& waiter = *at++;
-    if (!waiter.released_) continue;
-    if (allowance_ < 1) return true;
-    allowance_ -= 1;
-    end(waiter, ParkEnd::released, now);
+void ParkingLot::forget(Waiter& waiter) {
+  if (waiter.is_linked()) {
+    waiter.unlink();
+    if (waiter.may_go_) --may_go_;
   }
-  return false;
+  leave_order(waiter);
+}
+
+void ParkingLot::leave_order(Waiter& waiter) {
+  if (std::exchange(waiter.may_go_, false)) line_.leave(site_, waiter);
+}
+
+void ParkingLot::set_may_go(Waiter& waiter, bool may_go) {
+  if (waiter.may_go_ == may_go) return;
+  if (!may_go) {
+    --may_go_;
+    return leave_order(waiter);
+  }
+  ++may_go_;
+  waiter.may_go_ = true;
+  line_.join(site_, waiter);
+}
+
+void ParkingLot::release_called(base::SteadyTime now) {
+  while (auto* turn = line_.take(site_, worker_)) end(static_cast<Waiter&>(*turn), ParkEnd::released, now);
 }
 
 void ParkingLot::end_all(ParkEnd why, base::SteadyTime now) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include "proxy/base/time.h"
+#include "proxy/core/release.h"
 #include "proxy/core/snapshot.h"
 
 #include <boost/intrusive/list.hpp>
@@ -47,15 +48,14 @@ struct HoldAccount {
   HoldAccount& operator+=(const HoldAccount& other);  // of another worker; the later hold counts
 };
 
-// The requests of one site that wait on one worker, in the order in which they came; first come, first served, at
-// the worker's share of hold.release_per_second. Who calls end() takes care that a request goes on. No clock of its
-// own.
+// The requests of one site that wait on one worker. Those whose hold is over join the order of all workers, and go
+// on when it calls them. Who calls end() takes care that a request goes on. No clock of its own.
 class ParkingLot {
  public:
   using Hook = boost::intrusive::list_base_hook<boost::intrusive::link_mode<boost::intrusive::auto_unlink>>;
-  class Waiter : public Hook {
+  class Waiter : public Hook, public Turn {
    public:
-    // It goes on; unlinked already.
+    // It goes on, to be decided anew and then forgotten; unlinked already.
     virtual void go_on(ParkEnd end) = 0;
 
    protected:
@@ -63,16 +63,19 @@ class ParkingLot {
 
    private:
     friend class ParkingLot;
-    bool released_ = false;  // to go on as soon as the pace allows
+    bool may_go_ = false;  // has joined the order
     base::SteadyTime since_;
   };
 
-  // What was not used of the pace is kept for so long: a short queue goes at once.
-  static constexpr base::Millis kept{64};
+  // `line` outlives it.
+  ParkingLot(ReleaseLine& line, SiteId site, std::size_t worker) : line_(line), site_(site), worker_(worker) {}
 
-  void enter(Waiter& waiter, base::WallTime hold_since, double per_second, base::SteadyTime now);
+  // In the place of this ticket, which a request that waits anew keeps.
+  void enter(Waiter& waiter, Ticket ticket, base::WallTime hold_since, base::SteadyTime now);
   // Nothing if it does not wait any more.
   void end(Waiter& waiter, ParkEnd end, base::SteadyTime now);
+  // It has been decided anew, or is not there any more: who comes after it may be called.
+  void forget(Waiter& waiter);
   void overflow(base::WallTime hold_since) { ++of(hold_since).overflowed; }
 
   void waited_in_vain() { ++account_.waited_in_vain; }  // one that was released, and is refused by what follows
@@ -80,23 +83,28 @@ class ParkingLot {
   // A snapshot was published: whom it does not park any more may go on. `still_parks` is asked for each.
   template <class StillParks>
   void review(StillParks&& still_parks) {
-    for (auto& waiter : waiters_) waiter.released_ = !still_parks(waiter);
+    for (auto& waiter : waiters_) set_may_go(waiter, !still_parks(waiter));
   }
-  // Lets go who may, as far as the pace allows; true if more is due later.
-  bool release_due(base::SteadyTime now);
+  // Lets go whom the order has called.
+  void release_called(base::SteadyTime now);
   void end_all(ParkEnd end, base::SteadyTime now);
 
+  bool empty() const { return waiters_.empty(); }
   std::uint64_t waiting() const { return waiters_.size(); }
+  std::uint64_t to_be_called() const { return may_go_; }
   base::Millis oldest(base::SteadyTime now) const;
   const HoldAccount& account() const { return account_; }
 
  private:
   HoldAccount& of(base::WallTime hold_since);
+  void set_may_go(Waiter& waiter, bool may_go);
+  void leave_order(Waiter& waiter);
 
+  ReleaseLine& line_;
+  SiteId site_;
+  std::size_t worker_;
   boost::intrusive::list<Waiter, boost::intrusive::constant_time_size<false>> waiters_;
-  double per_second_ = 0;
-  double allowance_ = 0;  // releases that may happen now
-  base::SteadyTime counted_at_;
+  std::uint64_t may_go_ = 0;  // of these
   HoldAccount account_;
 };
 

@@ -70,18 +70,17 @@ net::Task<> Exchange::carry_out_plan() {
 // that is still `park` afterwards is answered: the upstream never saw a byte.
 net::Task<> Exchange::park() {
   auto end = Parking::End::released;
-  const auto since = call_.worker.loop().now();
   const auto site = call_.plan.site->id;
-  const auto until = call_.client_deadline();
+  const auto arrival = call_.worker.parking().arrival(call_.client_deadline());
   while (call_.plan.verdict == core::Verdict::park && end == Parking::End::released) {
-    auto wait = call_.worker.parking().wait(*call_.plan.site, call_.channel, *this, {since, until});
+    auto wait = call_.worker.parking().wait(*call_.plan.site, call_.channel, *this, arrival);
     admission_.leave();
     call_.space().rest();
     end = co_await wait;
     admit(call_, admission_, *this);
   }
   if (end != Parking::End::overflow) {
-    const auto waited = call_.worker.loop().now() - since;
+    const auto waited = call_.worker.loop().now() - arrival.since;
     call_.worker.counters().waited_in_hold(site, std::chrono::duration_cast<obs::Micros>(waited));
   }
   if (end == Parking::End::released && call_.plan.verdict == core::Verdict::refuse) {

@@ -4,24 +4,36 @@
 
 namespace drawbridge::serve {
 
-static_assert(core::ParkingLot::kept == 2 * net::Wheel::tick, "the pace is looked at once a tick");
+static_assert(core::ReleaseOrder::kept == 2 * net::Wheel::tick, "the pace is looked at once a tick");
 
-Parking::Parking(net::Loop& loop, core::ParkedCounts& counts, std::size_t workers)
-    : loop_(loop), counts_(counts), workers_(workers), pace_(loop.wheel(), *this) {}
+Parking::Parking(net::Loop& loop, core::ParkedCounts& counts, SharedRelease& release, std::size_t worker)
+    : loop_(loop), counts_(counts), release_(release), worker_(worker), pace_(loop.wheel(), *this) {
+  release_.attend(worker_, [this] { loop_.post([this] { call_and_let_go(); }); });
+}
 
-Parking::~Parking() = default;
+Parking::~Parking() {
+  release_.depart(worker_);
+}
 
 Parking::Wait Parking::wait(const core::SiteView& site, ClientChannel& client, const Parked& parked,
-                            Patience patience) {
-  return {*this, site, client, parked, patience};
+                            Arrival arrival) {
+  return {*this, site, client, parked, arrival};
+}
+
+core::ParkingLot& Parking::lot(core::SiteId site) {
+  return lots_.try_emplace(site, release_, site, worker_).first->second;
 }
 
 void Parking::review(const core::Snapshot& snapshot) {
-  for (auto& [site, lot] : lots_) {
+  for (auto& [id, lot] : lots_) {
+    if (lot.empty()) continue;
     lot.review(
         [&](core::ParkingLot::Waiter& waiter) { return static_cast<Wait&>(waiter).parked_.still_parks(snapshot); });
+    const auto site = std::ranges::find(snapshot.sites, id, [](const auto& view) { return view->id; });
+    if (site != snapshot.sites.end()) release_.set_pace(id, (*site)->hold.release_per_second);
   }
-  deadline_passed(pace_);
+  release_.reviewed(worker_, snapshot.epoch);
+  call_and_let_go();
 }
 
 void Parking::close() {
@@ -37,23 +49,33 @@ Parking::Load Parking::load(core::SiteId site) const {
 }
 
 void Parking::deadline_passed(net::Deadline&) {
+  call_and_let_go();
+}
+
+// Any worker calls for all: one that holds most of the waiting needs no other to be awake.
+void Parking::call_and_let_go() {
+  release_.call_due(worker_, loop_.now());
   bool more = false;
-  for (auto& [site, lot] : lots_) more = lot.release_due(loop_.now()) || more;
+  for (auto& [site, lot] : lots_) {
+    lot.release_called(loop_.now());
+    more = more || lot.to_be_called() > 0;
+  }
   if (more) pace_.arm(loop_.now() + net::Wheel::tick);
 }
 
 Parking::Wait::Wait(Parking& parking, const core::SiteView& site, ClientChannel& client, const Parked& parked,
-                    Patience patience)
+                    Arrival arrival)
     : parking_(parking),
       client_(client),
       parked_(parked),
       site_(site.id),
       spec_(site.hold),
       hold_since_(core::hold_since(site)),
-      patience_(patience),
+      arrival_(arrival),
       deadline_(parking.loop_.wheel(), *this) {}
 
 Parking::Wait::~Wait() {
+  if (coroutine_) parking_.lot(site_).forget(*this);
   if (counted_) parking_.counts_.leave(site_);
 }
 
@@ -64,25 +86,24 @@ bool Parking::Wait::await_ready() {
   }
   counted_ = parking_.counts_.enter(site_, spec_.requests_max);
   if (counted_) return false;
-  parking_.lots_[site_].overflow(hold_since_);
+  parking_.lot(site_).overflow(hold_since_);
   end_ = End::overflow;
   return true;
 }
 
 void Parking::Wait::await_suspend(std::coroutine_handle<> waiter) {
   coroutine_ = waiter;
-  deadline_.arm(std::min(patience_.since + spec_.wait_max, patience_.until));
-  const auto per_second = static_cast<double>(spec_.release_per_second) / static_cast<double>(parking_.workers_);
-  parking_.lots_[site_].enter(*this, hold_since_, per_second, parking_.loop_.now());
+  deadline_.arm(std::min(arrival_.since + spec_.wait_max, arrival_.until));
+  parking_.lot(site_).enter(*this, arrival_.ticket, hold_since_, parking_.loop_.now());
   client_.on_hangup(this);
 }
 
 void Parking::Wait::deadline_passed(net::Deadline&) {
-  end(patience_.until <= patience_.since + spec_.wait_max ? End::late : End::wait_over);
+  end(arrival_.until <= arrival_.since + spec_.wait_max ? End::late : End::wait_over);
 }
 
 void Parking::Wait::end(End end) {
-  parking_.lots_[site_].end(*this, end, parking_.loop_.now());
+  parking_.lot(site_).end(*this, end, parking_.loop_.now());
 }
 
 void Parking::Wait::go_on(End end) {

@@ -42,7 +42,7 @@ Worker::Worker(Shared& shared, std::size_t index)
       workspaces_(loop_.wheel(), buffers_),
       ledger_(*this),
       servers_(loop_, buffers_, shared.board, shared.seats, shared.upstream_connections, counters_),
-      parking_(loop_, shared.parked, shared.workers),
+      parking_(loop_, shared.parked, shared.release, index),
       newcomers_(loop_.wheel(), *this),
       last_words_(loop_.wheel(), *this) {
   loop_.limit_io(shared.io_bytes_max);

@@ -17,6 +17,7 @@
 #include "proxy/serve/connection.h"
 #include "proxy/serve/door.h"
 #include "proxy/serve/parking.h"
+#include "proxy/serve/shared_release.h"
 #include "proxy/serve/workspace.h"
 #include "proxy/upstream/servers.h"
 
@@ -58,6 +59,7 @@ struct Shared {
   std::atomic<std::size_t> pipes_max{base::limits::pipes_max};  // of each worker
   std::atomic<std::size_t> pipes_open{0};                       // of all
   core::ParkedCounts parked;
+  SharedRelease release;  // of those
   pages::ErrorAnswers errors;
   // Hand a result to the control thread. Any thread.
   std::function<void(std::function<void()>)> to_control;

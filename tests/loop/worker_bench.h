@@ -32,9 +32,8 @@ class WorkerBench {
   core::UpstreamTiming& timing() { return snapshot_->pools.front()->timing; }
   core::PoolView& pool() { return *snapshot_->pools.front(); }
   core::SiteView& site() { return *snapshot_->sites.front(); }
-  void hold(core::HoldScope scope);                                 // the site's mode
-  void maintain();                                                  // likewise; `site().notice` may answer
-  void of_workers(std::size_t count) { shared_->workers = count; }  // one of so many
+  void hold(core::HoldScope scope);  // the site's mode
+  void maintain();                   // likewise; `site().notice` may answer
   void limit_io(std::size_t bytes) { shared_->io_bytes_max = bytes; }
   void limit_greeting(std::chrono::milliseconds time) { shared_->greeting_time = time; }
   serve::Door& door() { return door_; }

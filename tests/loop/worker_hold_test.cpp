@@ -3,9 +3,6 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
-#include <memory>
-#include <string>
-#include <vector>
 
 using namespace drawbridge;
 using tests::WorkerBench;
@@ -70,26 +67,4 @@ TEST_CASE("a request waits as long as it may and no longer, however often its ho
   while (visitor->quiet_for(20) && base::SteadyClock::now() < end) bench.blink();
   CHECK(visitor->answer().status == 503);
   CHECK(base::SteadyClock::now() < end);
-}
-
-TEST_CASE("of several workers each lets its part of those go on that may in a second") {
-  WorkerBench bench;
-  bench.hold(core::HoldScope::all);
-  bench.site().hold.release_per_second = 40;
-  bench.of_workers(4);
-  bench.start();
-  std::vector<std::unique_ptr<tests::Visitor>> visitors;
-  for (std::uint64_t i = 1; i <= 6; ++i) {
-    visitors.push_back(bench.visitor());
-    visitors.back()->post("x");
-    bench.wait_for_parked(i);
-  }
-  const auto begun = base::SteadyClock::now();
-  bench.publish_live();
-  bench.ask<int>([](serve::Worker& worker) {
-    worker.parking().review(worker.snapshot());
-    return 0;
-  });
-  bench.wait_for_parked(0);
-  CHECK(base::SteadyClock::now() - begun >= std::chrono::milliseconds(500));  // ten in a second, the first at once
 }
