@@ -142,10 +142,11 @@ class Slices(unittest.TestCase):
             return said(visitor, method, path, headers or {})
 
     def held_in_run(self, *arguments):
-        """A cutover that is in stage run until the file `go` is there."""
-        waits = f"while [ ! -e {self.proxy.folder}/go ]; do sleep 0.02; done"
+        """A cutover whose command runs until the file `go` is there."""
+        running = self.proxy.folder / "running"
+        waits = f"touch {running}; while [ ! -e {self.proxy.folder}/go ]; do sleep 0.02; done"
         begun = self.begin("cutover", "shop", "--run", waits, *arguments)
-        eventually(lambda: self.site().get("cutover", {}).get("stage") == "run", "stage run")
+        eventually(running.exists, "the command to run")
         return begun
 
     @contextlib.contextmanager

@@ -236,6 +236,7 @@ class World final : core::Ledger::Listener {
         stored_ = core::CutoverStage::guard;
         return;
       case CutoverAction::tell_run:
+      case CutoverAction::end_run:
       case CutoverAction::probe:
         FAIL("nobody asked for it");
     }

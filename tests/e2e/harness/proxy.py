@@ -207,17 +207,25 @@ class TestProxy:
         status = pathlib.Path(f"/proc/{self.process.pid}/status").read_text()
         return int(re.search(r"VmRSS:\s+(\d+) kB", status)[1]) * 1024
 
+    def descriptors(self):
+        """What is open, by number."""
+        found = {}
+        for number in os.listdir(f"/proc/{self.process.pid}/fd"):
+            with contextlib.suppress(FileNotFoundError):
+                found[int(number)] = os.readlink(f"/proc/{self.process.pid}/fd/{number}")
+        return found
+
     def lowest_free_descriptor(self):
-        taken = {int(number) for number in os.listdir(f"/proc/{self.process.pid}/fd")}
-        return next(number for number in itertools.count() if number not in taken)
+        """Once it is above all that are kept for the operator: a session, or a probe that ends, leaves gaps for a moment."""
+        def above_the_kept():
+            taken = self.descriptors()
+            free = next(number for number in itertools.count() if number not in taken)
+            return free if all(number < free for number, what in taken.items() if what == "/dev/null") else None
+        return eventually(above_the_kept, "a limit that leaves the operator what is kept for him")
 
     def sockets(self):
         """Descriptors that are sockets: not those kept for the operator, which come and go with a session."""
-        kinds = []
-        for number in os.listdir(f"/proc/{self.process.pid}/fd"):
-            with contextlib.suppress(FileNotFoundError):
-                kinds.append(os.readlink(f"/proc/{self.process.pid}/fd/{number}"))
-        return sum(kind.startswith("socket:") for kind in kinds)
+        return sum(kind.startswith("socket:") for kind in self.descriptors().values())
 
     def limit_descriptors(self, count):
         """The soft limit, so that it can be raised again."""
