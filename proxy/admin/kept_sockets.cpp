@@ -23,7 +23,8 @@ std::string advice(const KeptSockets& facts) {
       return "";
     case Keeping::no_room:  // one more: the pipe
       return fmt::format(
-          "FileDescriptorStoreMax= of the unit must be at least {}; then `systemctl daemon-reload`, and a restart",
+          "FileDescriptorStoreMax= of the unit must be at least {}, and proxyd its main process; then `systemctl "
+          "daemon-reload`, and a restart",
           facts.sockets + 1);
     case Keeping::silent:
     case Keeping::unreachable:
