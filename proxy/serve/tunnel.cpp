@@ -71,8 +71,8 @@ bool Tunnel::must_end(const base::Failure& failure) const {
   return failure.reason != base::Reason::timed_out || now >= std::min(active_ + idle_, gone_by_);
 }
 
-// Passes on a piece of what is here; after our goodbye, drops it. While going, what comes behind the first frame
-// boundary is dropped too: the goodbye stands in its place.
+// Passes on a piece of what is here. While going, what comes behind the first frame boundary is dropped: our
+// goodbye stands in its place.
 net::Task<base::Result<IncomingBody::State>> Tunnel::pass(Direction& way) {
   std::span<const char> piece;
   const auto state = way.from.take(piece);
@@ -81,7 +81,7 @@ net::Task<base::Result<IncomingBody::State>> Tunnel::pass(Direction& way) {
     const auto ended = co_await way.to.write({.end = true}, way.patience);
     if (!ended) co_return std::unexpected(ended.error());
   }
-  if (state != State::data || way.said_goodbye) co_return state;
+  if (state != State::data) co_return state;
   std::string_view bytes(piece.data(), piece.size());
   if (going_ && websocket_) bytes = bytes.substr(0, way.frames.until_boundary(bytes));
   if (websocket_) way.frames.feed(bytes);

@@ -45,6 +45,17 @@ class Ending(ProxyCase):
         proxy.signal(signal.SIGTERM)
         self.assertEqual(proxy.wait(), 0)
 
+    def test_a_second_sigterm_ends_what_still_has_its_grace(self):
+        upstream = self.upstream(lambda exchange: exchange.say_nothing())
+        proxy = self.proxy(upstream, config=self.config_with_grace(upstream, "1h"))
+        client = self.client(proxy).send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n")
+        upstream.wait_for_requests(1)
+        proxy.signal(signal.SIGTERM)
+        proxy.wait_until_said("shutting_down")
+        proxy.signal(signal.SIGTERM)
+        self.assertEqual(client.read_response().status, 502)
+        self.assertEqual(proxy.wait(), 0)
+
     def test_sigterm_closes_idle_connections_at_once(self):
         proxy = self.proxy(self.upstream())
         client = self.client(proxy)

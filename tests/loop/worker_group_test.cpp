@@ -67,6 +67,7 @@ struct Group {
     shared.workers = 2;
     shared.to_control = [this](std::function<void()> work) { control.post(std::move(work)); };
     snapshot.epoch = 1;
+    add_site();
     workers.emplace(shared);
     const auto bound = workers->listen({{.address = "127.0.0.1:0"}});
     REQUIRE(bound.has_value());
@@ -74,6 +75,22 @@ struct Group {
     workers->publish(&snapshot);
     workers->start();
   }
+  // Of a server whose address is never told: requests wait for it, and are in flight.
+  void add_site() {
+    snapshot.pools.push_back(std::make_unique<core::PoolView>());
+    snapshot.pools.front()->servers.push_back({.id = 0, .address = "127.0.0.1:1"});
+    snapshot.pools.front()->timing.connect = base::Millis(60'000);
+    snapshot.sites.push_back(std::make_unique<core::SiteView>());
+    snapshot.sites.front()->pool = snapshot.pools.front().get();
+    snapshot.routes = core::RouteTable({{.hosts = {}, .paths = {"/"}}});
+  }
+  std::uint64_t in_flight() {
+    std::optional<std::uint64_t> count;
+    workers->load({0}, [&](const auto& loads) { count = loads.front().in_flight.total(); });
+    REQUIRE(control.turn_until([&] { return count.has_value(); }));
+    return *count;
+  }
+  std::uint64_t accepted_by(std::size_t worker) { return registry.worker(worker).connections_accepted.value(); }
   void shut_down() {
     workers->shut_down({}, [this] { stopped = true; });
   }
@@ -164,5 +181,26 @@ TEST_CASE("a fence and its drain are told though workers have ended") {
   CHECK(*fenced >= begun);
   CHECK(*fenced <= base::SteadyClock::now());
   client.close();
+  CHECK(group.control.turn_until([&] { return group.stopped; }));
+}
+
+TEST_CASE("the oldest request of a process is the oldest of all its workers") {
+  Group group;
+  std::vector<RawSocket> clients;
+  base::SteadyTime first_is_here;
+  while (group.accepted_by(0) == 0 || group.accepted_by(1) == 0) {
+    REQUIRE(clients.size() < 100);  // the kernel spreads them
+    clients.push_back(RawSocket::connect(group.port));
+    clients.back().send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    while (group.in_flight() < clients.size()) std::this_thread::yield();
+    if (clients.size() == 1) first_is_here = base::SteadyClock::now();
+  }
+  std::optional<std::optional<base::SteadyTime>> oldest;
+  group.workers->oldest_request([&](auto found) { oldest = found; });
+  REQUIRE(group.control.turn_until([&] { return oldest.has_value(); }));
+  REQUIRE(oldest->has_value());
+  CHECK(**oldest <= first_is_here);
+  group.shut_down();
+  group.workers->end_all();
   CHECK(group.control.turn_until([&] { return group.stopped; }));
 }
