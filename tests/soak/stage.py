@@ -72,12 +72,12 @@ SANITIZER = {
 }
 
 
-def free_ports(count):
-    with contextlib.ExitStack() as stack:
-        probes = [stack.enter_context(socket.socket()) for _ in range(count)]
-        for probe in probes:
-            probe.bind(("127.0.0.1", 0))
-        return [probe.getsockname()[1] for probe in probes]
+def taken_port():
+    """A socket on a port that nobody else is given, whoever listens on it here, and while nobody does."""
+    taken = socket.socket()
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    taken.bind(("127.0.0.1", 0))
+    return taken
 
 
 async def until(condition, seconds, what):
@@ -98,7 +98,8 @@ class Stage:
     def __init__(self, folder, programs):
         self.folder = pathlib.Path(folder)
         self.programs = pathlib.Path(programs)
-        ports = free_ports(4)
+        self.taken = [taken_port() for _ in range(4)]
+        ports = [taken.getsockname()[1] for taken in self.taken]
         self.port = ports[0]
         self.upstream_ports = {"good_1": ports[1], "good_2": ports[2], "bad": ports[3]}
         self.upstreams = {}
@@ -182,3 +183,5 @@ class Stage:
             if process and process.returncode is None:
                 process.kill()
                 await process.wait()
+        for taken in self.taken:
+            taken.close()
