@@ -157,6 +157,61 @@ std::string unchunk(const std::string& text) {
   return body;
 }
 
+// A relay with a loop whose time is in the test's hands, and the far ends of both its sides.
+struct Slow {
+  Slow() {
+    int client[2], server[2];
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, client) == 0);
+    REQUIRE(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, server) == 0);
+    sender = net::UniqueFd(client[0]);
+    taker = net::UniqueFd(server[0]);
+    from.emplace(loop, net::UniqueFd(client[1]), base::Fault::client);
+    to.emplace(loop, net::UniqueFd(server[1]), base::Fault::upstream);
+    loop.spawn(relay(*this));
+  }
+  static net::Task<> relay(Slow& slow) {
+    Bench bench;
+    Incoming from(*slow.from, bench.input);
+    from.body.begin({.kind = Kind::until_close}, base::Fault::client, 0);
+    Outgoing to(*slow.to, bench.head_room);
+    to.writer.begin("HEAD\r\n\r\n", Kind::chunked);
+    slow.result = co_await serve::relay_body({.loop = slow.loop,
+                                              .from = from,
+                                              .read_patience = 1'000ms,
+                                              .read_rate_min = 1'000'000'000,
+                                              .to = to,
+                                              .write_patience = 60'000ms});
+  }
+  void pass(std::chrono::milliseconds time) {
+    now += time;
+    while (loop.turn_at(now)) {
+    }
+  }
+  // As much as goes at this time; whether that was anything.
+  bool send(std::string_view bytes) {
+    bool any = false;
+    while (::send(sender.get(), bytes.data(), bytes.size(), MSG_NOSIGNAL) > 0) {
+      any = true;
+      if (bytes.size() == 1) break;
+    }
+    pass(0ms);
+    return any;
+  }
+  bool take() {
+    static char bytes[65'536];
+    bool any = false;
+    while (::recv(taker.get(), bytes, sizeof bytes, 0) > 0) any = true;
+    pass(0ms);
+    return any;
+  }
+
+  net::Loop loop;
+  base::SteadyTime now = loop.now();
+  net::UniqueFd sender, taker;
+  std::optional<net::Stream> from, to;
+  std::optional<base::Result<void>> result;
+};
+
 constexpr std::size_t io_sizes[] = {1, static_cast<std::size_t>(-1)};
 
 }  // namespace
@@ -260,4 +315,21 @@ TEST_CASE("a body of many buffers arrives byte for byte") {
   const auto out = relay(text, {.kind = Kind::sized, .bytes = text.size()}, Kind::sized, whole);
   CHECK(out.result.has_value());
   CHECK(out.bytes == "HEAD\r\n\r\n" + text);
+}
+
+TEST_CASE("the time that a server takes for a body is not held against the pace of who sends it") {
+  Slow slow;
+  while (slow.send(std::string(65'536, 'x'))) {
+  }
+  slow.pass(10'000ms);
+  while (slow.take()) {
+  }
+  slow.pass(500ms);
+  CHECK_FALSE(slow.result.has_value());
+  CHECK(slow.send("x"));
+  CHECK(slow.take());
+  slow.sender.reset();
+  slow.pass(0ms);
+  REQUIRE(slow.result.has_value());
+  CHECK(slow.result->has_value());
 }
