@@ -4,9 +4,9 @@ import contextlib
 import threading
 import time
 
-from harness import PATIENCE, Broken, ExchangeCase, ProxyCase, TestClient, answer, eventually, main
+from harness import PATIENCE, TRANSPORT, Broken, ExchangeCase, ProxyCase, TestClient, answer, eventually, main
 
-BIG = 16 << 20  # more than fits on the way
+BIG = (6 if TRANSPORT.http2 else 16) << 20  # about twice of what fits on the way
 
 
 class Sizes(ExchangeCase):
