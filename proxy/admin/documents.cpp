@@ -181,6 +181,7 @@ json::object site_document(const control::SiteStatus& site, const control::Worke
   }
   if (site.draining) object["draining"] = draining_document(*site.draining);
   put_if(object, "previous_pool", site.previous_pool);
+  if (site.rolled_back) object["rolled_back"] = true;
   if (site.cutover) object["cutover"] = cutover_document(*site.cutover);
   return object;
 }

@@ -63,6 +63,7 @@ SiteStatus Controller::site_status(const core::SiteView& site, const base::Now& 
   status.parked_max = site.hold.requests_max;
   status.draining = changes_.draining(site.id);
   status.previous_pool = state.previous_pool;
+  status.rolled_back = state.rolled_back;
   status.cutover = cutovers_.status(site.name);
   if (const auto last = last_cutovers_.find(site.name); last != last_cutovers_.end()) {
     status.last_cutover = last->second;

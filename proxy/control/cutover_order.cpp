@@ -41,6 +41,16 @@ std::expected<void, Refusal> check_pool(const core::CutoverCommand& command, con
   return {};
 }
 
+// The pool of before is now the one that was left for good reason: who gives the command twice does not want it.
+std::expected<void, Refusal> check_undone(const core::CutoverCommand& command, const SiteState& site) {
+  if (!command.rollback || !command.match.empty() || !site.rolled_back) return {};
+  return refuse(
+      RefusalCode::refused,
+      fmt::format("{} was rolled back already, from {}: it is on {}", command.site, site.previous_pool, site.pool),
+      fmt::format("to go to {} again: proxyctl cutover {} --to {}", site.previous_pool, command.site,
+                  site.previous_pool));
+}
+
 // The slice as it is shown, and where its rollback goes.
 std::expected<void, Refusal> name_slice(core::CutoverCommand& command, const config::Site& site,
                                         const SiteState& now) {
@@ -121,6 +131,7 @@ std::expected<core::CutoverCommand, Refusal> complete_cutover(core::CutoverComma
   if (const auto sites = resolve_sites(config, {command.site}); !sites) return std::unexpected(sites.error());
   const auto& site = *config.find_site(command.site);
   const auto& now = state.sites.at(command.site);
+  if (auto undone = check_undone(command, now); !undone) return std::unexpected(undone.error());
   if (command.rollback && command.match.empty()) command.to = now.previous_pool;
   if (auto named = name_slice(command, site, now); !named) return std::unexpected(named.error());
   if (auto checked = check_pool(command, config, now); !checked) return std::unexpected(checked.error());

@@ -164,6 +164,7 @@ SiteState Cutovers::recorded(const Transaction& transaction, CutoverStage stage)
   if (transaction.command.match.empty()) {
     site.previous_pool = transaction.before.pool;
     site.previous_slices = transaction.before.slices;
+    site.rolled_back = transaction.command.rollback;
   }
   site.accepted = AcceptedWrites{};
   if (!transaction.command.then || *transaction.command.then == site.mode.mode) return site;

@@ -78,6 +78,7 @@ struct SiteState {
   std::uint64_t epoch = 0;                  // of the last change to this site
   bool configured = true;                   // false: kept for the day the configuration names the site again
   std::string previous_pool;                // the active one before the last cutover; empty: there was none
+  bool rolled_back = false;                 // the last cutover was the way back from previous_pool
   std::vector<SliceState> slices;           // in the order in which they are asked
   std::vector<SliceState> previous_slices;  // that the last cutover of the whole site ended
   std::optional<AcceptedWrites> accepted;   // beside previous_pool

@@ -63,6 +63,7 @@ json::object site_object(const SiteState& site) {
   object["epoch"] = static_cast<std::int64_t>(site.epoch);
   object["configured"] = site.configured;
   if (!site.previous_pool.empty()) object["previous_pool"] = site.previous_pool;
+  if (site.rolled_back) object["rolled_back"] = true;
   if (site.accepted) {
     object["accepted_writes"] = {{"count", static_cast<std::int64_t>(site.accepted->count)},
                                  {"exact", site.accepted->exact}};
@@ -162,6 +163,7 @@ std::string read_site(const json::value& value, const std::string& name, SiteSta
   site.epoch = fields.number("epoch");
   site.configured = fields.boolean("configured");
   if (fields.has("previous_pool")) site.previous_pool = fields.text("previous_pool");
+  if (fields.has("rolled_back")) site.rolled_back = fields.boolean("rolled_back");
   if (fields.has("accepted_writes")) {
     const auto problem = read_accepted(fields.value("accepted_writes"), where, site.accepted.emplace());
     if (!problem.empty()) return problem;

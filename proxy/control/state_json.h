@@ -16,7 +16,7 @@ namespace drawbridge::control {
 //    "sites": {"shop": {"mode": "readonly", "scope": "writes", "since": TIME, "until": TIME, "then": "live",
 //                       "ends": {"boot": "…", "steady_ms": 123, "lasts_ms": 60}, "reason": "…",
 //                       "by": "alice (uid 1000)", "pool": "blue", "epoch": 43, "configured": true,
-//                       "previous_pool": "green",
+//                       "previous_pool": "green", "rolled_back": true,
 //                       "slices": [{"match": "header:X-Tenant=acme", "pool": "red", "since": TIME, "by": "…",
 //                                   "reason": "…", "before": [{"match": "", "pool": ""}]}],
 //                       "previous_slices": […],
@@ -25,8 +25,8 @@ namespace drawbridge::control {
 //                       "file": {"pool": "blue", "mode": "live"}}},
 //    "servers": [{"pool": "blue", "address": "127.0.0.1:9001", "admin": "drain"}],
 //    "ended": {"at": TIME, "unknown_writes": {"shop": 2}}}
-// TIME is RFC 3339. `until` and `ends` are left out where a mode has no end, `previous_pool` and
-// `cutover` where there was or is none; version 1 had neither; `slices` and `previous_slices` where there are none,
+// TIME is RFC 3339. `until` and `ends` are left out where a mode has no end, `previous_pool`,
+// `rolled_back` and `cutover` where there was or is none; version 1 had neither; `slices` and `previous_slices` where there are none,
 // `match` of a cutover where it is of the whole site; version 2 had none of these, version 3 neither `file` nor
 // `ended`. A key this version does not know, a missing one or a wrong type is an error: half a state is worse than
 // none.

@@ -42,6 +42,7 @@ struct SiteStatus {
   std::uint32_t parked_max = 0;  // hold.max_requests
   std::optional<Draining> draining;
   std::string previous_pool;  // where rollback goes; empty: nowhere
+  bool rolled_back = false;   // it came from there by a rollback: there is none from here
   std::optional<CutoverStatus> cutover;
   std::optional<core::Outcome> last_cutover;  // how the last one since the start ended
   std::vector<SliceStatus> slices;            // in the order in which they are asked; `pool` is that of the rest

@@ -245,6 +245,25 @@ TEST_CASE("a rollback that would leave writes behind wants to be told so") {
   CHECK(room.pool() == "blue");
 }
 
+TEST_CASE("a rollback that is given twice goes back once, over a restart as well") {
+  CutoverRoom room;
+  room.settled(room.submit(to_green()));
+  REQUIRE(room.settled(room.submit(back()))->is_receipt());
+  for (const bool restarted : {false, true}) {
+    if (restarted) room.restart();
+    auto again = back();
+    again.discard_writes = true;
+    const auto refused = room.settled(room.submit(again));
+    REQUIRE_FALSE(refused->is_receipt());
+    CHECK(refused->refusal().message == "shop was rolled back already, from green: it is on blue");
+    CHECK(refused->refusal().hint == "to go to green again: proxyctl cutover shop --to green");
+    CHECK(room.pool() == "blue");
+  }
+  REQUIRE(room.settled(room.submit(to_green()))->is_receipt());
+  REQUIRE(room.settled(room.submit(back()))->is_receipt());
+  CHECK(room.pool() == "blue");
+}
+
 TEST_CASE(
     "a write that the new pool accepts between the guard and the hold stops a rollback; so does not knowing") {
   CutoverRoom room;
