@@ -58,6 +58,7 @@ void WorkerBench::be(core::ModeState mode) {
 void WorkerBench::blink() {
   ask<int>([this](serve::Worker& worker) {
     const auto live = make_snapshot(snapshot_->epoch, pool());
+    live->sites.front()->hold = site().hold;
     worker.parking().review(*live);
     return 0;
   });
@@ -65,6 +66,7 @@ void WorkerBench::blink() {
 
 void WorkerBench::publish_live() {
   next_ = make_snapshot(2, pool());
+  next_->sites.front()->hold = site().hold;
   shared_->published = next_.get();
 }
 

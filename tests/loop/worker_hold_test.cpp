@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <chrono>
+#include <string>
 
 using namespace drawbridge;
 using tests::WorkerBench;
@@ -67,4 +68,25 @@ TEST_CASE("a request waits as long as it may and no longer, however often its ho
   while (visitor->quiet_for(20) && base::SteadyClock::now() < end) bench.blink();
   CHECK(visitor->answer().status == 503);
   CHECK(base::SteadyClock::now() < end);
+}
+
+TEST_CASE("who is let go and meets the next hold at once keeps the place of his arrival") {
+  WorkerBench bench;
+  bench.hold(core::HoldScope::all);
+  bench.site().hold.release_per_second = 10;
+  bench.start();
+  auto first = bench.visitor();
+  first->post("x", "/first");
+  bench.wait_for_parked(1);
+  auto second = bench.visitor();
+  second->post("y", "/second");
+  bench.wait_for_parked(2);
+  bench.blink();
+  bench.wait_for_parked(2);
+  bench.publish_live();
+  bench.ask<int>([](serve::Worker& worker) {
+    worker.parking().review(worker.snapshot());
+    return 0;
+  });
+  CHECK(bench.server().accept().read_until("\r\n\r\n").find("/first") != std::string::npos);
 }
