@@ -44,9 +44,8 @@ void ReleaseOrder::leave(Turn& turn) {
 }
 
 // The pace is lower by what may have been kept, so that no second sees more than the configured number. Workers'
-// clocks are those of their turns: one may be a little behind another's.
+// clocks are those of their turns: what one that is a little behind takes away the next one earns anew.
 void ReleaseOrder::earn(base::SteadyTime now) {
-  if (now <= counted_at_) return;
   const std::chrono::duration<double> passed = now - counted_at_;
   counted_at_ = now;
   const auto earned = passed.count() * per_second_ * (1 - kept_seconds);
