@@ -91,6 +91,11 @@ class Hall {
     for (const auto& lot : lots_) sum += lot.waiting();
     return sum;
   }
+  std::size_t to_be_called() const {
+    std::size_t sum = 0;
+    for (const auto& lot : lots_) sum += lot.to_be_called();
+    return sum;
+  }
   core::Release& release() { return release_; }
 
   SteadyTime now{Millis(1'000'000)};
@@ -128,6 +133,7 @@ Millis empty(Hall& hall) {
     hall.now += tick;
     hall.look_as_all();
   }
+  CHECK(hall.to_be_called() == 0);
   return std::chrono::duration_cast<Millis>(hall.now - begun);
 }
 
