@@ -13,6 +13,11 @@ def children(pid):
     return [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+def until_kept(running):
+    """Who runs the command of this proxyctl, in stage run, is there to say when nothing of it runs any more."""
+    eventually(lambda: children(running.pid), "the keeper of the command")
+
+
 def has_ended(pid):
     try:
         return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"

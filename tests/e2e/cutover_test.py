@@ -10,6 +10,7 @@ import threading
 import time
 import unittest
 
+from cutover_case import until_kept
 from harness import BIN, PATIENCE, TRANSPORT, Cut, TestProxy, eventually, visit
 from register_servers import COPY, RegisterServer
 
@@ -188,6 +189,7 @@ class Cutover(unittest.TestCase):
     def test_an_operator_whose_line_breaks_leaves_no_hold_behind(self):
         running = self.begin("cutover", "shop", "--to", "green", "--run", "exec sleep 60")
         self.until_in_run()
+        until_kept(running)
         self.assertEqual(self.site()["mode"], "hold")
         refused = self.proxy.ctl("mode", "maintenance", "shop")
         self.assertEqual(refused[0], 1)

@@ -11,7 +11,7 @@ import subprocess
 import threading
 import unittest
 
-from cutover_case import POST, CutoverCase, children, has_ended
+from cutover_case import POST, CutoverCase, children, has_ended, until_kept
 from harness import BIN, PATIENCE, answer, eventually
 
 
@@ -122,6 +122,7 @@ class Trouble(CutoverCase):
         self.shop()
         running = self.cut_over("--run", "exec sleep 60")
         self.until_stage("run")
+        until_kept(running)
         waiting = self.begin("wait", "web", "--until", "drained")
         live = self.begin("wait", "web", "--until", "live")
         self.assertRaises(subprocess.TimeoutExpired, waiting.wait, 0.2)
@@ -135,6 +136,7 @@ class Trouble(CutoverCase):
         proxy = self.shop()
         running = self.cut_over("--run", "exec sleep 60")
         self.until_stage("run")
+        until_kept(running)
         epoch = self.proxy_epoch()
         for command in (["cutover", "web", "--to", "green"], ["mode", "live", "web"], ["reload"]):
             status, _, error = proxy.ctl(*command)
