@@ -12,8 +12,9 @@ import unittest
 from cutover_case import CutoverCase, children, has_ended
 from harness import BIN, PATIENCE, eventually
 
-# Tells its pid, and takes a while to end when it is told to: long enough to see who does not wait for it.
-SLOW_TO_END = "trap 'sleep 1; exit 0' TERM; echo $$ >{0}.new; mv {0}.new {0}; while :; do sleep 0.1; done"
+# Tells its pid, and takes a while to end when it is told to: long enough to see who does not wait for it. It has no use
+# for the pipes of a proxyctl that is gone: the shell would die of writing there.
+SLOW_TO_END = "exec >/dev/null 2>&1; trap 'sleep 1; exit 0' TERM; echo $$ >{0}.new; mv {0}.new {0}; while :; do sleep 0.1; done"
 DEAF = "trap '' TERM; echo $$ >{0}.new; mv {0}.new {0}; while :; do sleep 0.1; done"
 
 
