@@ -110,8 +110,8 @@ TEST_CASE("a newcomer does not take the place of who waits, though it is seen fi
 }
 
 TEST_CASE("a client for whom there is no place has other workers end what is idle") {
-  FullHouse house;
   int wanted = 0;
+  FullHouse house;
   house.shared().places_wanted = [&] { ++wanted; };
   house.arrive(1);
   CHECK(wanted > 0);
