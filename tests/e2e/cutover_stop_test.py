@@ -9,7 +9,7 @@ import subprocess
 import tempfile
 import unittest
 
-from cutover_case import CutoverCase, children, has_ended
+from cutover_case import CutoverCase, children, has_ended, state_of
 from harness import BIN, PATIENCE, eventually
 
 # Tells its pid, and takes a while to end when it is told to: long enough to see who does not wait for it. It has no use
@@ -24,7 +24,6 @@ class Stop(CutoverCase):
         self.pid_file = self.shop().folder / "pid"
         running = self.cut_over(*options, "--run", command.format(self.pid_file))
         eventually(self.pid_file.exists, "the command")
-        self.until_stage("run")
         return running, int(self.pid_file.read_text())
 
     def assert_released_after(self, parked, pid):
@@ -33,11 +32,11 @@ class Stop(CutoverCase):
         self.assert_on("blue")
 
     def test_after_the_deadline_writes_wait_until_a_deaf_command_is_killed(self):
-        running, pid = self.run_command(DEAF, "--deadline", "1s")
+        running, pid = self.run_command(DEAF, "--deadline", "4s")
         self.assert_released_after(self.parked_post(), pid)
         status, out, error = self.end_of(running)
         self.assertEqual(status, 1)
-        self.assertIn("the deadline of 1s passed in stage run", out)
+        self.assertIn("the deadline of 4s passed in stage run", out)
         self.assertIn("writes wait until nothing of it runs", error)
         self.assertNotIn("was not heard", out)
 
@@ -62,7 +61,10 @@ class Stop(CutoverCase):
     def test_where_nobody_can_say_it_the_site_stays_held_until_an_operator_says_so(self):
         running, pid = self.run_command(SLOW_TO_END)
         parked = self.parked_post()
-        os.kill(children(running.pid)[0], signal.SIGKILL)  # what would have ended the command
+        keeper = children(running.pid)[0]  # what would have ended the command
+        running.send_signal(signal.SIGSTOP)
+        eventually(lambda: state_of(running.pid) == "T", "a proxyctl that says nothing any more")
+        os.kill(keeper, signal.SIGKILL)
         running.kill()
         self.until_stage("stop")
         eventually(lambda: has_ended(pid), "the end of the command")
