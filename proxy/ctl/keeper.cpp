@@ -253,11 +253,12 @@ std::vector<Keeper::Word> Keeper::hear() {
   return words;
 }
 
-int Keeper::exit_code() {
+std::optional<int> Keeper::exit_code() {
   int status = not_started << 8;
   if (keeper_ < 0) return not_started;
   while (::waitpid(keeper_, &status, 0) < 0 && errno == EINTR) continue;
   keeper_ = -1;
+  if (WIFSIGNALED(status)) return std::nullopt;
   return code_of(status);
 }
 

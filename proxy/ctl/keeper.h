@@ -3,6 +3,7 @@
 #include "proxy/base/time.h"
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <sys/types.h>
 #include <vector>
@@ -44,8 +45,9 @@ class Keeper {
   // Becomes readable when hear() has something; below 0 when nothing will come any more.
   int words() const { return is_silent_ ? -1 : leash_; }
   std::vector<Word> hear();
-  // Waits for the end. 128 and the signal if one ended the command.
-  int exit_code();
+  // Waits for the end. 128 and the signal if one ended the command. Nothing: the keeper was killed, and what it
+  // kept may run on.
+  std::optional<int> exit_code();
 
  private:
   pid_t keeper_ = -1;

@@ -4,6 +4,7 @@
 #include "proxy/base/time.h"
 
 #include <functional>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -28,7 +29,8 @@ struct OperatorCommand {
 };
 
 struct CommandEnd {
-  int exit_code = 0;        // 128 and the signal if one ended it, as shells say
+  std::optional<int> exit_code;  // 128 and the signal if one ended it, as shells say; nothing: whether it has
+                                 // ended, nobody knows (Keeper::exit_code())
   bool was_told = false;    // to end, by us
   bool line_ended = false;  // the daemon had hung up
   base::Millis ran_on{};    // after that

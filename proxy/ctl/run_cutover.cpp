@@ -77,8 +77,18 @@ std::string printable(const std::string& output) {
   return out;
 }
 
-std::string print_end(const CommandEnd& ended) {
-  auto text = fmt::format("proxyctl: the command ended with {}", ended.exit_code);
+// proxyd waits for a word that says what is known: at the deadline it gives up, and waits a little longer.
+std::string print_lost_keeper(const json::object& progress) {
+  return fmt::format(
+      "proxyctl: what ran the command was killed: something of the command may run on. Writes wait until eight "
+      "seconds "
+      "after the deadline, unless you see that nothing of it runs, and say so:\n  proxyctl cutover {} --abort "
+      "--now\n",
+      text(progress, "site"));
+}
+
+std::string print_end(const CommandEnd& ended, int exit_code) {
+  auto text = fmt::format("proxyctl: the command ended with {}", exit_code);
   if (ended.ran_on > noticed_after) {
     text +=
         fmt::format(", {} after it was told to: see what it did meanwhile", base::describe_duration(ended.ran_on));
@@ -90,7 +100,10 @@ std::string print_end(const CommandEnd& ended) {
 // If the word is not taken the stream says how it ends, later.
 void tell_end(const Options& options, const Console& console, const json::object& progress,
               const CommandEnd& ended) {
-  const auto reply = say_end(options.socket, progress, ended.exit_code, ended.was_told, printable(ended.output));
+  if (!ended.exit_code) return console.error(print_lost_keeper(progress));
+  console.error(print_end(ended, *ended.exit_code));
+  if (ended.line_ended) return;
+  const auto reply = say_end(options.socket, progress, *ended.exit_code, ended.was_told, printable(ended.output));
   if (!reply) return console.error(fmt::format("proxyctl: {}\n", reply.error().message));
   if (reply->status == 200 || ended.was_told) return;
   console.error("proxyctl: " + print_problem(parse_object(reply->body).value_or(json::object{}), {}));
@@ -123,9 +136,7 @@ void follow(const Options& options, const Console& console, const json::object& 
     return;
   }
   console.error(fmt::format("proxyctl: held and drained; running: {}\n", options.run));
-  const auto ended = run_command(options, console, progress, behind.descriptor);
-  console.error(print_end(ended));
-  if (!ended.line_ended) tell_end(options, console, progress, ended);
+  tell_end(options, console, progress, run_command(options, console, progress, behind.descriptor));
 }
 
 Exit tell_refusal(const Options& options, const Console& console, const json::object& problem,

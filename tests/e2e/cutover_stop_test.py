@@ -58,6 +58,23 @@ class Stop(CutoverCase):
                 running.send_signal(number)
                 self.assert_released_after(parked, pid)
 
+    def test_a_killed_keeper_is_not_taken_for_the_end_of_the_command(self):
+        running, pid = self.run_command(DEAF)
+        parked = self.parked_post()
+        os.kill(children(running.pid)[0], signal.SIGKILL)
+        self.assertIn("something of the command may run on", self.said(running))
+        self.assertEqual((has_ended(pid), self.site()["cutover"]["stage"]), (False, "run"))
+        os.kill(pid, signal.SIGKILL)
+        eventually(lambda: has_ended(pid), "the end of the command")
+        self.assertEqual(self.the_proxy.ctl("cutover", "web", "--abort", "--now")[0], 0)
+        self.assert_released_after(parked, pid)
+        self.assertEqual(self.end_of(running)[0], 1)
+
+    @staticmethod
+    def said(running):
+        """What proxyctl says when the command's end is not known."""
+        return next((line for line in running.stderr if "was killed" in line), "")
+
     def test_where_nobody_can_say_it_the_site_stays_held_until_an_operator_says_so(self):
         running, pid = self.run_command(SLOW_TO_END)
         parked = self.parked_post()

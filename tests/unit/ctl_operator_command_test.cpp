@@ -105,7 +105,7 @@ TEST_CASE("a command whose keeper is killed is told to end by the kernel") {
   const auto end = run_beside("\r\n", "echo $$; kill -KILL $PPID; exec sleep 300");
   ::close(held[1]);
   ::close(8);
-  CHECK(end.exit_code == 128 + SIGKILL);
+  CHECK_FALSE(end.exit_code.has_value());
   pollfd ended{.fd = held[0], .events = POLLIN, .revents = 0};
   CHECK(::poll(&ended, 1, 10'000) == 1);
   ::close(held[0]);
