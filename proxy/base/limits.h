@@ -24,12 +24,12 @@ inline constexpr std::size_t interim_responses_max = 16;  // 1xx before a final 
 // are being turned away. Half of what is free at the start where that is less.
 inline constexpr std::size_t reserved_descriptors_max = 192;
 
-inline constexpr std::size_t io_buffer_bytes = 64 * 1024;     // one side of an exchange
-inline constexpr std::size_t bulk_buffer_bytes = 256 * 1024;  // of a body that fills the other one
-inline constexpr std::size_t bulk_buffers_max = 16;           // a worker: slow readers must not hold more
+inline constexpr std::size_t io_buffer_bytes = 64 * 1024;        // one side of an exchange
+inline constexpr std::size_t bulk_buffer_bytes = 256 * 1024;     // of a body that fills the other one
+inline constexpr std::size_t bulk_buffers_max = 16;              // a worker: slow readers must not hold more
 inline constexpr std::size_t h2_spare_bytes = 64 * 1024 * 1024;  // a worker: bodies that wait, of HTTP/2
-inline constexpr std::size_t pipes_max = 16;                  // a worker: of large bodies, two descriptors each
-inline constexpr std::size_t fast_path_bytes = 2 * 1024;      // paths up to here are judged without allocation
+inline constexpr std::size_t pipes_max = 16;                     // a worker: of large bodies, two descriptors each
+inline constexpr std::size_t fast_path_bytes = 2 * 1024;         // paths up to here are judged without allocation
 
 inline constexpr std::size_t listed_requests_max = 100;  // in a receipt or status, a worker
 // Writes whose outcome nobody knows, remembered after their end, a worker.
