@@ -99,7 +99,7 @@ constexpr auto hold_keys = std::to_array<Key>({
                                             "which it follows where it is left out.",
                                             "\"20s\""),
     key<Duration<10, day>, &Hold::max_total>(
-        "max_total", "Longest hold. Then it ends by itself. Bounds the deadline of a cutover."),
+        "max_total", "Longest hold. Then it ends by itself. Bounds the deadline of a cutover, whose command may take up to eight seconds more to end."),
     key<Number<1, count_max>, &Hold::release_per_second>(
         "release_per_second",
         "Pace at which waiting requests go on when the hold ends, first come first served, those of all workers "

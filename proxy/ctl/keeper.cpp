@@ -11,6 +11,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <fcntl.h>
+#include <filesystem>
 #include <fstream>
 #include <poll.h>
 #include <sys/prctl.h>
@@ -46,9 +47,12 @@ int code_of(int status) {
 std::vector<pid_t> family() {
   std::vector<pid_t> found{::getpid()};
   for (std::size_t i = 0; i < found.size() && found.size() < family_max; ++i) {
-    const pid_t parent = found[i];
-    std::ifstream children(fmt::format("/proc/{0}/task/{0}/children", parent));
-    for (pid_t child = 0; children >> child;) found.push_back(child);
+    std::error_code gone;  // one may end while we look
+    std::filesystem::directory_iterator thread(fmt::format("/proc/{}/task", found[i]), gone), last;
+    for (; !gone && thread != last; thread.increment(gone)) {
+      std::ifstream children(thread->path() / "children");
+      for (pid_t child = 0; children >> child;) found.push_back(child);
+    }
   }
   found.erase(found.begin());
   return found;
@@ -84,7 +88,7 @@ class Watch {
   bool await_shell();
   bool leash_goes() const;
   bool await_all(base::Millis limit, int signal = 0);
-  void end_all();
+  bool end_all();
   bool is_alone() const;
   void say(char kind) const;
 
@@ -176,13 +180,15 @@ void Watch::say(char kind) const {
   (void)::send(leash_, word.data(), word.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-void Watch::end_all() {
+// False: something runs on, which is another user's (setuid, sudo) or which the kernel does not let go.
+bool Watch::end_all() {
   signal_family(SIGTERM);
   signal_family(SIGCONT);
-  if (await_all(told_wait)) return;
+  if (await_all(told_wait)) return true;
   say(told_word);
-  if (await_all(Keeper::last_wait - told_wait)) return;
-  if (!await_all(kill_wait, SIGKILL)) say(killed_word);
+  if (await_all(Keeper::last_wait - told_wait) || await_all(kill_wait, SIGKILL)) return true;
+  say(killed_word);
+  return false;
 }
 
 // Nobody is at the other end of the leash.
@@ -208,10 +214,12 @@ void Watch::keep() {
   let_go();
   if (await_shell()) {
     while (::waitpid(shell_, &status_, 0) < 0 && errno == EINTR) continue;
-    if (code_of(status_) == 0) ::_exit(0);
+    if (code_of(status_) == 0) {
+      if (task_.last_word && is_alone()) task_.last_word(0);
+      ::_exit(0);
+    }
   }
-  end_all();
-  if (task_.last_word && (is_alone() || is_late_)) task_.last_word(code_of(status_));
+  if (end_all() && task_.last_word && (is_alone() || is_late_)) task_.last_word(code_of(status_));
   ::_exit(code_of(status_));
 }
 

@@ -170,8 +170,8 @@ CommandEnd Run::run() {
     const auto told = base::SteadyClock::now();
     end_.was_told = true;
     end_.line_ended = wake == Wake::line_ended;
-    if (command_.told_to_end) command_.told_to_end(end_.line_ended);
     keeper.end_command();
+    if (command_.told_to_end) command_.told_to_end(end_.line_ended);
     await_end(Keeper::last_wait + keeper_margin, false);
     end_.ran_on = std::chrono::duration_cast<base::Millis>(base::SteadyClock::now() - told);
   }
@@ -186,6 +186,10 @@ CommandEnd Run::run() {
 
 bool is_over(std::string_view said) {
   return judge(said) != Line::waits;
+}
+
+bool is_over(int line) {
+  return look_at(line) != Line::waits;
 }
 
 CommandEnd run_operator_command(const OperatorCommand& command) {

@@ -38,8 +38,9 @@ struct CommandEnd {
   std::string output;       // the last of what it printed, at most limits::command_output_bytes_max
 };
 
-// Whether the daemon, which said this, does not wait for the command any more.
+// Whether the daemon, which said this, or is at the other end of this line, does not wait for the command any more.
 bool is_over(std::string_view said);
+bool is_over(int line);
 
 // Runs it to its end with our standard input as its own; what it prints is passed on as it comes. It is told to
 // end, with all that it has started, when `limit` has passed, the daemon does not wait any more, or we have ended,

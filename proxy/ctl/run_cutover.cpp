@@ -77,14 +77,16 @@ std::string printable(const std::string& output) {
   return out;
 }
 
-// proxyd waits for a word that says what is known: at the deadline it gives up, and waits a little longer.
-std::string print_lost_keeper(const json::object& progress) {
-  return fmt::format(
-      "proxyctl: what ran the command was killed: something of the command may run on. Writes wait until eight "
-      "seconds "
-      "after the deadline, unless you see that nothing of it runs, and say so:\n  proxyctl cutover {} --abort "
-      "--now\n",
-      text(progress, "site"));
+// proxyd is told of no end that is not certain: at its deadline it gives up, and waits a little longer.
+std::string print_runs_on(const json::object& progress, const CommandEnd& ended) {
+  auto text = ended.survivors.empty()
+                  ? std::string("proxyctl: what ran the command was killed: something of the command may run on\n")
+                  : fmt::format("proxyctl: not even SIGKILL ended {}\n", ended.survivors);
+  if (ended.line_ended) return text;
+  return text + fmt::format(
+                    "Writes wait until eight seconds after the deadline, unless you see that nothing of it "
+                    "runs, and say so:\n  proxyctl cutover {} --abort --now\n",
+                    ctl::text(progress, "site"));
 }
 
 std::string print_end(const CommandEnd& ended, int exit_code) {
@@ -93,15 +95,14 @@ std::string print_end(const CommandEnd& ended, int exit_code) {
     text +=
         fmt::format(", {} after it was told to: see what it did meanwhile", base::describe_duration(ended.ran_on));
   }
-  if (!ended.survivors.empty()) text += fmt::format("; not even SIGKILL ended {}", ended.survivors);
   return text + "\n";
 }
 
 // If the word is not taken the stream says how it ends, later.
 void tell_end(const Options& options, const Console& console, const json::object& progress,
               const CommandEnd& ended) {
-  if (!ended.exit_code) return console.error(print_lost_keeper(progress));
-  console.error(print_end(ended, *ended.exit_code));
+  if (ended.exit_code) console.error(print_end(ended, *ended.exit_code));
+  if (!ended.exit_code || !ended.survivors.empty()) return console.error(print_runs_on(progress, ended));
   if (ended.line_ended) return;
   const auto reply = say_end(options.socket, progress, *ended.exit_code, ended.was_told, printable(ended.output));
   if (!reply) return console.error(fmt::format("proxyctl: {}\n", reply.error().message));
@@ -130,12 +131,14 @@ void follow(const Options& options, const Console& console, const json::object& 
   if (const auto open = print_open_at_run(progress, console.look); !open.empty()) {
     console.error("proxyctl: " + open);
   }
-  if (is_over(behind.read)) {
+  const bool is_given_up = is_over(behind.read);
+  if (!is_given_up) console.error(fmt::format("proxyctl: held and drained; running: {}\n", options.run));
+  // A terminal takes its time: meanwhile more may have been said.
+  if (is_given_up || is_over(behind.descriptor)) {
     console.error("proxyctl: the cutover is given up before the command was begun\n");
     (void)say_end(options.socket, progress, Keeper::not_started, true, {});
     return;
   }
-  console.error(fmt::format("proxyctl: held and drained; running: {}\n", options.run));
   tell_end(options, console, progress, run_command(options, console, progress, behind.descriptor));
 }
 
@@ -158,7 +161,7 @@ Exit tell_lost(const Console& console, const std::string& why, const Followed& f
   }
   console.error(
       fmt::format("The end of the cutover is not known{}. A cutover that has not flipped goes back by itself, "
-                  "at its deadline at the latest. {}",
+                  "at its deadline, or eight seconds later if its command ran. {}",
                   followed.stage.empty() ? "" : "; its last known stage is " + followed.stage, look));
   return Exit::unreachable;
 }

@@ -6,6 +6,7 @@ import pathlib
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import unittest
 
@@ -57,6 +58,15 @@ class Stop(CutoverCase):
                 parked = self.parked_post()
                 running.send_signal(number)
                 self.assert_released_after(parked, pid)
+
+    def test_what_a_thread_of_the_command_has_started_is_told_to_end_too(self):
+        child = "trap 'touch {0}.tidied; exit' TERM; echo $$ >{0}.new; mv {0}.new {0}; while :; do sleep 0.1; done"
+        wrapper = ("import subprocess, threading; threading.Thread(target=subprocess.call, "
+                   "args=([\"sh\", \"-c\", r\"\"\"%s\"\"\"],)).start()")
+        running, pid = self.run_command(f"exec {sys.executable} -c '{wrapper}'" % child.replace("'", "'\\''"))
+        self.assertEqual(self.the_proxy.ctl("cutover", "web", "--abort")[0], 0)
+        self.assertEqual((has_ended(pid), pathlib.Path(f"{self.pid_file}.tidied").exists()), (True, True))
+        self.assertEqual(self.end_of(running)[0], 1)
 
     def test_a_killed_keeper_is_not_taken_for_the_end_of_the_command(self):
         running, pid = self.run_command(DEAF)
