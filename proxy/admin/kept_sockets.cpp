@@ -35,6 +35,10 @@ std::string advice(const KeptSockets& facts) {
 
 }  // namespace
 
+bool are_kept(const KeptSockets& facts) {
+  return facts.keeping == Keeping::starter || facts.keeping == Keeping::asked || facts.keeping == Keeping::manager;
+}
+
 std::string kept_sockets_warning(const KeptSockets& facts) {
   switch (facts.keeping) {
     case Keeping::nobody:

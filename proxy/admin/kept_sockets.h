@@ -24,6 +24,7 @@ struct KeptSockets {
   std::string error;        // of the way to the service manager
 };
 
+bool are_kept(const KeptSockets& facts);  // all of them, as far as can be known
 Check check_kept_sockets(const KeptSockets& facts);
 std::string kept_sockets_warning(const KeptSockets& facts);  // for `status`; "": there is nothing to do
 

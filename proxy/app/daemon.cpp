@@ -327,7 +327,7 @@ void Daemon::collect_metrics(std::function<void(std::string)> done) {
                                   .workers = shared_->workers,
                                   .client_connections_max = shared_->census.limit(),
                                   .certificates = certificates_->status(),
-                                  .sockets_kept = handover_.outlives_us(),
+                                  .sockets_kept = admin::are_kept(handover_.facts()),
                                   .started = started_};
   asio::post(context_, [text = obs::expose(expose_facts(facts)), done = std::move(done)] { done(text); });
 }

@@ -17,6 +17,8 @@ constexpr base::Millis beyond_flight{10'000};
 
 constexpr base::Millis look_every{20}, look_late{1'000}, answer_within{5'000};
 
+constexpr auto lost_hint = "it was in the way of a [[listener]] and listens no more: clients are refused there";
+
 }  // namespace
 
 Handover::Handover(net::ServiceManager manager, net::HandedOver handed, base::EventLog& events)
@@ -24,7 +26,9 @@ Handover::Handover(net::ServiceManager manager, net::HandedOver handed, base::Ev
 
 Handover::~Handover() {
   for (const auto& one : unwanted_) {
-    if (one.stopped) net::listen_again(one.socket);
+    if (!one.stopped) continue;
+    const auto listens = net::listen_again(one.socket);
+    if (!listens) events_.error("handed_over_lost", {{"error", listens.error().message}, {"hint", lost_hint}});
   }
 }
 

@@ -5,8 +5,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <cstdlib>
+#include <cstring>
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -131,8 +133,9 @@ void stop_listening(const HandedSocket& socket) {
   ::shutdown(socket.fd.get(), SHUT_RD);
 }
 
-void listen_again(const HandedSocket& socket) {
-  ::listen(socket.fd.get(), SOMAXCONN);
+base::Expected<void> listen_again(const HandedSocket& socket) {
+  if (::listen(socket.fd.get(), SOMAXCONN) == 0) return {};
+  return std::unexpected(base::Error{fmt::format("{}: {}", socket.address, std::strerror(errno))});
 }
 
 std::string keeping_name(int fd) {

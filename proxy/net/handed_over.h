@@ -30,8 +30,8 @@ base::Expected<HandedOver> take_handed_over();
 
 // Ends the listening for whoever holds the socket, so that no client waits in its queue for nobody.
 void stop_listening(const HandedSocket& socket);
-// Takes that back. Who waited in the queue is gone.
-void listen_again(const HandedSocket& socket);
+// Takes that back, unless the address has been taken meanwhile. Who waited in the queue is gone.
+base::Expected<void> listen_again(const HandedSocket& socket);
 
 // What one socket is called among those that a service manager keeps: unique as long as it lives, and known without
 // a record of it.

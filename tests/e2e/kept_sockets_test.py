@@ -28,6 +28,7 @@ class KeptSockets(HandoverCase):
         line = self.line(proxy)
         self.assertEqual((line["result"], self.warnings(proxy)), ("warn", [line["text"]]))
         self.assertIn(advice, line["advice"])
+        self.assertEqual(proxy.metric("drawbridge_listening_sockets_kept"), 0)
 
     def test_sockets_that_are_kept_are_said_to_be(self):
         proxy = self.kept(workers=2, more=SECOND, room=5).fix_addresses()
@@ -43,7 +44,6 @@ class KeptSockets(HandoverCase):
                 proxy = self.kept(workers=2, more=SECOND, room=room)
                 proxy.wait_until_said("sockets_not_kept .*FileDescriptorStoreMax")
                 self.complains(proxy, "FileDescriptorStoreMax= of the unit must be at least 5")
-                self.assertEqual(proxy.metric("drawbridge_listening_sockets_kept"), 0)
 
     def test_where_nothing_is_kept_clients_are_refused_at_once_and_status_says_so(self):
         released = threading.Event()
@@ -110,6 +110,21 @@ class KeptSockets(HandoverCase):
         proxy.environment["NOTIFY_SOCKET"] = proxy.supervisor.address
         proxy.start()
         self.is_well(proxy, "who started proxyd holds 1 listening socket:")
+
+    def test_some_that_came_from_elsewhere_are_not_all_of_them(self):
+        proxy = self.handed([listening()])
+        proxy.config.write_text(proxy.config.read_text() + SECOND)
+        proxy.start()
+        self.assertIn("a restart refuses clients until it listens again", self.line(proxy)["text"])
+        self.assertEqual(proxy.metric("drawbridge_listening_sockets_kept"), 0)
+
+    def test_some_that_came_from_elsewhere_do_not_make_up_for_a_store_too_small(self):
+        proxy = self.handed([listening()], workers=2)
+        proxy.supervisor.room = 0
+        proxy.environment["NOTIFY_SOCKET"] = proxy.supervisor.address
+        proxy.start()
+        proxy.wait_until_said("sockets_not_kept")
+        self.complains(proxy, "FileDescriptorStoreMax= of the unit must be at least 3")
 
     def test_what_it_sees_that_by_is_left_to_no_next_process(self):
         proxy = self.kept(workers=2).fix_addresses()

@@ -362,7 +362,7 @@ TEST_CASE("slices are durable in full, and a state of before them is read") {
   CHECK(kept.cutover->match == "path:/eu");
 
   auto old = control::format_state({.epoch = 7, .sites = {{"shop", {.pool = "blue"}}}, .servers = {}});
-  const auto at = old.find("\"version\":4");
+  const auto at = old.find("\"version\":5");
   REQUIRE(at != std::string::npos);
   old.replace(at, 11, "\"version\":2");
   REQUIRE(control::parse_state(old).has_value());

@@ -1,3 +1,5 @@
+#include "proxy/net/endpoint.h"
+#include "proxy/net/handed_over.h"
 #include "proxy/net/listener.h"
 #include "proxy/net/listening_set.h"
 
@@ -140,4 +142,23 @@ TEST_CASE(
       CHECK(net::bound_address(sockets.front().get()) == address);
     }
   }
+}
+
+TEST_CASE("a socket that was in the way listens again, unless another has taken its address") {
+  // Another program's, which has the port and does not listen yet.
+  const net::UniqueFd other(socket(AF_INET, SOCK_STREAM, 0));
+  const int on = 1;
+  REQUIRE(setsockopt(other.get(), SOL_SOCKET, SO_REUSEADDR, &on, sizeof on) == 0);
+  const auto any = net::parse_endpoint("127.0.0.1:0").value();
+  REQUIRE(bind(other.get(), any.data(), any.length) == 0);
+  const auto address = net::bound_address(other.get());
+  const net::HandedSocket ours{.fd = net::listen_on(address).value(), .address = address};
+  net::stop_listening(ours);
+  CHECK(net::listen_again(ours).has_value());
+  CHECK(net::bound_address(ours.fd.get()) == address);
+  net::stop_listening(ours);
+  REQUIRE(listen(other.get(), 1) == 0);
+  const auto again = net::listen_again(ours);
+  REQUIRE_FALSE(again.has_value());
+  CHECK(again.error().message.starts_with(address + ": "));
 }

@@ -88,7 +88,7 @@ TEST_CASE("a state that is not whole is refused") {
                                 with("\"admin\":\"drain\"", "\"admin\":\"\""),
                                 with("\"sites\":{", "\"sites\":[{"),
                                 with("\"since\":\"2026", "\"since\":\"x026"),
-                                with("\"version\":4", "\"version\":0")};
+                                with("\"version\":5", "\"version\":0")};
   for (const auto& text : broken) {
     CAPTURE(text);
     const auto parsed = control::parse_state(text);
@@ -306,7 +306,7 @@ TEST_CASE("a state damaged together with its copy is told as lost with both reas
 }
 
 TEST_CASE("a state of a newer version is never replaced by an older copy") {
-  const auto newer = std::string("{\"version\": 5, \"anything\": true}");
+  const auto newer = std::string("{\"version\": 6, \"anything\": true}");
   for (const bool damaged : {false, true}) {
     MemoryFileSystem files;
     files.overwrite("/state/state.json", damaged ? "x" : newer);
@@ -322,13 +322,13 @@ TEST_CASE("who goes back to an older version is told what is on and the ways fro
   auto state = numbered(2);
   state.sites["app"] = {.mode = {.mode = core::Mode::maintenance}, .pool = "green"};
   auto text = control::format_state(state);
-  text.replace(text.find("\"version\":4"), 11, "\"version\":5");
+  text.replace(text.find("\"version\":5"), 11, "\"version\":6");
   CHECK(says(text).starts_with(
-      "has version 5, written by a newer proxyd, and this one knows 4: start the newer one "));
+      "has version 6, written by a newer proxyd, and this one knows 5: start the newer one "));
   CHECK(says(text).find("(app maintenance on pool green, shop live on pool pool2)") != std::string::npos);
   for (const auto* other :
-       {R"({"version": 5})", R"({"version": 5, "sites": 3})", R"({"version": 5, "sites": {"a": 1}})",
-        R"({"version": 5, "sites": {"a": {"mode": "\u001b[2J", "pool": "b"}}})"}) {
+       {R"({"version": 6})", R"({"version": 6, "sites": 3})", R"({"version": 6, "sites": {"a": 1}})",
+        R"({"version": 6, "sites": {"a": {"mode": "\u001b[2J", "pool": "b"}}})"}) {
     CHECK(says(other).find("that are on now, move state.json") != std::string::npos);
   }
 }
@@ -340,9 +340,9 @@ TEST_CASE("a state of an earlier version is read as it was meant, and nothing of
       R"(,"previous_pool":"green","slices":[{"match":"header:X-Tenant=acme","pool":"red",)"
       R"("since":"2026-03-01T02:04:10.123Z","by":"b","reason":"","before":[{"match":"","pool":""}]}])";
   const std::string rest = R"(}},"servers":[{"pool":"blue","address":"127.0.0.1:1","admin":"drain"}]})";
-  for (const int version : {1, 2, 3}) {
+  for (const int version : {1, 2, 3, 4}) {
     const auto text = R"({"version":)" + std::to_string(version) + R"(,"epoch":7,"sites":{"shop":{)" + site +
-                      (version == 3 ? slices : "") + rest;
+                      (version >= 3 ? slices : "") + rest;
     CAPTURE(text);
     MemoryFileSystem files;
     files.overwrite("/state/state.json", text);
@@ -354,8 +354,9 @@ TEST_CASE("a state of an earlier version is read as it was meant, and nothing of
     const auto& shop = loaded->state.sites.at("shop");
     CHECK(shop.mode.mode == core::Mode::readonly);
     CHECK(shop.pool == "blue");
-    CHECK(shop.slices.size() == (version == 3 ? 1 : 0));
+    CHECK(shop.slices.size() == (version >= 3 ? 1 : 0));
     CHECK_FALSE(shop.file_word.has_value());
+    CHECK_FALSE(shop.rolled_back);
     CHECK(loaded->state.servers.size() == 1);
     REQUIRE(store->save(loaded->state).has_value());
     CHECK(files.text("/state/state.json.previous") == text);  // for the way back
