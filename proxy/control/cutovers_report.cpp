@@ -8,6 +8,20 @@
 #include <utility>
 
 namespace drawbridge::control {
+namespace {
+
+std::string way_out(const std::string& site, const CutoverStatus& held) {
+  if (!held.left) return {};
+  const auto left = base::describe_duration(*held.left);
+  if (held.stage != core::CutoverStage::stop)
+    return fmt::format("it ends within {}; to give it up: proxyctl cutover {} --abort", left, site);
+  return fmt::format(
+      "it is given up, and ends within {}; if you know that nothing of its command runs: proxyctl cutover {} "
+      "--abort --now",
+      left, site);
+}
+
+}  // namespace
 
 std::string Cutovers::cause_text(const Transaction& transaction) const {
   const auto& result = transaction.result;
@@ -202,14 +216,11 @@ std::optional<CutoverStatus> Cutovers::status(const std::string& site) const {
 Cutovers::Checked Cutovers::check_free(const std::string& site) const {
   const auto held = status(site);
   if (!held || held->stage == core::CutoverStage::watch) return {};
-  return std::unexpected(
-      Refusal{.code = RefusalCode::refused,
-              .message = fmt::format("{} is in a cutover{} from {} to {} by {}, stage {}", site,
-                                     held->match.empty() ? "" : " of " + held->match, held->from, held->to,
-                                     held->by, core::name(held->stage)),
-              .hint = held->left ? fmt::format("it ends within {}; to give it up: proxyctl cutover {} --abort",
-                                               base::describe_duration(*held->left), site)
-                                 : std::string()});
+  return std::unexpected(Refusal{.code = RefusalCode::refused,
+                                 .message = fmt::format("{} is in a cutover{} from {} to {} by {}, stage {}", site,
+                                                        held->match.empty() ? "" : " of " + held->match, held->from,
+                                                        held->to, held->by, core::name(held->stage)),
+                                 .hint = way_out(site, *held)});
 }
 
 }  // namespace drawbridge::control

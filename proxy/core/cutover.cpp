@@ -195,8 +195,8 @@ CutoverStep begin_cutover(const CutoverPlan& plan) {
 }
 
 CutoverStep step(const Cutover& state, const CutoverEvent& event, base::SteadyTime now) {
-  if (state.stage == Stage::stop && now >= state.stop_until.value()) return go_back(state, true);
   if (event.kind == Kind::run_ended) return run_ended(state, event.ok, now);
+  if (state.stage == Stage::stop && now >= state.stop_until.value()) return go_back(state, true);
   if (is_late(state, now)) {
     auto ended = interrupt(state, Failure::deadline);
     if (!ended.actions.empty()) return ended;

@@ -18,8 +18,6 @@ namespace {
 constexpr std::chrono::seconds pause_said_every{10};
 constexpr std::chrono::seconds abuse_said_every{10};
 
-// A balancer writes its PROXY header as soon as it is connected.
-
 // At each look for idle connections that give way to new ones.
 constexpr std::size_t idle_looked_at_max = 1'024;
 constexpr std::size_t idle_ended_max = 64;
@@ -110,6 +108,7 @@ void Worker::end_old(base::SteadyTime before) {
 
 void Worker::end_all() {
   for (auto& connection : connections_) connection.end();
+  for (auto& greeting : greetings_) greeting.stream.cancel(base::Reason::cancelled);
   last_words_.arm(loop_.now() + 2 * Tunnel::last_words_time);
 }
 

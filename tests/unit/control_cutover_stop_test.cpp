@@ -71,6 +71,8 @@ TEST_CASE("a command that is given up holds the site until it has ended, and no 
     give_up(room, why);
     room.check_held();
     CHECK(room.answer.progress.back().cutover->stage == CutoverStage::stop);
+    const auto another = room.settled(room.submit(tests::to_green()));
+    CHECK(another->refusal().hint.contains("proxyctl cutover shop --abort --now"));
     room.alarms.advance(base::Millis(5'000));
     room.check_held();
     CHECK(room.controller().run_ended("shop", room.id, 0, "", true).has_value());

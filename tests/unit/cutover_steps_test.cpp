@@ -45,6 +45,18 @@ TEST_CASE("once the flip is being stored it is made, whoever has gone, gives up 
   CHECK(made.actions == std::vector{CutoverAction::publish_new, CutoverAction::fence});
 }
 
+TEST_CASE("a command whose end is heard when it would have been taken for ended is heard all the same") {
+  for (const auto kind : {Kind::run_ended, Kind::tick}) {
+    auto state = core::begin_cutover({.run = true, .deadline = deadline}).state;
+    for (const auto event : {Kind::guarded, Kind::stored, Kind::drained, Kind::stored, Kind::abort})
+      state = core::step(state, {.kind = event}, start).state;
+    REQUIRE(state.stage == CutoverStage::stop);
+    const auto over = core::step(state, {.kind = kind}, start + deadline + core::stop_limit).state;
+    CHECK(over.stage == CutoverStage::back);
+    CHECK(over.unheard == (kind == Kind::tick));
+  }
+}
+
 TEST_CASE("a flip that the disk refuses is none: the site goes back") {
   const auto refused = core::step(at(CutoverStage::flip), {.kind = Kind::stored, .ok = false}, start);
   CHECK(refused.state.stage == CutoverStage::back);
