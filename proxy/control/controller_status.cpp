@@ -65,6 +65,10 @@ SiteStatus Controller::site_status(const core::SiteView& site, const base::Now& 
   status.previous_pool = state.previous_pool;
   status.rolled_back = state.rolled_back;
   status.cutover = cutovers_.status(site.name);
+  // Given up, its hold may outlast its deadline.
+  const bool stops = status.cutover && status.cutover->stage == core::CutoverStage::stop;
+  if (stops && status.cutover->left && status.mode.until == state.cutover->deadline)
+    status.mode.until = now.wall + *status.cutover->left;
   if (const auto last = last_cutovers_.find(site.name); last != last_cutovers_.end()) {
     status.last_cutover = last->second;
   }

@@ -33,7 +33,9 @@ struct RunRoom : CutoverRoom {
   void check_held() {
     alarms.settle();
     CHECK(stage() == CutoverStage::stop);
-    CHECK(mode_of("shop") == Mode::hold);
+    const auto status = status_of("shop");
+    CHECK(status.mode.mode == Mode::hold);
+    CHECK(status.mode.until == alarms.now().wall + status.cutover->left.value());
     CHECK_FALSE(answer.done.has_value());
   }
   void check_back(CutoverFailure failure) {
