@@ -214,3 +214,16 @@ TEST_CASE("a server that answers nobody is named in the log at most every ten se
   CHECK(strays(9s) == 1);
   CHECK(strays(2s) == 2);
 }
+
+TEST_CASE("at the end of the grace time a balancer has no more time to say whom it speaks for") {
+  serve::Door door;
+  door.proxies.add(*http::parse_net("127.0.0.1/32"));
+  TurnedWorkers house(1, door);
+  auto half = house.connect();
+  half.send("PROXY");
+  house.settle();
+  REQUIRE_FALSE(has_ended(half));
+  house.worker().end_all();
+  house.settle();
+  CHECK(has_ended(half));
+}

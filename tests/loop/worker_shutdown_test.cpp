@@ -108,20 +108,6 @@ TEST_CASE("at shutdown a balancer that does not say whom it speaks for, or not t
   }
 }
 
-TEST_CASE("at the end of the grace time a balancer has no more time to say whom it speaks for") {
-  WorkerBench bench;
-  bench.door().proxies.add(*http::parse_net("127.0.0.1/32"));
-  bench.limit_greeting(std::chrono::hours(1));
-  bench.start();
-  auto half = bench.newcomer();
-  half.send("PROXY");
-  bench.wait_for_connections(1);
-  bench.begin_shutdown({.newcomer_time = std::chrono::hours(1)});
-  bench.end_all();
-  CHECK(half.read_to_end().empty());
-  bench.join();
-}
-
 TEST_CASE("at shutdown a request in flight is answered, and its connection ends behind the answer") {
   WorkerBench bench;
   bench.start();
