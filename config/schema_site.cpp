@@ -95,11 +95,13 @@ constexpr auto hold_keys = std::to_array<Key>({
     key<Number<1, count_max>, &Hold::max_requests>("max_requests",
                                                    "Most requests that wait at once. Further ones are refused."),
     key<Duration<10, day>, &Hold::max_wait>("max_wait",
-                                            "Longest wait of one request. Then it is refused. At most `max_total`, "
+                                            "Longest wait of one request. Then it is refused, also if the hold is "
+                                            "over and its turn has not come. At most `max_total`, "
                                             "which it follows where it is left out.",
                                             "\"20s\""),
-    key<Duration<10, day>, &Hold::max_total>(
-        "max_total", "Longest hold. Then it ends by itself. Bounds the deadline of a cutover, whose command may take up to eight seconds more to end."),
+    key<Duration<10, day>, &Hold::max_total>("max_total",
+                                             "Longest hold. Then it ends by itself. Bounds the deadline of a "
+                                             "cutover, whose command may take up to eight seconds more to end."),
     key<Number<1, count_max>, &Hold::release_per_second>(
         "release_per_second",
         "Pace at which waiting requests go on when the hold ends, first come first served, those of all workers "

@@ -23,6 +23,7 @@ struct Cutovers::Transaction {
   base::SteadyTime begun, held;
   base::WallTime hold_since;
   std::optional<base::SteadyTime> hold_ended;
+  std::optional<base::SteadyTime> release_told;  // when last: who waited still goes on
   base::SteadyTime watch_begun;
   core::WatchSample answered_before;      // the flip
   std::optional<base::WallTime> left_at;  // of a return: the flip that it takes back

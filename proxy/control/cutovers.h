@@ -176,6 +176,7 @@ class Cutovers {
   void tell(Transaction& transaction, Progress progress);
   void end_hold(Transaction& transaction);
   void await_release(Transaction& transaction);
+  void tell_release(Transaction& transaction);
   void watch(Transaction& transaction);
   void look_at_new_pool(Transaction& transaction);
   void turn_back(Transaction& transaction);

@@ -8,7 +8,8 @@ namespace {
 
 using Kind = core::CutoverEvent::Kind;
 
-constexpr base::Millis release_interval{20};  // for those who wait to go on
+constexpr base::Millis release_interval{20};       // for those who wait to go on
+constexpr base::Millis release_told_every{1'000};  // whoever hears nothing takes us for lost
 
 constexpr core::ClassMask all_classes = core::ClassMask{}
                                             .with(core::RequestClass::read)
@@ -114,10 +115,18 @@ void Cutovers::await_release(Transaction& transaction) {
                   }
                   const bool still_held = self.hands_.site(one.command.site).mode.mode == core::Mode::hold;
                   if (parked.waiting == 0 || still_held) return self.feed(one, {.kind = Kind::fenced});
+                  self.tell_release(one);
                   const auto again = self.for_transaction(
                       one, [](Cutovers& cutovers, Transaction& it) { cutovers.await_release(it); });
                   self.alarms_.at(self.alarms_.now().steady + release_interval, again);
                 }));
+}
+
+void Cutovers::tell_release(Transaction& transaction) {
+  const auto now = alarms_.now().steady;
+  if (transaction.release_told && now < *transaction.release_told + release_told_every) return;
+  transaction.release_told = now;
+  tell(transaction, {});
 }
 
 void Cutovers::fence(Transaction& transaction) {

@@ -25,11 +25,11 @@ namespace drawbridge::control {
 //                       "file": {"pool": "blue", "mode": "live"}}},
 //    "servers": [{"pool": "blue", "address": "127.0.0.1:9001", "admin": "drain"}],
 //    "ended": {"at": TIME, "unknown_writes": {"shop": 2}}}
-// TIME is RFC 3339. `until` and `ends` are left out where a mode has no end, `previous_pool` and `cutover` where there
-// was or is none; version 1 had neither of these two; `slices` and `previous_slices` where there are none, `match` of a
-// cutover where it is of the whole site; version 2 had none of these, version 3 neither `file` nor `ended`, version 4
-// no `rolled_back`, which is left out where the last cutover was no rollback. A key this version does not know, a
-// missing one or a wrong type is an error: half a state is worse than none.
+// TIME is RFC 3339. `until` and `ends` are left out where a mode has no end, `previous_pool` and `cutover` where
+// there was or is none; version 1 had neither of these two; `slices` and `previous_slices` where there are none,
+// `match` of a cutover where it is of the whole site; version 2 had none of these, version 3 neither `file` nor
+// `ended`, version 4 no `rolled_back`, which is left out where the last cutover was no rollback. A key this version
+// does not know, a missing one or a wrong type is an error: half a state is worse than none.
 inline constexpr std::uint64_t state_version = 5;
 inline constexpr std::size_t state_bytes_max = 64 * 1024 * 1024;
 

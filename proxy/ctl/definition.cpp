@@ -74,7 +74,9 @@ void add_cutover_options(CLI::App& app, Options& options) {
       ->type_name("SCOPE");
   app.add_option("--drain", options.drain, "Longest wait for what is in flight; without, the site's")
       ->type_name("DURATION");
-  app.add_option("--deadline", options.deadline, "Longest hold, but for the end of a command that is told to end; without, the site's hold.max_total")
+  app.add_option(
+         "--deadline", options.deadline,
+         "Longest hold, but for the end of a command that is told to end; without, the site's hold.max_total")
       ->type_name("DURATION");
   app.add_option("--run", options.run, "A command to run here while the site is held; it must exit 0")
       ->type_name("COMMAND");

@@ -192,6 +192,8 @@ std::string print_cutover_progress(const json::object& progress) {
                        watched_text(object_in(progress, "watched")), left);
   }
   if (stage == "stop") return fmt::format("held until nothing of the command runs any more, {} at most", left);
+  if (stage == "retire") return fmt::format("on {}; who waited goes on", text(progress, "to"));
+  if (stage == "back") return fmt::format("back on {}; who waited goes on", text(progress, "from"));
   if (stage == "check") return fmt::format("held; checking {}, {} left", text(progress, "to"), left);
   return fmt::format("held; {} left", left);
 }

@@ -10,6 +10,7 @@
 #include <boost/json/serialize.hpp>
 #include <fmt/format.h>
 
+#include <csignal>
 #include <optional>
 #include <string>
 
@@ -195,6 +196,7 @@ Exit run_cutover(const Options& options, const Console& console) {
     console.error("Nothing was sent, and nobody was made to wait\n");
     return Exit::usage;
   }
+  std::signal(SIGPIPE, SIG_IGN);  // who does not read what we print must not end us in the midst of a hold
   Followed followed;
   const auto on_line = [&](std::string_view line, const Behind& behind) {
     if (line.empty()) return true;

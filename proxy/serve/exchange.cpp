@@ -87,14 +87,15 @@ net::Task<> Exchange::park() {
     call_.worker.parking().waited_in_vain(call_.plan.site->id);
   }
   call_.late = end == Parking::End::late;
-  if (end == Parking::End::client_gone || end == Parking::End::shutdown || call_.late) {
-    call_.keep = false;
-    if (call_.plan.verdict == core::Verdict::forward) withdraw();
-  }
+  const bool is_over = end == Parking::End::client_gone || end == Parking::End::shutdown || call_.late;
+  if (is_over) call_.keep = false;
+  // Who has waited too long for his turn is refused: to send all of them at once would be no pace.
+  if ((is_over || end == Parking::End::wait_over) && call_.plan.verdict == core::Verdict::forward) withdraw();
   co_await carry_out_plan();
 }
 
-// Decided to be forwarded, but not to be sent: its client has gone or waits no more, or we are going.
+// Decided to be forwarded, but not to be sent: its client has gone or waits no more, it has waited as long as it
+// may, or we are going.
 void Exchange::withdraw() {
   call_.worker.counters().left(call_.plan.site->id, call_.plan.request_class);
   call_.plan.verdict = core::Verdict::park;
